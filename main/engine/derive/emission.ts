@@ -1,0 +1,90 @@
+import { EngineError } from '../errors.ts';
+import { sizeOf } from '../ir/axes.ts';
+import { shapeOf, type GraphBuilder, type GraphNode, type Value } from '../ir/graph.ts';
+import type { NodeView, OnnxPorts } from '../ir/op.ts';
+import { inputTypeOf, OnnxGraph, type OnnxValue } from '../onnx/onnx-graph.ts';
+import type { Dtype } from '../tensor/dtype.ts';
+
+/** The stored element type of each parameter of a graph, by the graph's own parameter names. */
+export type ParamDtypes = ReadonlyMap<string, Dtype>;
+
+/** An ONNX model ready for a session; `inputs` are exactly what a run must be fed. */
+export interface Program {
+  readonly model: Uint8Array;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/**
+ * Emits a graph's nodes into an ONNX graph, in order, and keeps which ONNX value holds which value of ours.
+ * Parameters enter as stored and are turned into float32 once.
+ */
+export class Emission {
+  readonly onnx = new OnnxGraph();
+  private readonly stored = new Map<Value, OnnxValue>();
+  private readonly floats = new Map<Value, OnnxValue>();
+
+  constructor(
+    private readonly graph: GraphBuilder,
+    private readonly dtypes: ParamDtypes,
+  ) {
+    for (const value of graph.inputs.values()) {
+      this.floats.set(value, this.onnx.input(value.name, value.type, shapeOf(value)));
+    }
+    for (const value of graph.params.values()) {
+      this.stored.set(value, this.onnx.input(value.name, inputTypeOf[this.dtypeOf(value)], shapeOf(value)));
+    }
+    for (const node of graph.nodes) this.emitNode(node);
+  }
+
+  /** The float32 (or index) value of a tensor of the graph. */
+  valueOf(value: Value): OnnxValue {
+    const known = this.floats.get(value);
+    if (known) return known;
+    const stored = this.stored.get(value);
+    if (!stored) throw new EngineError('graph-invalid', `The value ${value.name} is used before it is made.`);
+    const float = this.onnx.toFloat(stored, this.dtypeOf(value));
+    this.floats.set(value, float);
+    return float;
+  }
+
+  inputsOf(node: GraphNode): OnnxPorts {
+    return Object.fromEntries(
+      Object.entries(node.inputs).map(([port, value]) => [
+        port,
+        node.op.rawPorts.includes(port) ? (this.stored.get(value) ?? this.valueOf(value)) : this.valueOf(value),
+      ]),
+    );
+  }
+
+  viewOf(node: GraphNode): NodeView {
+    return {
+      attributes: node.attributes,
+      size: (axis) => fixedSize(node, axis),
+      dtype: (port) => this.dtypeOf(node.inputs[port]),
+    };
+  }
+
+  finish(): Program {
+    const model = this.onnx.encode();
+    return { model, inputs: this.onnx.usedInputs(), outputs: this.onnx.outputNames() };
+  }
+
+  private emitNode(node: GraphNode): void {
+    const emitted = node.op.emit(this.onnx, this.inputsOf(node), this.viewOf(node));
+    for (const [port, value] of Object.entries(node.outputs)) this.floats.set(value, emitted[port]);
+  }
+
+  private dtypeOf(param: Value): Dtype {
+    const dtype = this.dtypes.get(param.name);
+    if (!dtype) throw new EngineError('graph-invalid', `No element type is known for the parameter ${param.name}.`);
+    return dtype;
+  }
+}
+
+function fixedSize(node: GraphNode, axis: string): number {
+  const found = node.axes.get(axis);
+  const size = found && sizeOf(found);
+  if (typeof size === 'number') return size;
+  throw new EngineError('graph-invalid', `The op ${node.name} has no fixed size for its axis ${axis}.`);
+}

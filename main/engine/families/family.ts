@@ -1,0 +1,71 @@
+import type { GraphBuilder, Value } from '../ir/graph.ts';
+
+/** The widths of one decoder layer; pruning may make them differ from layer to layer. */
+export interface LayerShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly mlpWidth: number;
+}
+
+/** What a family reads out of config.json. */
+export interface ModelConfig {
+  readonly familyId: string;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly headDim: number;
+  readonly layers: readonly LayerShape[];
+  readonly maxPositions: number;
+  readonly tiedEmbeddings: boolean;
+  /** Further numbers and switches of the family, under its own names. */
+  readonly details: Readonly<Record<string, number | boolean>>;
+  /** Frequencies of the rotary embedding, radians a position. [headDim / 2] */
+  readonly rotaryFrequencies: Float32Array;
+  /** config.json as it was read. */
+  readonly source: Readonly<Record<string, unknown>>;
+}
+
+/** A constant that every block reads beside its hidden states: angles, masks. */
+export interface SideInput {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Which weight's rows open a group in block-wise mode, as in the published scripts (llm-pruner.md, A1). */
+export interface GroupRoots {
+  readonly attention: string;
+  readonly mlp: string;
+}
+
+/** An architecture, described with ops under Hugging Face's own tensor names. One file each. */
+export interface Family {
+  readonly id: string;
+  /** Values of config.json's `architectures` that it reads. */
+  readonly architectures: readonly string[];
+  /** @throws EngineError config-invalid or feature-unsupported, naming the key. */
+  readConfig(source: Readonly<Record<string, unknown>>): ModelConfig;
+  /** config.json of the same model with other layer widths, in a form that `readConfig` reads back. */
+  writeConfig(config: ModelConfig, layers: readonly LayerShape[]): WrittenConfig;
+  /** Token ids to hidden states. */
+  embed(g: GraphBuilder, config: ModelConfig): Value;
+  /** Prefix of a layer's parameter names. */
+  layerPrefix(layer: number): string;
+  /** One decoder layer, under names without the prefix. */
+  block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
+  /** Hidden states to logits. */
+  head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
+  sideInputs(config: ModelConfig, length: number): Readonly<Record<string, SideInput>>;
+  groupRoots(shape: LayerShape): GroupRoots;
+  /** Bytes of caches that the published memory figure counts beside fp16 weights. */
+  publishedCacheBytes(config: ModelConfig): number;
+}
+
+export interface WrittenConfig {
+  readonly json: Readonly<Record<string, unknown>>;
+  /** What opens the folder, in one sentence, for its model card. */
+  readonly loaders: string;
+}
+
+/** Gives a family's file its types; the registry is families/index.ts. */
+export function defineFamily(family: Family): Family {
+  return family;
+}

@@ -1,0 +1,12 @@
+export { add } from './add.ts';
+export { attention } from './attention.ts';
+export { bias } from './bias.ts';
+export { crossEntropy } from './cross-entropy.ts';
+export { embedding } from './embedding.ts';
+export { linear } from './linear.ts';
+export { mergeHeads } from './merge-heads.ts';
+export { multiply } from './multiply.ts';
+export { rmsNorm } from './rms-norm.ts';
+export { rotary } from './rotary.ts';
+export { silu } from './silu.ts';
+export { splitHeads } from './split-heads.ts';

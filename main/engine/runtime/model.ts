@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { readJsonFile } from '../checkpoint/read-json.ts';
+import { EngineError } from '../errors.ts';
+import { ConfigReader, isRecord } from '../families/config-reader.ts';
+import type { Family, ModelConfig } from '../families/family.ts';
+import { familyOf } from '../families/index.ts';
+import { modelGraph } from '../families/model-graph.ts';
+import { shapeOf } from '../ir/graph.ts';
+
+/** A config.json of a published model is a few kilobytes; per-layer lists add a few more. */
+const maxConfigBytes = 4 * 2 ** 20;
+
+/** What config.json alone tells of a model. */
+export interface DescribedModel {
+  readonly folder: string;
+  readonly family: Family;
+  readonly config: ModelConfig;
+}
+
+/** A model whose weights are open for reading and fit its config. */
+export interface Model extends DescribedModel {
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * Reads a model folder's config.json.
+ * @throws EngineError file-missing, json-invalid, config-invalid, architecture-unknown, feature-unsupported.
+ */
+export async function describeModel(folder: string): Promise<DescribedModel> {
+  const source = await readJsonFile(join(folder, 'config.json'), { maxBytes: maxConfigBytes });
+  if (!isRecord(source)) throw new ConfigReader({}).invalid('(the whole file)', 'an object', source);
+  const family = familyOf(source);
+  return { folder, family, config: family.readConfig(source) };
+}
+
+/**
+ * Opens a model folder and checks every weight's shape against the config before any is read.
+ * @throws EngineError as `describeModel` and `openCheckpoint`; tensor-missing, tensor-shape.
+ */
+export async function openModel(folder: string): Promise<Model> {
+  const described = await describeModel(folder);
+  const checkpoint = await openCheckpoint(folder);
+  try {
+    checkShapes(described, checkpoint);
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+  return { ...described, checkpoint };
+}
+
+function checkShapes({ family, config, folder }: DescribedModel, checkpoint: Checkpoint): void {
+  for (const param of modelGraph(family, config).graph.params.values()) {
+    const expected = shapeOf(param);
+    const found = checkpoint.info(param.name).shape;
+    if (found.length === expected.length && found.every((size, i) => size === expected[i])) continue;
+    throw new EngineError(
+      'tensor-shape',
+      `The weight ${param.name} should be [${expected.join(', ')}] by config.json, but the file has [${found.join(', ')}].`,
+      { tensor: param.name, expected, found, folder },
+      'The weights and config.json belong to different models, or one of them was changed.',
+    );
+  }
+}

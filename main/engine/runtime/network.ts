@@ -1,0 +1,220 @@
+import { deriveBackward, gradientName, upstreamName, type BackwardProgram } from '../derive/backward.ts';
+import type { ParamDtypes, Program } from '../derive/emission.ts';
+import { deriveForward } from '../derive/forward.ts';
+import { shapeOf, type GraphBuilder, type Value } from '../ir/graph.ts';
+import { crossEntropy } from '../ops/index.ts';
+import { blockGraph, embedGraph, headGraph } from '../families/model-graph.ts';
+import { labelsOf, type Batch } from './batch.ts';
+import type { Model } from './model.ts';
+import type { WeightStore } from './residency.ts';
+import { floats, indices, openSession, type Feed, type Result, type Session, type SessionOptions } from './session.ts';
+
+/** ∂L/∂W = dyᵀ·x of one linear weight, left unformed. x is [tokens, in], dy is [tokens, out]. */
+export interface ContractionData {
+  readonly x: Float32Array;
+  readonly dy: Float32Array;
+}
+
+export interface BlockGradient {
+  /** ∂L/∂(the layer's input). [rows, length, hidden] */
+  readonly dx: Float32Array;
+  /** By parameter name without the layer's prefix. */
+  readonly contractions: ReadonlyMap<string, ContractionData>;
+}
+
+/**
+ * A model's layers as sessions, one a shape and purpose, compiled when first needed; the weights come from a store
+ * at every step.
+ */
+export class Network {
+  private readonly sessions = new Map<string, Promise<Session>>();
+  private sideFeeds: { length: number; feeds: Record<string, Feed> } | undefined;
+
+  constructor(
+    readonly model: Model,
+    readonly weights: WeightStore,
+    private readonly options: SessionOptions,
+  ) {}
+
+  get layerCount(): number {
+    return this.model.config.layers.length;
+  }
+
+  /** Full names of a layer's weights. */
+  layerParams(layer: number): string[] {
+    const { graph } = blockGraph(this.model.family, this.model.config, this.model.config.layers[layer]);
+    return [...graph.params.keys()].map((name) => this.model.family.layerPrefix(layer) + name);
+  }
+
+  /** Begins reading a layer's weights; layers outside the network are ignored. */
+  prefetchLayer(layer: number): void {
+    if (layer >= 0 && layer < this.layerCount) this.weights.prefetch(this.layerParams(layer));
+  }
+
+  /** Hidden states before the first layer. [rows, length, hidden] */
+  async embed(batch: Batch): Promise<Float32Array> {
+    const { family, config } = this.model;
+    const session = await this.session('embed', () => {
+      const { graph, y } = embedGraph(family, config);
+      return deriveForward(graph, { y }, this.dtypes(graph, ''));
+    });
+    const ids = indices(batch.ids, [batch.rows, batch.length]);
+    const { y } = await session.run({ ...(await this.take(session, '')), ids });
+    return y.data;
+  }
+
+  async forwardLayer(layer: number, weights: LayerWeights, x: Float32Array, batch: Batch): Promise<Float32Array> {
+    const session = await this.blockSession(layer, 'forward', (graph, _x, y, dtypes) =>
+      deriveForward(graph, { y }, dtypes),
+    );
+    const { y } = await session.run({ ...weights, ...this.side(batch.length), x: this.hidden(x, batch) });
+    return y.data;
+  }
+
+  /** @param contracted Names, without the prefix, of the linear weights whose x and dy are wanted. */
+  async backwardLayer(
+    layer: number,
+    weights: LayerWeights,
+    x: Float32Array,
+    upstream: Float32Array,
+    batch: Batch,
+    contracted: readonly string[],
+  ): Promise<BlockGradient> {
+    const session = await this.blockSession(layer, `backward ${contracted.join()}`, (graph, input, result, dtypes) =>
+      deriveBackward(
+        graph,
+        { result, inputs: [input], params: [], contracted: paramsNamed(graph, contracted) },
+        dtypes,
+      ),
+    );
+    const results = await session.run({
+      ...weights,
+      ...this.side(batch.length),
+      x: this.hidden(x, batch),
+      [upstreamName]: this.hidden(upstream, batch),
+    });
+    const { contractions } = session.program as BackwardProgram;
+    return {
+      dx: results[gradientName('x')].data,
+      contractions: new Map(
+        contractions.map(({ param, x: xName, dy }) => [param, { x: results[xName].data, dy: results[dy].data }]),
+      ),
+    };
+  }
+
+  /** -log p of each next token; meaningless at a row's last position. [rows, length] */
+  async losses(x: Float32Array, batch: Batch): Promise<Float32Array> {
+    const session = await this.session('losses', () => {
+      const { graph, losses } = this.lossGraph();
+      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
+    });
+    const results = await session.run(await this.lossFeeds(session, x, batch));
+    return results.losses.data;
+  }
+
+  /** The losses, and ∂L/∂x for the weights ∂L/∂loss given in `upstream`. */
+  async lossesAndGradient(
+    x: Float32Array,
+    batch: Batch,
+    upstream: Float32Array,
+  ): Promise<{ losses: Float32Array; dx: Float32Array }> {
+    const session = await this.session('losses backward', () => {
+      const { graph, x: input, losses } = this.lossGraph();
+      const request = { result: losses, inputs: [input], params: [], contracted: [], forward: { losses } };
+      return deriveBackward(graph, request, this.dtypes(graph, ''));
+    });
+    const results = await session.run({
+      ...(await this.lossFeeds(session, x, batch)),
+      [upstreamName]: floats(upstream, [batch.rows, batch.length]),
+    });
+    return { losses: results.losses.data, dx: results[gradientName('x')].data };
+  }
+
+  /** [rows, length, vocabulary] */
+  async logits(x: Float32Array, batch: Batch): Promise<Result> {
+    const { family, config } = this.model;
+    const session = await this.session('logits', () => {
+      const { graph, logits } = headGraph(family, config);
+      return deriveForward(graph, { logits }, this.dtypes(graph, ''));
+    });
+    const feeds = { ...(await this.take(session, '')), x: this.hidden(x, batch) };
+    return (await session.run(feeds)).logits;
+  }
+
+  /** A layer's weights, under names without its prefix. */
+  async takeLayer(layer: number): Promise<LayerWeights> {
+    const prefix = this.model.family.layerPrefix(layer);
+    return withoutPrefix(await this.weights.take(this.layerParams(layer)), prefix);
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.sessions.values()) await (await session).release();
+    this.sessions.clear();
+  }
+
+  private hidden(data: Float32Array, { rows, length }: Batch): Feed {
+    return floats(data, [rows, length, this.model.config.hiddenSize]);
+  }
+
+  private side(length: number): Record<string, Feed> {
+    if (this.sideFeeds?.length !== length) {
+      const inputs = this.model.family.sideInputs(this.model.config, length);
+      const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
+      this.sideFeeds = { length, feeds: Object.fromEntries(feeds) };
+    }
+    return this.sideFeeds.feeds;
+  }
+
+  private lossGraph(): { graph: GraphBuilder; x: Value; losses: Value } {
+    const { graph, x, logits } = headGraph(this.model.family, this.model.config);
+    const labels = graph.input('labels', 'int64', ['batch', 'sequence']);
+    return { graph, x, losses: graph.apply(crossEntropy, { logits, labels }).y };
+  }
+
+  private async lossFeeds(session: Session, x: Float32Array, batch: Batch): Promise<Record<string, Feed>> {
+    return { ...(await this.take(session, '')), x: this.hidden(x, batch), labels: labelsOf(batch) };
+  }
+
+  /** The weights among a session's inputs. */
+  private async take(session: Session, prefix: string): Promise<Record<string, Feed>> {
+    const { tensors } = this.model.checkpoint;
+    const names = session.program.inputs.map((name) => prefix + name).filter((name) => tensors.has(name));
+    return withoutPrefix(await this.weights.take(names), prefix);
+  }
+
+  private blockSession(
+    layer: number,
+    purpose: string,
+    derive: (graph: GraphBuilder, x: Value, y: Value, dtypes: ParamDtypes) => Program,
+  ): Promise<Session> {
+    const { family, config } = this.model;
+    const { graph, x, y } = blockGraph(family, config, config.layers[layer]);
+    const dtypes = this.dtypes(graph, family.layerPrefix(layer));
+    const shapes = [...graph.params.values()].map((param) => shapeOf(param).join('x'));
+    const key = `${purpose}: ${shapes.join()} ${[...dtypes.values()].join()}`;
+    return this.session(key, () => derive(graph, x, y, dtypes));
+  }
+
+  private session(key: string, derive: () => Program): Promise<Session> {
+    const known = this.sessions.get(key);
+    if (known) return known;
+    const opened = openSession(derive(), this.options);
+    this.sessions.set(key, opened);
+    return opened;
+  }
+
+  private dtypes(graph: GraphBuilder, prefix: string): ParamDtypes {
+    const { checkpoint } = this.model;
+    return new Map([...graph.params.keys()].map((name) => [name, checkpoint.info(prefix + name).dtype]));
+  }
+}
+
+export type LayerWeights = Readonly<Record<string, Feed>>;
+
+function paramsNamed(graph: GraphBuilder, names: readonly string[]): Value[] {
+  return [...graph.params.values()].filter(({ name }) => names.includes(name));
+}
+
+function withoutPrefix(feeds: Record<string, Feed>, prefix: string): Record<string, Feed> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name.slice(prefix.length), feed]));
+}

@@ -1,0 +1,127 @@
+/**
+ * Trains the demo model from nothing, with the engine's own training: npm run train:demo -- --text FILE.
+ * The text is the training split that scripts/demo/build-text.ts writes; see resources/demo/README.md.
+ */
+import { readFile, mkdir, appendFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { writeFileAtomic } from '../main/engine/checkpoint/atomic-file.ts';
+import { writeCheckpoint } from '../main/engine/checkpoint/write-checkpoint.ts';
+import { familyOf } from '../main/engine/families/index.ts';
+import { cosineSchedule } from '../main/engine/recover/schedule.ts';
+import { FullTraining } from '../main/engine/recover/full-training.ts';
+import type { Batch } from '../main/engine/runtime/batch.ts';
+import { fromFloat32 } from '../main/engine/tensor/half.ts';
+import { RandomStream } from '../main/engine/tensor/random.ts';
+import { loadTokenizer } from '../main/engine/tokenizer/tokenizer.ts';
+
+const { values: args } = parseArgs({
+  options: {
+    text: { type: 'string' },
+    model: { type: 'string', default: 'resources/demo/model' },
+    steps: { type: 'string', default: '4000' },
+    rows: { type: 'string', default: '16' },
+    length: { type: 'string', default: '128' },
+    rate: { type: 'string', default: '0.004' },
+    seed: { type: 'string', default: '1' },
+    log: { type: 'string', default: 'dist/train-demo.log' },
+  },
+});
+
+/** 2.9 million parameters, ten heads a layer: small enough for the repository, and 20 % can be removed in whole heads. */
+const config = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  vocab_size: 2048,
+  hidden_size: 160,
+  intermediate_size: 448,
+  num_hidden_layers: 8,
+  num_attention_heads: 10,
+  num_key_value_heads: 10,
+  head_dim: 16,
+  hidden_act: 'silu',
+  max_position_embeddings: 512,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: true,
+  attention_bias: false,
+  mlp_bias: false,
+  bos_token_id: 0,
+  eos_token_id: 0,
+  torch_dtype: 'bfloat16',
+};
+
+await train();
+
+async function train(): Promise<void> {
+  if (!args.text) throw new Error('Name the training text: --text FILE (resources/demo/README.md says how to make it).');
+  const [steps, rows, length, seed] = [args.steps, args.rows, args.length, args.seed].map(Number);
+  const tokenizer = await loadTokenizer(args.model);
+  const tokens = Int32Array.from(tokenizer.encode(await readFile(args.text, 'utf8')));
+  const family = familyOf(config);
+  const training = await FullTraining.start(family, family.readConfig(config), {
+    beta1: 0.9,
+    beta2: 0.95,
+    eps: 1e-8,
+    weightDecay: 0.1,
+    maxGradientNorm: 1,
+    seed,
+    threads: availableParallelism(),
+  });
+  await mkdir('dist', { recursive: true });
+  await writeFile(args.log, '');
+  const batches = trainingBatches(tokens, rows, length, seed);
+  const schedule = { peak: Number(args.rate), warmupSteps: 100, totalSteps: steps, floor: 0.01 };
+  let recent = 0;
+  for (let step = 0; step < steps; step++) {
+    const { loss } = await training.train(batches(step), cosineSchedule(step, schedule));
+    recent += loss;
+    if ((step + 1) % 50 === 0) {
+      await appendFile(args.log, `${JSON.stringify({ step: step + 1, loss: recent / 50, time: new Date().toISOString() })}\n`);
+      recent = 0;
+    }
+    if ((step + 1) % 500 === 0) await save(training);
+  }
+  await save(training);
+  await training.release();
+}
+
+/** Windows of `length` tokens; each epoch cuts the text at another offset and takes the windows in another order. */
+function trainingBatches(tokens: Int32Array, rows: number, length: number, seed: number): (step: number) => Batch {
+  const stepsPerEpoch = Math.floor((Math.floor(tokens.length / length) - 1) / rows);
+  let epoch = -1;
+  let order: number[] = [];
+  let offset = 0;
+  return (step) => {
+    const wanted = Math.floor(step / stepsPerEpoch);
+    if (wanted !== epoch) {
+      const random = new RandomStream(seed, 'data-order', wanted);
+      offset = random.below(length);
+      order = random.permutation(stepsPerEpoch * rows);
+      epoch = wanted;
+    }
+    const first = (step % stepsPerEpoch) * rows;
+    const ids = new Int32Array(rows * length);
+    for (let row = 0; row < rows; row++) {
+      const start = offset + order[first + row] * length;
+      ids.set(tokens.subarray(start, start + length), row * length);
+    }
+    return { rows, length, ids };
+  };
+}
+
+async function save(training: FullTraining): Promise<void> {
+  await writeFileAtomic(`${args.model}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
+  const tensors = training.parameters.map(({ name, values, shape }) => {
+    const data = fromFloat32(values, 'BF16');
+    return {
+      name,
+      dtype: 'BF16' as const,
+      shape,
+      data: async function* () {
+        yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      },
+    };
+  });
+  await writeCheckpoint(args.model, tensors);
+}
