@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, writeError } from './file-errors.ts';
 
 /** One write call takes at most 2^31 - 1 bytes on macOS and in Node itself; pieces stay well below. */
-const PIECE_BYTES = 512 * 1024 * 1024;
+const PIECE_BYTES = 256 * 1024 * 1024;
 
 /** Windows refuses a rename while a virus scanner reads either file, usually for well under a second. */
 const RENAME_PAUSES_MS = [10, 50, 200, 700];

@@ -293,7 +293,7 @@ function notAWeight({ name, dtype, file }: OtherTensorInfo, folder: string): Eng
     'tensor-dtype',
     `tensor ${quoted(name)} in ${join(folder, file)} has the dtype ${dtype}; weights are F32, F16 or BF16`,
     { folder, file, tensor: name, dtype },
-    'A quantized model cannot be pruned: start from its original in 16 or 32 bits.',
+    'If the model is quantized, start from its original in 16 or 32 bits.',
   );
 }
 

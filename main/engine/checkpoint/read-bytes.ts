@@ -3,7 +3,7 @@ import { EngineError } from '../errors.ts';
 import { readError } from './file-errors.ts';
 
 /** Linux cuts one read call at 2 GiB - 4 KiB and macOS refuses 2 GiB; pieces stay well below either. */
-const PIECE_BYTES = 512 * 1024 * 1024;
+const PIECE_BYTES = 256 * 1024 * 1024;
 
 /**
  * Opens a regular file, whose size in bytes is the one it has now.

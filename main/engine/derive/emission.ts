@@ -25,7 +25,7 @@ export class Emission {
   private readonly floats = new Map<Value, OnnxValue>();
 
   constructor(
-    private readonly graph: GraphBuilder,
+    graph: GraphBuilder,
     private readonly dtypes: ParamDtypes,
   ) {
     for (const value of graph.inputs.values()) {

@@ -1,15 +1,26 @@
 import { EngineError } from '../errors.ts';
-import type { Family } from './family.ts';
+import { ConfigReader, isRecord } from './config-reader.ts';
+import type { Family, ModelConfig } from './family.ts';
 import { llama } from './llama.ts';
 
 /** Every architecture that the studio knows. */
-export const families: readonly Family[] = [llama];
+const families: readonly Family[] = [llama];
+
+/**
+ * The family and the meaning of a config.json's content.
+ * @throws EngineError architecture-unknown, config-invalid, feature-unsupported.
+ */
+export function readModelConfig(source: unknown): { family: Family; config: ModelConfig } {
+  if (!isRecord(source)) throw new ConfigReader({}).invalid('(the whole file)', 'an object', source);
+  const family = familyOf(source);
+  return { family, config: family.readConfig(source) };
+}
 
 /**
  * The family that reads a config, by its `architectures`.
  * @throws EngineError architecture-unknown, naming what is known.
  */
-export function familyOf(source: Readonly<Record<string, unknown>>): Family {
+function familyOf(source: Readonly<Record<string, unknown>>): Family {
   const named = Array.isArray(source.architectures) ? source.architectures.filter((a) => typeof a === 'string') : [];
   const family = families.find(({ architectures }) => named.some((name) => architectures.includes(name)));
   if (family) return family;

@@ -3,9 +3,9 @@ import { EngineError } from '../errors.ts';
 import { shapeOf, type Value } from '../ir/graph.ts';
 import { crossEntropy } from '../ops/index.ts';
 import type { Family, ModelConfig } from '../families/family.ts';
-import { modelGraph } from '../families/model-graph.ts';
+import { modelGraph } from '../runtime/model-graph.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { labelsOf, lossWeights, predictedTokens, type Batch } from '../runtime/batch.ts';
+import { labelsOf, lossWeights, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
 import { floats, indices, openSession, type Feed, type Session } from '../runtime/session.ts';
 import { adamwStep, clippingScale, trainedParameter, type AdamWOptions, type TrainedParameter } from './adamw.ts';
 
@@ -49,7 +49,7 @@ export class FullTraining {
     }
     const dtypes = new Map(params.map(({ name }) => [name, 'F32' as const]));
     const request = { result: losses, inputs: [], params, contracted: [], forward: { losses } };
-    const session = await openSession(deriveBackward(graph, request, dtypes), options);
+    const session = await openSession(deriveBackward(graph, request, dtypes), { threads: options.threads, arena: true });
     return new FullTraining(family, config, session, parameters, options);
   }
 
@@ -62,7 +62,7 @@ export class FullTraining {
     this.parameters.forEach((parameter, i) => {
       adamwStep(parameter, gradients[i], { step: this.step, learningRate, scale }, this.options);
     });
-    return { loss: meanLoss(results.losses.data, batch), gradientNorm: norm };
+    return { loss: sumOfPredicted(results.losses.data, batch) / predictedTokens(batch), gradientNorm: norm };
   }
 
   release(): Promise<void> {
@@ -95,12 +95,3 @@ function initialised(param: Value, config: ModelConfig, random: RandomStream): T
 }
 
 const addsToResidual = (name: string): boolean => /\.(o_proj|down_proj)\.weight$/.test(name);
-
-/** Mean over the predicted tokens. */
-export function meanLoss(losses: Float32Array, batch: Batch): number {
-  let total = 0;
-  losses.forEach((loss, i) => {
-    if ((i + 1) % batch.length !== 0) total += loss;
-  });
-  return total / predictedTokens(batch);
-}

@@ -43,3 +43,12 @@ export function lossWeights({ rows, length }: Batch, weight: number): Float32Arr
   for (let row = 1; row <= rows; row++) weights[row * length - 1] = 0;
   return weights;
 }
+
+/** Sum over the positions that predict a token: all but each row's last. */
+export function sumOfPredicted(losses: Float32Array, { length }: Batch): number {
+  let total = 0;
+  losses.forEach((loss, i) => {
+    if ((i + 1) % length !== 0) total += loss;
+  });
+  return total;
+}

@@ -2,10 +2,9 @@ import { join } from 'node:path';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { EngineError } from '../errors.ts';
-import { ConfigReader, isRecord } from '../families/config-reader.ts';
 import type { Family, ModelConfig } from '../families/family.ts';
-import { familyOf } from '../families/index.ts';
-import { modelGraph } from '../families/model-graph.ts';
+import { readModelConfig } from '../families/index.ts';
+import { modelGraph } from './model-graph.ts';
 import { shapeOf } from '../ir/graph.ts';
 
 /** A config.json of a published model is a few kilobytes; per-layer lists add a few more. */
@@ -29,9 +28,7 @@ export interface Model extends DescribedModel {
  */
 export async function describeModel(folder: string): Promise<DescribedModel> {
   const source = await readJsonFile(join(folder, 'config.json'), { maxBytes: maxConfigBytes });
-  if (!isRecord(source)) throw new ConfigReader({}).invalid('(the whole file)', 'an object', source);
-  const family = familyOf(source);
-  return { folder, family, config: family.readConfig(source) };
+  return { folder, ...readModelConfig(source) };
 }
 
 /**

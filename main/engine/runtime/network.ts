@@ -3,7 +3,7 @@ import type { ParamDtypes, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
 import { shapeOf, type GraphBuilder, type Value } from '../ir/graph.ts';
 import { crossEntropy } from '../ops/index.ts';
-import { blockGraph, embedGraph, headGraph } from '../families/model-graph.ts';
+import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
 import { labelsOf, type Batch } from './batch.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';

@@ -1,5 +1,5 @@
 import { GraphBuilder, type Value } from '../ir/graph.ts';
-import type { Family, LayerShape, ModelConfig } from './family.ts';
+import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
 
 /** The whole network as one graph: for discovery and costs; it is never run as one. */
 export function modelGraph(family: Family, config: ModelConfig): { graph: GraphBuilder; logits: Value } {

@@ -1,0 +1,11 @@
+import { defineCriterion } from './criterion.ts';
+
+/** Σ |w| over one row or column; no root is taken (llm-pruner.md, A2). */
+export const magnitudeL1 = defineCriterion({
+  kind: 'weight',
+  id: 'magnitude-l1',
+  title: 'Magnitude, L1: the sum of absolute weights; needs no data',
+  needsGradient: false,
+  salience: (g, { weight }) => g.abs(weight),
+  score: (sum) => sum,
+});

@@ -1,0 +1,11 @@
+import { defineCriterion } from './criterion.ts';
+
+/** Σ |w·∂L/∂w| over one row or column: LLM-Pruner, element-wise, first order (section 3.2, equation 5). */
+export const taylorElement1 = defineCriterion({
+  kind: 'weight',
+  id: 'taylor-element1',
+  title: 'Taylor, element-wise, first order: the sum of each weight’s own effect on the loss',
+  needsGradient: true,
+  salience: (g, { weight, gradient }) => g.abs(g.mul(weight, gradient)),
+  score: (sum) => sum,
+});

@@ -1,0 +1,11 @@
+import { defineCriterion } from './criterion.ts';
+
+/** |Σ w·∂L/∂w| over one row or column: LLM-Pruner's "vector" (section 3.2, equation 3). */
+export const taylorVector = defineCriterion({
+  kind: 'weight',
+  id: 'taylor-vector',
+  title: 'Taylor, vector-wise: how much the loss changes when a whole row or column goes',
+  needsGradient: true,
+  salience: (g, { weight, gradient }) => g.mul(weight, gradient),
+  score: Math.abs,
+});

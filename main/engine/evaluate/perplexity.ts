@@ -1,0 +1,87 @@
+import { ActivationStore } from '../runtime/activation-store.ts';
+import { packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
+import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
+import type { MemoryPlan } from '../runtime/memory-plan.ts';
+import type { Network } from '../runtime/network.ts';
+import { partOf, type Pace } from '../runtime/pace.ts';
+import { EngineError } from '../errors.ts';
+
+export interface Perplexity {
+  /** exp of the mean negative log-likelihood of the predicted tokens. */
+  readonly perplexity: number;
+  /** Tokens in the chunks; each chunk predicts all of its tokens but the first. */
+  readonly tokens: number;
+  readonly chunks: number;
+  readonly seqLen: number;
+}
+
+/**
+ * Perplexity as LLM-Pruner computes it (llm-pruner.md, C): the text tokenised once, cut into chunks of `seqLen` that
+ * do not overlap, the tail dropped, exp of the mean over the seqLen - 1 predicted tokens of every chunk.
+ * @throws EngineError text-too-short where not even one chunk can be filled.
+ */
+export async function measurePerplexity(
+  network: Network,
+  tokens: ArrayLike<number>,
+  seqLen: number,
+  { memory, scratchPath, pace }: { memory: MemoryPlan; scratchPath: string; pace: Pace },
+): Promise<Perplexity> {
+  const chunks = cutIntoChunks(tokens, seqLen);
+  const batches = packBatches(chunks, memory.batchTokens);
+  const rounds = splitIntoRounds(batches, network.model.config.hiddenSize, memory.activationBytes);
+  let total = 0;
+  for (const [i, round] of rounds.entries()) {
+    total += await sumOfLosses(network, round, scratchPath, partOf(pace, i / rounds.length, (i + 1) / rounds.length));
+  }
+  const predicted = batches.reduce((count, batch) => count + predictedTokens(batch), 0);
+  return { perplexity: Math.exp(total / predicted), tokens: chunks.length * seqLen, chunks: chunks.length, seqLen };
+}
+
+function cutIntoChunks(tokens: ArrayLike<number>, seqLen: number): Int32Array[] {
+  const all = Int32Array.from(tokens);
+  const count = Math.floor(all.length / seqLen);
+  if (count === 0) {
+    throw new EngineError(
+      'text-too-short',
+      `The evaluation text has ${all.length} tokens, but one chunk needs ${seqLen}.`,
+      { tokens: all.length, seqLen },
+      'Give a longer text, or a smaller sequence length.',
+    );
+  }
+  return Array.from({ length: count }, (_, i) => all.subarray(i * seqLen, (i + 1) * seqLen));
+}
+
+/** As many batches a round as keep their hidden states in memory: before and after a layer. */
+function splitIntoRounds(batches: readonly Batch[], hiddenSize: number, activationBytes: number): Batch[][] {
+  const rounds: Batch[][] = [];
+  let room = 0;
+  for (const batch of batches) {
+    const sizeBytes = 2 * 4 * hiddenSize * batch.rows * batch.length;
+    if (rounds.length === 0 || sizeBytes > room) {
+      rounds.push([]);
+      room = activationBytes;
+    }
+    rounds[rounds.length - 1].push(batch);
+    room -= sizeBytes;
+  }
+  return rounds;
+}
+
+async function sumOfLosses(
+  network: Network,
+  batches: readonly Batch[],
+  scratchPath: string,
+  pace: Pace,
+): Promise<number> {
+  const store = new ActivationStore(scratchPath, Infinity);
+  await forwardPass(network, batches, store, partOf(pace, 0, 0.9), false);
+  let total = 0;
+  for (const [i, batch] of batches.entries()) {
+    const losses = await network.losses(await store.get(hiddenKey(network.layerCount, i)), batch);
+    total += sumOfPredicted(losses, batch);
+    store.drop(hiddenKey(network.layerCount, i));
+    await pace.breathe();
+    pace.report(0.9 + (0.1 * (i + 1)) / batches.length);
+  }
+  return total;
+}

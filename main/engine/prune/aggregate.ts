@@ -1,0 +1,17 @@
+/**
+ * How the scores of a group's members become one (llm-pruner.md, A2). Members are in the order in which the network
+ * executes them, the root first: `first` is the root (q_proj, or k_proj under GQA; gate_proj), `last` the last
+ * executed structure (o_proj, down_proj), the paper's "Last-only" (section 3.2).
+ */
+export const aggregations = {
+  sum: (scores: readonly number[]): number => scores.reduce((a, b) => a + b, 0),
+  mean: (scores: readonly number[]): number => scores.reduce((a, b) => a + b, 0) / scores.length,
+  max: (scores: readonly number[]): number => Math.max(...scores),
+  prod: (scores: readonly number[]): number => scores.reduce((a, b) => a * b, 1),
+  first: (scores: readonly number[]): number => scores[0],
+  last: (scores: readonly number[]): number => scores[scores.length - 1],
+} as const;
+
+export type Aggregation = keyof typeof aggregations;
+
+export const aggregationNames = Object.keys(aggregations) as [Aggregation, ...Aggregation[]];

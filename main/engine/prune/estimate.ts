@@ -1,0 +1,269 @@
+import type { Criterion, WeightCriterion } from '../criteria/criterion.ts';
+import type { GroupMember } from '../derive/groups.ts';
+import { EngineError } from '../errors.ts';
+import type { ActivationStore } from '../runtime/activation-store.ts';
+import { lossWeights, packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
+import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
+import type { LayerWeights, Network } from '../runtime/network.ts';
+import { partOf, type Pace } from '../runtime/pace.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+import { RandomStream } from '../tensor/random.ts';
+import type { Aggregation } from './aggregate.ts';
+import { layerGroups, type LayerGroup } from './layer-groups.ts';
+import { MemberScorer, type SalienceSums, type ScoredWeight } from './member-scores.ts';
+import { unitScores, type GqaFold } from './unit-scores.ts';
+import { inWindow, type LayerWindow } from './windows.ts';
+
+/** What each structure of a layer is worth; a kind that is not pruned there has no scores. */
+export interface LayerScores {
+  readonly layer: number;
+  /** One a prunable attention unit: a head, with GQA a KV head and its query heads. */
+  readonly heads?: readonly number[];
+  /** One an MLP channel. */
+  readonly channels?: readonly number[];
+}
+
+export interface EstimateRequest {
+  readonly criterion: Criterion;
+  readonly aggregation: Aggregation;
+  readonly fold: GqaFold;
+  readonly windows: { readonly attention: LayerWindow; readonly mlp: LayerWindow };
+  readonly seed: number;
+  /** Token ids of the calibration set; may be empty for a criterion without gradient. */
+  readonly rows: readonly ArrayLike<number>[];
+  readonly batchTokens: number;
+  readonly store: ActivationStore;
+  readonly session: SessionOptions;
+  readonly pace: Pace;
+  /** Layers whose scores are known from before an interruption. */
+  readonly done: ReadonlySet<number>;
+  /** Takes each layer's scores as soon as they are there. */
+  readonly save: (scores: LayerScores) => Promise<void>;
+}
+
+/** Mean next-token loss over the calibration set, where the criterion had to compute it. */
+export interface EstimateResult {
+  readonly calibrationLoss?: number;
+}
+
+/**
+ * Scores the structures of every layer inside the windows. With a gradient criterion: one forward pass that keeps
+ * each layer's input, the loss, and one backward pass, layer by layer, down to the lowest layer to be scored.
+ */
+export async function estimate(network: Network, request: EstimateRequest): Promise<EstimateResult> {
+  const { criterion } = request;
+  if (criterion.kind === 'drawn') {
+    for (const layer of scoredLayers(network, request)) await request.save(drawnScores(network, layer, request));
+    return {};
+  }
+  const scorer = new MemberScorer(criterion, request.store, request.session);
+  try {
+    if (criterion.needsGradient) return { calibrationLoss: await estimateWithGradient(network, scorer, request) };
+    await estimateFromWeights(network, scorer, request);
+    return {};
+  } finally {
+    await scorer.release();
+  }
+}
+
+function kindsIn(layer: number, { windows }: EstimateRequest): ('attention' | 'mlp')[] {
+  return (['attention', 'mlp'] as const).filter((kind) => inWindow(layer, windows[kind]));
+}
+
+function scoredLayers(network: Network, request: EstimateRequest): number[] {
+  return Array.from({ length: network.layerCount }, (_, layer) => layer).filter(
+    (layer) => kindsIn(layer, request).length > 0 && !request.done.has(layer),
+  );
+}
+
+function groupsOf(network: Network, layer: number, request: EstimateRequest): LayerGroup[] {
+  const { family, config } = network.model;
+  const groups = layerGroups(family, config, config.layers[layer]);
+  return kindsIn(layer, request).map((kind) => groups[kind]);
+}
+
+function drawnScores(network: Network, layer: number, request: EstimateRequest): LayerScores {
+  const { criterion } = request;
+  if (criterion.kind !== 'drawn') throw new RangeError(`${criterion.id} does not draw its scores.`);
+  const random = new RandomStream(request.seed, 'random-criterion', layer);
+  const scores = groupsOf(network, layer, request).map((group) => {
+    const channels = Float64Array.from({ length: group.units * group.unitSize }, () => criterion.draw(random));
+    return [group, unitScores({ ...group, scored: group.scored.slice(0, 1) }, [channels], 'first', 'correct')] as const;
+  });
+  return layerScores(layer, scores);
+}
+
+async function estimateFromWeights(network: Network, scorer: MemberScorer, request: EstimateRequest): Promise<void> {
+  const layers = scoredLayers(network, request);
+  for (const [i, layer] of layers.entries()) {
+    const weights = await network.takeLayer(layer);
+    if (i + 1 < layers.length) network.prefetchLayer(layers[i + 1]);
+    await request.save(await scoreLayer(network, scorer, layer, weights, new Map(), request));
+    await request.pace.breathe();
+    request.pace.report((i + 1) / layers.length);
+  }
+}
+
+async function estimateWithGradient(
+  network: Network,
+  scorer: MemberScorer,
+  request: EstimateRequest,
+): Promise<number> {
+  const { store, pace } = request;
+  const batches = packBatches(request.rows, request.batchTokens);
+  const predicted = batches.reduce((total, batch) => total + predictedTokens(batch), 0);
+  if (predicted === 0) {
+    throw new EngineError(
+      'text-empty',
+      `The criterion ${request.criterion.id} needs calibration data, but there are no tokens to predict.`,
+      { rows: request.rows.length },
+      'Give calibration texts of at least two tokens.',
+    );
+  }
+  await forwardPass(network, batches, store, partOf(pace, 0, 0.25), true);
+  const lossSum = await lossGradients(network, batches, 1 / predicted, request);
+  await backwardPass(network, scorer, batches, request);
+  return lossSum / predicted;
+}
+
+const upstreamKey = (batch: number): string => `upstream ${batch}`;
+
+/** Puts ∂L/∂(hidden states before the head) into the store; returns the summed loss. */
+async function lossGradients(
+  network: Network,
+  batches: readonly Batch[],
+  weight: number,
+  { store, pace }: EstimateRequest,
+): Promise<number> {
+  let total = 0;
+  for (const [i, batch] of batches.entries()) {
+    const key = hiddenKey(network.layerCount, i);
+    const { losses, dx } = await network.lossesAndGradient(await store.get(key), batch, lossWeights(batch, weight));
+    total += sumOfPredicted(losses, batch);
+    store.drop(key);
+    await store.put(upstreamKey(i), dx);
+    await pace.breathe();
+    pace.report(0.25 + (0.05 * (i + 1)) / batches.length);
+  }
+  return total;
+}
+
+async function backwardPass(
+  network: Network,
+  scorer: MemberScorer,
+  batches: readonly Batch[],
+  request: EstimateRequest,
+): Promise<void> {
+  const { pace } = request;
+  const layers = scoredLayers(network, request);
+  if (layers.length === 0) return;
+  const lowest = layers[0];
+  const steps = network.layerCount - lowest;
+  for (let layer = network.layerCount - 1; layer >= lowest; layer--) {
+    const weights = await network.takeLayer(layer);
+    if (layer > lowest) network.prefetchLayer(layer - 1);
+    const scored = layers.includes(layer) ? groupsOf(network, layer, request).flatMap((group) => group.scored) : [];
+    const contractions = await backwardLayer(network, layer, weights, batches, scored, request);
+    if (scored.length > 0) {
+      await request.save(await scoreLayer(network, scorer, layer, weights, contractions, request));
+      for (const places of contractions.values()) {
+        for (const { x, dy } of places) [x, dy].forEach((key) => request.store.drop(key));
+      }
+    }
+    pace.report(0.3 + (0.7 * (network.layerCount - layer)) / steps);
+  }
+}
+
+type Contractions = ReadonlyMap<string, ScoredWeight['contractions']>;
+
+/** One layer back for every batch; x and dy of the weights to be scored go into the store. */
+async function backwardLayer(
+  network: Network,
+  layer: number,
+  weights: LayerWeights,
+  batches: readonly Batch[],
+  scored: readonly GroupMember[],
+  { store, pace }: EstimateRequest,
+): Promise<Contractions> {
+  const names = [...new Set(scored.map(({ param }) => param))];
+  const places = new Map<string, { x: string; dy: string; tokens: number }[]>(names.map((name) => [name, []]));
+  for (const [i, batch] of batches.entries()) {
+    const x = await store.get(hiddenKey(layer, i));
+    const upstream = await store.get(upstreamKey(i));
+    const gradient = await network.backwardLayer(layer, weights, x, upstream, batch, names);
+    store.drop(hiddenKey(layer, i));
+    await store.put(upstreamKey(i), gradient.dx);
+    await keepContractions(gradient.contractions, i, batch, store, places);
+    await pace.breathe();
+  }
+  return places;
+}
+
+/** q, k and v share their x, which is kept once. */
+async function keepContractions(
+  contractions: ReadonlyMap<string, { readonly x: Float32Array; readonly dy: Float32Array }>,
+  batchIndex: number,
+  batch: Batch,
+  store: ActivationStore,
+  places: ReadonlyMap<string, { x: string; dy: string; tokens: number }[]>,
+): Promise<void> {
+  const keyOf = new Map<Float32Array, string>();
+  const keep = async (values: Float32Array, key: string): Promise<string> => {
+    const known = keyOf.get(values);
+    if (known) return known;
+    keyOf.set(values, key);
+    await store.put(key, values);
+    return key;
+  };
+  for (const [param, { x, dy }] of contractions) {
+    const kept = {
+      x: await keep(x, `x ${param} ${batchIndex}`),
+      dy: await keep(dy, `dy ${param} ${batchIndex}`),
+      tokens: batch.rows * batch.length,
+    };
+    places.get(param)?.push(kept);
+  }
+}
+
+async function scoreLayer(
+  network: Network,
+  scorer: MemberScorer,
+  layer: number,
+  weights: LayerWeights,
+  contractions: Contractions,
+  request: EstimateRequest,
+): Promise<LayerScores> {
+  const { checkpoint, family } = network.model;
+  const criterion = request.criterion as WeightCriterion;
+  const sums = new Map<string, SalienceSums>();
+  const scores: (readonly [LayerGroup, number[]])[] = [];
+  for (const group of groupsOf(network, layer, request)) {
+    for (const { param } of group.scored) {
+      if (sums.has(param)) continue;
+      const { dtype } = checkpoint.info(family.layerPrefix(layer) + param);
+      const weight = { feed: weights[param], dtype, contractions: contractions.get(param) ?? [] };
+      sums.set(param, await scorer.sums(weight));
+      await request.pace.breathe();
+    }
+    const members = group.scored.map((member) => memberScores(member, sums, criterion));
+    scores.push([group, unitScores(group, members, request.aggregation, request.fold)]);
+  }
+  return layerScores(layer, scores);
+}
+
+function memberScores(
+  { param, dim }: GroupMember,
+  sums: ReadonlyMap<string, SalienceSums>,
+  criterion: WeightCriterion,
+): Float64Array {
+  const found = sums.get(param);
+  if (!found) throw new RangeError(`${param} was not scored.`);
+  return (dim === 0 ? found.rows : found.columns).map(criterion.score);
+}
+
+function layerScores(layer: number, scores: readonly (readonly [LayerGroup, number[]])[]): LayerScores {
+  const of = (kind: LayerGroup['kind']): number[] | undefined => scores.find(([group]) => group.kind === kind)?.[1];
+  const heads = of('attention');
+  const channels = of('mlp');
+  return { layer, ...(heads && { heads }), ...(channels && { channels }) };
+}

@@ -1,0 +1,144 @@
+import type { WeightCriterion } from '../criteria/criterion.ts';
+import type { Program } from '../derive/emission.ts';
+import { inputTypeOf, OnnxGraph, type OnnxValue } from '../onnx/onnx-graph.ts';
+import { floats, indices, openSession, type Feed, type Session, type SessionOptions } from '../runtime/session.ts';
+import type { ActivationStore } from '../runtime/activation-store.ts';
+import type { Dtype } from '../tensor/dtype.ts';
+
+/** A block of gradient rows held at once; a fixed size, so that results do not depend on the memory at hand. */
+const gradientBlockBytes = 64 * 2 ** 20;
+
+/** A linear weight [rows, columns] and where its gradient comes from: x and dy of every batch. */
+export interface ScoredWeight {
+  readonly feed: Feed;
+  readonly dtype: Dtype;
+  /** Keys of x and dy in the activation store, one pair a batch, with the batch's tokens. */
+  readonly contractions: readonly { readonly x: string; readonly dy: string; readonly tokens: number }[];
+}
+
+/** Summed salience of each row and column of a weight. */
+export interface SalienceSums {
+  readonly rows: Float64Array;
+  readonly columns: Float64Array;
+}
+
+/**
+ * Sums a criterion's salience over the rows and columns of linear weights. The gradient dW = Σ dyᵀ·x is formed over
+ * all batches, one block of rows at a time, before salience is taken: |w·g| of a sum is not the sum of |w·g|
+ * (design.md, traps). No whole gradient leaves the graph.
+ */
+export class MemberScorer {
+  private readonly sessions = new Map<string, Promise<Session>>();
+
+  constructor(
+    private readonly criterion: WeightCriterion,
+    private readonly activations: ActivationStore,
+    private readonly options: SessionOptions,
+  ) {}
+
+  async sums(weight: ScoredWeight): Promise<SalienceSums> {
+    const [rowCount, columnCount] = weight.feed.dims;
+    const rows = new Float64Array(rowCount);
+    const columns = new Float64Array(columnCount);
+    const blockRows = Math.max(1, Math.floor(gradientBlockBytes / (4 * columnCount)));
+    for (let from = 0; from < rowCount; from += blockRows) {
+      const to = Math.min(rowCount, from + blockRows);
+      const results = await this.blockSums(weight, from, to);
+      rows.set(results.rowSums.data, from);
+      results.columnSums.data.forEach((sum, i) => {
+        columns[i] += sum;
+      });
+    }
+    return { rows, columns };
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.sessions.values()) await (await session).release();
+    this.sessions.clear();
+  }
+
+  private async blockSums(weight: ScoredWeight, from: number, to: number): ReturnType<Session['run']> {
+    const block = rowsOf(weight.feed, from, to);
+    if (!this.criterion.needsGradient) {
+      const session = await this.session(`sums ${weight.dtype}`, () => sumsProgram(this.criterion, weight.dtype, 'none'));
+      return session.run({ weight: block });
+    }
+    let sofar: Feed | undefined;
+    for (const [i, contraction] of weight.contractions.entries()) {
+      const feeds = {
+        ...(await this.contractionFeeds(weight, contraction)),
+        from: indices([from], [1]),
+        to: indices([to], [1]),
+        ...(sofar && { sofar }),
+      };
+      const source = sofar ? 'added' : 'fresh';
+      if (i === weight.contractions.length - 1) {
+        const session = await this.session(`sums ${source} ${weight.dtype}`, () =>
+          sumsProgram(this.criterion, weight.dtype, source),
+        );
+        return session.run({ ...feeds, weight: block });
+      }
+      const session = await this.session(`gradient ${source}`, () => gradientProgram(source));
+      const { gradient } = await session.run(feeds);
+      sofar = floats(gradient.data, gradient.dims);
+    }
+    throw new RangeError('A gradient was asked for without any batch.');
+  }
+
+  private async contractionFeeds(
+    weight: ScoredWeight,
+    { x, dy, tokens }: ScoredWeight['contractions'][number],
+  ): Promise<Record<string, Feed>> {
+    const [rowCount, columnCount] = weight.feed.dims;
+    return {
+      x: floats(await this.activations.get(x), [tokens, columnCount]),
+      dy: floats(await this.activations.get(dy), [tokens, rowCount]),
+    };
+  }
+
+  private session(key: string, make: () => Program): Promise<Session> {
+    const known = this.sessions.get(key);
+    if (known) return known;
+    const opened = openSession(make(), this.options);
+    this.sessions.set(key, opened);
+    return opened;
+  }
+}
+
+type GradientSource = 'none' | 'fresh' | 'added';
+
+/** Rows [from, to) of dyᵀ·x, plus what earlier batches gave. */
+function gradientRows(g: OnnxGraph, source: 'fresh' | 'added'): OnnxValue {
+  const x = g.input('x', 'float', ['tokens', 'columns']);
+  const dy = g.input('dy', 'float', ['tokens', 'outputs']);
+  const bounds = ['from', 'to'].map((name) => g.input(name, 'int64', [1]));
+  const slice = g.op('Slice', [dy, ...bounds, g.ints([1])]);
+  const product = g.matmul(g.transpose(slice, [1, 0]), x);
+  return source === 'added' ? g.add(product, g.input('sofar', 'float', ['rows', 'columns'])) : product;
+}
+
+function gradientProgram(source: 'fresh' | 'added'): Program {
+  const g = new OnnxGraph();
+  g.output('gradient', gradientRows(g, source), 'float', ['rows', 'columns']);
+  return finish(g);
+}
+
+function sumsProgram(criterion: WeightCriterion, dtype: Dtype, source: GradientSource): Program {
+  const g = new OnnxGraph();
+  const weight = g.toFloat(g.input('weight', inputTypeOf[dtype], ['rows', 'columns']), dtype);
+  const gradient = source === 'none' ? weight : gradientRows(g, source);
+  const salience = criterion.salience(g, { weight, gradient });
+  g.output('rowSums', g.reduceSum(salience, [1]), 'float', ['rows']);
+  g.output('columnSums', g.reduceSum(salience, [0]), 'float', ['columns']);
+  return finish(g);
+}
+
+function finish(g: OnnxGraph): Program {
+  return { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() };
+}
+
+/** Rows [from, to) of a weight, without a copy. */
+function rowsOf({ type, data, dims }: Feed, from: number, to: number): Feed {
+  const [, columns] = dims;
+  return { type, data: data.subarray(from * columns, to * columns), dims: [to - from, columns] };
+}

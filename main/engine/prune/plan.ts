@@ -1,0 +1,101 @@
+import { countMacs, countParameters, elementsOf } from '../derive/cost.ts';
+import { EngineError } from '../errors.ts';
+import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
+import { modelGraph } from '../runtime/model-graph.ts';
+import type { LayerScores } from './estimate.ts';
+import { keepHighest, removedUnits } from './select.ts';
+import { inWindow, type LayerWindow } from './windows.ts';
+
+/** What stays in one layer, as ascending indices into the original. */
+export interface LayerPlan {
+  readonly attention: { readonly keptHeads: readonly number[]; readonly keptKvHeads: readonly number[] };
+  readonly mlp: { readonly keptChannels: readonly number[] };
+}
+
+export interface PrunePlan {
+  readonly layers: readonly LayerPlan[];
+}
+
+/** What a model costs, by the published formulas (llm-pruner.md, C). */
+export interface ModelCosts {
+  readonly parameters: number;
+  /** Multiply-accumulates of one forward over 64 tokens. */
+  readonly macs: number;
+  /** Bytes of the weights in the checkpoint's element type. */
+  readonly weightBytes: number;
+  /** fp16 weights and rotary caches on the device, as the paper's memory column. */
+  readonly memoryBytes: number;
+}
+
+export interface LocalSelection {
+  readonly ratio: number;
+  readonly windows: { readonly attention: LayerWindow; readonly mlp: LayerWindow };
+}
+
+/** @throws EngineError ratio-out-of-range unless 0 < ratio < 1. */
+export function checkRatio(ratio: number): void {
+  if (ratio > 0 && ratio < 1) return;
+  throw new EngineError(
+    'ratio-out-of-range',
+    `prune.ratio is ${ratio}, but must lie between 0 and 1, both excluded.`,
+    { ratio },
+    ratio === 0 ? 'A ratio of 0 removes nothing: leave the model as it is.' : 'Try 0.25.',
+  );
+}
+
+/**
+ * The layer widths that a local selection leaves: known before any weight is read, since each layer loses a count
+ * that depends on the ratio alone.
+ */
+export function prunedShapes(config: ModelConfig, { ratio, windows }: LocalSelection): LayerShape[] {
+  return config.layers.map((shape, layer) => {
+    const removedKvHeads = inWindow(layer, windows.attention) ? removedUnits(shape.kvHeads, config.headDim, ratio) : 0;
+    const removedChannels = inWindow(layer, windows.mlp) ? removedUnits(shape.mlpWidth, 1, ratio) : 0;
+    const kvHeads = shape.kvHeads - removedKvHeads;
+    return {
+      heads: kvHeads * (shape.heads / shape.kvHeads),
+      kvHeads,
+      mlpWidth: shape.mlpWidth - removedChannels,
+    };
+  });
+}
+
+/** The lowest-scored structures of each layer go, down to the planned widths. */
+export function selectLocally(
+  config: ModelConfig,
+  pruned: readonly LayerShape[],
+  scores: ReadonlyMap<number, LayerScores>,
+): PrunePlan {
+  const layers = config.layers.map((shape, layer) => {
+    const kept = (count: number, of: number, by: readonly number[] | undefined, what: string): number[] => {
+      if (count === of) return Array.from({ length: of }, (_, i) => i);
+      if (by?.length !== of) throw new RangeError(`Layer ${layer} has no scores for its ${of} ${what}.`);
+      return keepHighest(by, of - count);
+    };
+    const { heads, channels } = scores.get(layer) ?? {};
+    const keptKvHeads = kept(pruned[layer].kvHeads, shape.kvHeads, heads, 'heads');
+    const perKvHead = shape.heads / shape.kvHeads;
+    const keptHeads = keptKvHeads.flatMap((kv) => Array.from({ length: perKvHead }, (_, r) => kv * perKvHead + r));
+    const keptChannels = kept(pruned[layer].mlpWidth, shape.mlpWidth, channels, 'channels');
+    return { attention: { keptHeads, keptKvHeads }, mlp: { keptChannels } };
+  });
+  return { layers };
+}
+
+/** Costs of a model with the given layer widths, from its config alone. */
+export function modelCosts(
+  family: Family,
+  config: ModelConfig,
+  layers: readonly LayerShape[],
+  bytesPerElementOf: (param: string) => number,
+): ModelCosts {
+  const { graph } = modelGraph(family, { ...config, layers });
+  const parameters = countParameters(graph);
+  const params = [...graph.params.values()];
+  return {
+    parameters,
+    macs: countMacs(graph),
+    weightBytes: params.reduce((total, param) => total + elementsOf(param) * bytesPerElementOf(param.name), 0),
+    memoryBytes: 2 * parameters + family.publishedCacheBytes(config),
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * Makes the JavaScript tokenizers library (0.2.0) give the ids of the Rust one. Where the two differ, the definition is
+ * rewritten in terms of steps in which they agree:
+ *
+ * - ByteLevel's own regular expression has JavaScript's \s (with U+FEFF, without U+0085): it becomes a Split, whose
+ *   expressions the library translates.
+ * - Digits knows ASCII digits only: it becomes a Split at \p{N}, which is Rust's `char::is_numeric`.
+ * - Metaspace never splits, and takes a missing prepend_scheme for "always": both are written out.
+ * - Split drops what its pattern does not match when `invert` is set, whatever its behavior: an isolated Split is the
+ *   same inverted, so `invert` is left out of it.
+ * - "$" in the content of a Replace would be read as a reference to a group.
+ */
+
+import { EngineError } from '../errors.ts';
+import { spaceMark } from './schema.ts';
+import { readStages, type Stages } from './stages.ts';
+import { type TokenizerConfig, type TokenizerDefinition, type TokenizerFiles, invalid } from './tokenizer-files.ts';
+
+/** GPT-2's cut into words, which ByteLevel makes by itself. */
+const wordPattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+
+/** Ids that surround a text when special tokens are asked for. */
+export interface SurroundingIds {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
+export interface ExactDefinition {
+  /** For the library's constructor; without a post-processor, whose work `surrounding` does. */
+  readonly forLibrary: object;
+  readonly surrounding: SurroundingIds;
+  /** The highest id, added tokens included, plus one. */
+  readonly vocabSize: number;
+}
+
+/** Throws tokenizer-invalid, and feature-unsupported for what would give other ids than the Rust library. */
+export function exactDefinition(files: TokenizerFiles): ExactDefinition {
+  const { definition, config, path } = files;
+  checkModel(definition.model, path);
+  const stages = readStages(files);
+  const addedTokens = allAddedTokens(definition, config);
+  if (addedTokens.some((token) => token.single_word)) throw unsupported(path, 'an added token with single_word');
+  return {
+    forLibrary: {
+      added_tokens: addedTokens,
+      normalizer: sequence('normalizers', stages.normalizers.map(withLiteralContent)),
+      pre_tokenizer: sequence('pretokenizers', exactPreTokenizers(stages, definition.model)),
+      post_processor: null,
+      decoder: sequence('decoders', stages.decoders.map(withLiteralContent)),
+      model: definition.model,
+    },
+    surrounding: surroundingIds(stages, addedTokens, files),
+    vocabSize: 1 + maxOf([...Object.values(definition.model.vocab), ...addedTokens.map((token) => token.id)]),
+  };
+}
+
+/** What the Rust library refuses, and what the JavaScript one passes over. */
+function checkModel(model: TokenizerDefinition['model'], path: string): void {
+  const { vocab, merges, unk_token: unknownToken } = model;
+  if (model.dropout) throw unsupported(path, 'a model with dropout, whose ids are random');
+  if (model.continuing_subword_prefix) throw unsupported(path, 'a model with continuing_subword_prefix');
+  if (model.end_of_word_suffix) throw unsupported(path, 'a model with end_of_word_suffix');
+  if (typeof unknownToken === 'string' && !Object.hasOwn(vocab, unknownToken)) {
+    throw invalid(path, `the vocabulary lacks the unknown token ${JSON.stringify(unknownToken)}`);
+  }
+  for (const [index, [left, right]] of merges.entries()) {
+    const absent = [left, right, left + right].find((token) => !Object.hasOwn(vocab, token));
+    if (absent === undefined) continue;
+    throw invalid(path, `merge ${index} needs the token ${JSON.stringify(absent)}, which the vocabulary lacks`);
+  }
+}
+
+type AddedToken = TokenizerDefinition['added_tokens'][number];
+
+/**
+ * transformers adds the tokens of tokenizer_config.json that tokenizer.json does not list. A named token that is in
+ * neither would get an id past the model's embedding, so it stays unknown here.
+ */
+function allAddedTokens({ added_tokens, model }: TokenizerDefinition, config: TokenizerConfig): AddedToken[] {
+  const tokens = new Map<string, AddedToken>(added_tokens.map((token) => [token.content, token]));
+  for (const [id, token] of Object.entries(config.added_tokens_decoder)) {
+    if (!tokens.has(token.content)) tokens.set(token.content, { ...token, id: Number(id) });
+  }
+  for (const content of [config.bos_token, config.eos_token, config.unk_token, config.pad_token]) {
+    if (typeof content !== 'string' || tokens.has(content) || !Object.hasOwn(model.vocab, content)) continue;
+    const id = model.vocab[content];
+    if (id === undefined) continue;
+    tokens.set(content, { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
+  }
+  return [...tokens.values()];
+}
+
+function exactPreTokenizers({ preTokenizers }: Stages, model: TokenizerDefinition['model']): object[] {
+  const exact = preTokenizers.flatMap((stage): object[] => {
+    switch (stage.type) {
+      case 'ByteLevel':
+        return [
+          ...(stage.add_prefix_space ? [spaceInFront] : []),
+          ...(stage.use_regex ? [isolated(wordPattern)] : []),
+          { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+        ];
+      case 'Digits':
+        return [isolated(stage.individual_digits ? String.raw`\p{N}` : String.raw`\p{N}+`)];
+      case 'Metaspace': {
+        const { replacement, add_prefix_space, prepend_scheme } = stage;
+        const scheme = prepend_scheme ?? (add_prefix_space === false ? 'never' : 'always');
+        return [
+          { type: 'Metaspace', replacement, prepend_scheme: scheme },
+          ...(stage.split ? [isolated(`${spaceMark}[^${spaceMark}]*`)] : []),
+        ];
+      }
+      case 'Split':
+        return [stage.behavior === 'Isolated' ? { ...stage, invert: false } : stage];
+    }
+  });
+  const isWhole = preTokenizers.every((stage) => stage.type === 'Metaspace' && !stage.split);
+  return isWhole && mayCutAtSpaceMarks(model) ? [...exact, isolated(`${spaceMark}+[^${spaceMark}]*`)] : exact;
+}
+
+/** What ByteLevel's add_prefix_space does to each piece. */
+const spaceInFront = { type: 'Replace', pattern: { Regex: String.raw`\A(?! )` }, content: ' ' };
+
+function isolated(regex: string): object {
+  return { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false };
+}
+
+/**
+ * SentencePiece-like definitions have the whole text as one word, in which every merge must be looked for. Cutting it
+ * before each run of space marks changes no id if no merge joins a token that ends in another character with one that
+ * begins with the mark: then no merge ever reaches over a cut, and the two sides are merged independently of each
+ * other. The mark must be a token itself, lest an unknown token be fused over the cut; and with `ignore_merges` the
+ * whole word would be looked up first.
+ */
+function mayCutAtSpaceMarks({ vocab, merges, ignore_merges }: TokenizerDefinition['model']): boolean {
+  if (ignore_merges || !Object.hasOwn(vocab, spaceMark)) return false;
+  return !merges.some(([left, right]) => right.startsWith(spaceMark) && !left.endsWith(spaceMark));
+}
+
+/** The template of tokenizer.json, unless tokenizer_config.json says outright what to add: the same order as transformers. */
+function surroundingIds({ postProcessors }: Stages, tokens: readonly AddedToken[], files: TokenizerFiles): SurroundingIds {
+  const { config, definition, path } = files;
+  const idOf = (content: string | null | undefined): number[] => {
+    if (typeof content !== 'string') return [];
+    const id = tokens.find((token) => token.content === content)?.id ?? definition.model.vocab[content];
+    if (id === undefined) throw invalid(path, `${JSON.stringify(content)} is to be added to each text, but is no token`);
+    return [id];
+  };
+  if (typeof config.add_bos_token === 'boolean' || typeof config.add_eos_token === 'boolean') {
+    return {
+      before: config.add_bos_token === true ? idOf(config.bos_token) : [],
+      after: config.add_eos_token === true ? idOf(config.eos_token) : [],
+    };
+  }
+  const template = postProcessors.find((stage) => stage.type === 'TemplateProcessing');
+  if (template === undefined) return { before: [], after: [] };
+  const textAt = template.single.findIndex((item) => 'Sequence' in item);
+  const idsOf = (items: typeof template.single): number[] =>
+    items.flatMap((item) => {
+      if (!('SpecialToken' in item)) return [];
+      const special = template.special_tokens[item.SpecialToken.id];
+      if (special === undefined) throw invalid(path, `its template lacks ${JSON.stringify(item.SpecialToken.id)}`);
+      return special.ids;
+    });
+  return { before: idsOf(template.single.slice(0, textAt)), after: idsOf(template.single.slice(textAt)) };
+}
+
+function withLiteralContent(stage: Stages['normalizers'][number] | Stages['decoders'][number]): object {
+  return stage.type === 'Replace' ? { ...stage, content: stage.content.replaceAll('$', '$$$$') } : stage;
+}
+
+function sequence(listKey: string, stages: readonly object[]): object | null {
+  return stages.length === 0 ? null : { type: 'Sequence', [listKey]: stages };
+}
+
+function maxOf(ids: readonly number[]): number {
+  return ids.reduce((highest, id) => Math.max(highest, id), -1);
+}
+
+function unsupported(path: string, feature: string): EngineError {
+  return new EngineError(
+    'feature-unsupported',
+    `${path} has ${feature}, which is not supported`,
+    { path, feature },
+    'Byte-level and SentencePiece byte-pair tokenizers are supported; use a model that has one.',
+  );
+}
