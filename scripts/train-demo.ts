@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../main/engine/checkpoint/atomic-file.ts';
 import { writeCheckpoint } from '../main/engine/checkpoint/write-checkpoint.ts';
-import { familyOf } from '../main/engine/families/index.ts';
+import { readModelConfig } from '../main/engine/families/index.ts';
 import { cosineSchedule } from '../main/engine/recover/schedule.ts';
 import { FullTraining } from '../main/engine/recover/full-training.ts';
 import type { Batch } from '../main/engine/runtime/batch.ts';
@@ -58,8 +58,8 @@ async function train(): Promise<void> {
   const [steps, rows, length, seed] = [args.steps, args.rows, args.length, args.seed].map(Number);
   const tokenizer = await loadTokenizer(args.model);
   const tokens = Int32Array.from(tokenizer.encode(await readFile(args.text, 'utf8')));
-  const family = familyOf(config);
-  const training = await FullTraining.start(family, family.readConfig(config), {
+  const described = readModelConfig(config);
+  const training = await FullTraining.start(described.family, described.config, {
     beta1: 0.9,
     beta2: 0.95,
     eps: 1e-8,

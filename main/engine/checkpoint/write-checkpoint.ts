@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
-import { PartialFile, makeFolder, writeFileAtomic } from './atomic-file.ts';
+import { PartialFile, makeFolder } from './atomic-file.ts';
 import { INDEX_FILE, MAX_SHARDS, SINGLE_FILE } from './checkpoint.ts';
 import { writeError } from './file-errors.ts';
 import {
@@ -49,9 +49,9 @@ export async function writeCheckpoint(
   const files: PartialFile[] = [];
   try {
     for (const shard of shards) await writeShard(join(folder, shard.file), shard.tensors, metadata, files);
+    if (shards.length > 1) await writeIndex(join(folder, INDEX_FILE), shards, files);
     await removeIndex(folder); // from here to the new index, half-replaced shards do not look like a checkpoint
     for (const file of files) await file.place();
-    if (shards.length > 1) await writeFileAtomic(join(folder, INDEX_FILE), indexText(shards));
   } finally {
     await Promise.all(files.map((file) => file.discard()));
   }
@@ -135,6 +135,13 @@ async function writeTensor(file: PartialFile, { name, dtype, shape, data }: Tens
       `for ${file.path}`,
     { path: file.path, tensor: name, dtype, shape, expectedBytes, foundBytes: writtenBytes },
   );
+}
+
+async function writeIndex(path: string, shards: readonly Shard[], files: PartialFile[]): Promise<void> {
+  const file = await PartialFile.create(path);
+  files.push(file);
+  await file.write(Buffer.from(indexText(shards)));
+  await file.finish();
 }
 
 /** The layout of transformers' own index. */

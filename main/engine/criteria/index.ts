@@ -1,3 +1,4 @@
+import { EngineError } from '../errors.ts';
 import type { Criterion } from './criterion.ts';
 import { magnitudeL1 } from './magnitude-l1.ts';
 import { magnitudeL2 } from './magnitude-l2.ts';
@@ -6,4 +7,17 @@ import { taylorElement1 } from './taylor-element1.ts';
 import { taylorVector } from './taylor-vector.ts';
 
 /** Every criterion by which structures are ranked; a recipe names them by id. */
-export const criteria: readonly Criterion[] = [taylorVector, taylorElement1, magnitudeL1, magnitudeL2, random];
+const criteria: readonly Criterion[] = [taylorVector, taylorElement1, magnitudeL1, magnitudeL2, random];
+
+export const criterionIds = criteria.map(({ id }) => id);
+
+/** @throws EngineError recipe-invalid for an id that no criterion has. */
+export function criterionNamed(id: string): Criterion {
+  const found = criteria.find((criterion) => criterion.id === id);
+  if (found) return found;
+  throw new EngineError(
+    'recipe-invalid',
+    `prune.criterion is "${id}"; known are ${criterionIds.join(', ')}.`,
+    { criterion: id, known: criterionIds },
+  );
+}

@@ -1,4 +1,5 @@
 import { EngineError } from '../errors.ts';
+import { lockAxis } from '../ir/axes.ts';
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, attention, bias, embedding, linear, mergeHeads, multiply, rmsNorm, rotary, silu, splitHeads } from '../ops/index.ts';
 import { ConfigReader } from './config-reader.ts';
@@ -61,7 +62,10 @@ export const llama = defineFamily({
   head(g, config, x) {
     const name = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
     const weight = g.param(name, [config.vocabSize, config.hiddenSize]);
-    return g.apply(linear, { x: norm(g, config, 'model.norm', x), weight }).y;
+    const logits = g.apply(linear, { x: norm(g, config, 'model.norm', x), weight }).y;
+    // Rows of an untied head are tied to nothing else, but they are tokens, not structures.
+    lockAxis(logits.axes[logits.axes.length - 1], 'the vocabulary belongs to the tokenizer');
+    return logits;
   },
 
   sideInputs: (config, length) => ({ ...rotaryTables(config.rotaryFrequencies, length), mask: causalMask(length) }),

@@ -38,7 +38,7 @@ function parsePorts(side: string, text: string): PortPattern[] {
 }
 
 function parseDims(source: string, text: string): DimPattern[] {
-  const tokens = source.match(/\.\.\.|\w+|[()+]/g) ?? [];
+  const tokens = source.match(/\.\.\.|\w+|\S/g) ?? [];
   let at = 0;
   const one = (): DimPattern => {
     const token = tokens[at++];
@@ -56,6 +56,7 @@ function parseDims(source: string, text: string): DimPattern[] {
       } else terms[terms.length - 1].push(one());
     }
     if (tokens[at++] !== ')') throw malformed(text, 'a bracket is not closed');
+    if (terms.some((factors) => factors.length === 0)) throw malformed(text, 'a bracket or a term of it is empty');
     const products = terms.map((factors): DimPattern => (factors.length === 1 ? factors[0] : { kind: 'product', factors }));
     return products.length === 1 ? products[0] : { kind: 'sum', terms: products };
   };

@@ -5,6 +5,7 @@ import { EngineError } from '../errors.ts';
 import type { Family, ModelConfig } from '../families/family.ts';
 import { readModelConfig } from '../families/index.ts';
 import { modelGraph } from './model-graph.ts';
+import { bytesPerElement, type Dtype } from '../tensor/dtype.ts';
 import { shapeOf } from '../ir/graph.ts';
 
 /** A config.json of a published model is a few kilobytes; per-layer lists add a few more. */
@@ -59,4 +60,17 @@ function checkShapes({ family, config, folder }: DescribedModel, checkpoint: Che
       'The weights and config.json belong to different models, or one of them was changed.',
     );
   }
+}
+
+/** Bytes of an element of each weight, as it lies in the checkpoint. */
+export function storedBytesPerElement({ checkpoint }: Model): (param: string) => number {
+  return (param) => bytesPerElement[checkpoint.info(param).dtype];
+}
+
+/** Bytes of an element by config.json alone; transformers takes float32 where nothing is said. */
+export function declaredBytesPerElement({ config }: DescribedModel): (param: string) => number {
+  const declared = config.source.dtype ?? config.source.torch_dtype;
+  const names: Readonly<Record<string, Dtype>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
+  const dtype = typeof declared === 'string' ? names[declared] : undefined;
+  return () => bytesPerElement[dtype ?? 'F32'];
 }

@@ -9,12 +9,19 @@
  * - Split drops what its pattern does not match when `invert` is set, whatever its behavior: an isolated Split is the
  *   same inverted, so `invert` is left out of it.
  * - "$" in the content of a Replace would be read as a reference to a group.
+ * - Around added tokens with lstrip or rstrip JavaScript's trim is used: the white space goes before, by `prepare`.
  */
 
 import { EngineError } from '../errors.ts';
 import { spaceMark } from './schema.ts';
 import { readStages, type Stages } from './stages.ts';
-import { type TokenizerConfig, type TokenizerDefinition, type TokenizerFiles, invalid } from './tokenizer-files.ts';
+import { strippingAround } from './strip-around-tokens.ts';
+import {
+  type TokenizerConfig,
+  type TokenizerDefinition,
+  type TokenizerFiles,
+  invalid,
+} from './tokenizer-files.ts';
 
 /** GPT-2's cut into words, which ByteLevel makes by itself. */
 const wordPattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
@@ -29,6 +36,8 @@ export interface ExactDefinition {
   /** For the library's constructor; without a post-processor, whose work `surrounding` does. */
   readonly forLibrary: object;
   readonly surrounding: SurroundingIds;
+  /** What a text goes through before the library encodes it. */
+  readonly prepare: (text: string) => string;
   /** The highest id, added tokens included, plus one. */
   readonly vocabSize: number;
 }
@@ -39,17 +48,24 @@ export function exactDefinition(files: TokenizerFiles): ExactDefinition {
   checkModel(definition.model, path);
   const stages = readStages(files);
   const addedTokens = allAddedTokens(definition, config);
-  if (addedTokens.some((token) => token.single_word)) throw unsupported(path, 'an added token with single_word');
+  // The others are looked for after the normalizer.
+  const isFoundInRawText = (token: AddedToken): boolean =>
+    stages.normalizers.length === 0 || !(token.normalized ?? !token.special);
+  if (addedTokens.some((token) => token.single_word))
+    throw unsupported(path, 'an added token with single_word');
   return {
     forLibrary: {
-      added_tokens: addedTokens,
+      added_tokens: addedTokens.map((token) =>
+        isFoundInRawText(token) ? { ...token, lstrip: false, rstrip: false } : token,
+      ),
       normalizer: sequence('normalizers', stages.normalizers.map(withLiteralContent)),
       pre_tokenizer: sequence('pretokenizers', exactPreTokenizers(stages, definition.model)),
       post_processor: null,
       decoder: sequence('decoders', stages.decoders.map(withLiteralContent)),
       model: definition.model,
     },
-    surrounding: surroundingIds(stages, addedTokens, files),
+    surrounding: surroundingIds(stages, path),
+    prepare: strippingAround(addedTokens.filter(isFoundInRawText)),
     vocabSize: 1 + maxOf([...Object.values(definition.model.vocab), ...addedTokens.map((token) => token.id)]),
   };
 }
@@ -66,7 +82,10 @@ function checkModel(model: TokenizerDefinition['model'], path: string): void {
   for (const [index, [left, right]] of merges.entries()) {
     const absent = [left, right, left + right].find((token) => !Object.hasOwn(vocab, token));
     if (absent === undefined) continue;
-    throw invalid(path, `merge ${index} needs the token ${JSON.stringify(absent)}, which the vocabulary lacks`);
+    throw invalid(
+      path,
+      `merge ${index} needs the token ${JSON.stringify(absent)}, which the vocabulary lacks`,
+    );
   }
 }
 
@@ -85,7 +104,15 @@ function allAddedTokens({ added_tokens, model }: TokenizerDefinition, config: To
     if (typeof content !== 'string' || tokens.has(content) || !Object.hasOwn(model.vocab, content)) continue;
     const id = model.vocab[content];
     if (id === undefined) continue;
-    tokens.set(content, { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
+    tokens.set(content, {
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    });
   }
   return [...tokens.values()];
 }
@@ -117,8 +144,8 @@ function exactPreTokenizers({ preTokenizers }: Stages, model: TokenizerDefinitio
   return isWhole && mayCutAtSpaceMarks(model) ? [...exact, isolated(`${spaceMark}+[^${spaceMark}]*`)] : exact;
 }
 
-/** What ByteLevel's add_prefix_space does to each piece. */
-const spaceInFront = { type: 'Replace', pattern: { Regex: String.raw`\A(?! )` }, content: ' ' };
+/** What ByteLevel's add_prefix_space does to each piece: a space in front, unless it begins with one. */
+const spaceInFront = { type: 'Metaspace', replacement: ' ', prepend_scheme: 'always' };
 
 function isolated(regex: string): object {
   return { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false };
@@ -136,30 +163,18 @@ function mayCutAtSpaceMarks({ vocab, merges, ignore_merges }: TokenizerDefinitio
   return !merges.some(([left, right]) => right.startsWith(spaceMark) && !left.endsWith(spaceMark));
 }
 
-/** The template of tokenizer.json, unless tokenizer_config.json says outright what to add: the same order as transformers. */
-function surroundingIds({ postProcessors }: Stages, tokens: readonly AddedToken[], files: TokenizerFiles): SurroundingIds {
-  const { config, definition, path } = files;
-  const idOf = (content: string | null | undefined): number[] => {
-    if (typeof content !== 'string') return [];
-    const id = tokens.find((token) => token.content === content)?.id ?? definition.model.vocab[content];
-    if (id === undefined) throw invalid(path, `${JSON.stringify(content)} is to be added to each text, but is no token`);
-    return [id];
-  };
-  if (typeof config.add_bos_token === 'boolean' || typeof config.add_eos_token === 'boolean') {
-    return {
-      before: config.add_bos_token === true ? idOf(config.bos_token) : [],
-      after: config.add_eos_token === true ? idOf(config.eos_token) : [],
-    };
-  }
+/** What the template puts before and after a text; transformers passes over add_bos_token where there is a tokenizer.json. */
+function surroundingIds({ postProcessors }: Stages, path: string): SurroundingIds {
   const template = postProcessors.find((stage) => stage.type === 'TemplateProcessing');
   if (template === undefined) return { before: [], after: [] };
   const textAt = template.single.findIndex((item) => 'Sequence' in item);
+  if (textAt < 0) throw invalid(path, 'the template of its post_processor has no place for the text');
   const idsOf = (items: typeof template.single): number[] =>
     items.flatMap((item) => {
       if (!('SpecialToken' in item)) return [];
       const special = template.special_tokens[item.SpecialToken.id];
-      if (special === undefined) throw invalid(path, `its template lacks ${JSON.stringify(item.SpecialToken.id)}`);
-      return special.ids;
+      if (special !== undefined) return special.ids;
+      throw invalid(path, `the template of its post_processor lacks ${JSON.stringify(item.SpecialToken.id)}`);
     });
   return { before: idsOf(template.single.slice(0, textAt)), after: idsOf(template.single.slice(textAt)) };
 }

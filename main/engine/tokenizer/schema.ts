@@ -64,8 +64,6 @@ export const configSchema = z.looseObject({
   eos_token: namedToken.nullish(),
   unk_token: namedToken.nullish(),
   pad_token: namedToken.nullish(),
-  add_bos_token: z.boolean().nullish(),
-  add_eos_token: z.boolean().nullish(),
   added_tokens_decoder: z.record(z.string().regex(/^\d{1,7}$/), addedToken).default({}),
 });
 

@@ -17,7 +17,9 @@ export interface Stages {
 /** Throws feature-unsupported for a step that is not known to give what the Rust library gives. */
 export function readStages({ path, definition }: TokenizerFiles): Stages {
   return {
-    normalizers: flatten(definition.normalizer, 'normalizers').map(parser(normalizerSchema, 'normalizer', path)),
+    normalizers: flatten(definition.normalizer, 'normalizers').map(
+      parser(normalizerSchema, 'normalizer', path),
+    ),
     preTokenizers: flatten(definition.pre_tokenizer, 'pretokenizers').map(
       parser(preTokenizerSchema, 'pre_tokenizer', path),
     ),
@@ -30,7 +32,9 @@ export function readStages({ path, definition }: TokenizerFiles): Stages {
   function flatten(stage: unknown, listKey: string, depth = 0): unknown[] {
     if (stage === null || stage === undefined) return [];
     if (depth > maxDepth) throw invalid(path, `its ${listKey} are nested deeper than ${maxDepth} levels`);
-    const sequence = z.object({ type: z.literal('Sequence'), [listKey]: z.array(z.unknown()) }).safeParse(stage);
+    const sequence = z
+      .object({ type: z.literal('Sequence'), [listKey]: z.array(z.unknown()) })
+      .safeParse(stage);
     if (!sequence.success) return [stage];
     const parts = sequence.data[listKey];
     return Array.isArray(parts) ? parts.flatMap((part) => flatten(part, listKey, depth + 1)) : [];

@@ -91,7 +91,8 @@ function parseWith<T extends z.ZodType>(schema: T, value: unknown, filePath: str
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const place = issue === undefined || issue.path.length === 0 ? 'the file' : issue.path.map(String).join('.');
+  const place =
+    issue === undefined || issue.path.length === 0 ? 'the file' : issue.path.map(String).join('.');
   throw invalid(filePath, `${place.slice(0, 200)}: ${issue?.message ?? 'not as expected'}`);
 }
 
@@ -101,7 +102,12 @@ export function invalid(
   reason: string,
   hint = 'Get the file again from where the model came.',
 ): EngineError {
-  return new EngineError('tokenizer-invalid', `${filePath} cannot be used: ${reason}`, { path: filePath }, hint);
+  return new EngineError(
+    'tokenizer-invalid',
+    `${filePath} cannot be used: ${reason}`,
+    { path: filePath },
+    hint,
+  );
 }
 
 function reasonOf(error: unknown): string {

@@ -1,4 +1,9 @@
-import { ByteFallbackDecoder, type Decoder, SequenceDecoder, Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import {
+  ByteFallbackDecoder,
+  type Decoder,
+  SequenceDecoder,
+  Tokenizer as LibraryTokenizer,
+} from '@huggingface/tokenizers';
 import { exactDefinition } from './exact-definition.ts';
 import { invalid, readTokenizerFiles } from './tokenizer-files.ts';
 
@@ -18,13 +23,15 @@ export interface Tokenizer {
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const files = await readTokenizerFiles(folder);
-  const { forLibrary, surrounding, vocabSize } = exactDefinition(files);
+  const { forLibrary, prepare, surrounding, vocabSize } = exactDefinition(files);
   const library = createLibraryTokenizer(forLibrary, files.path);
   return {
     vocabSize,
     encode: (text, options) => {
-      const { ids } = library.encode(text, { add_special_tokens: false });
-      return (options?.addSpecialTokens ?? true) ? [...surrounding.before, ...ids, ...surrounding.after] : ids;
+      const { ids } = library.encode(prepare(text), { add_special_tokens: false });
+      return (options?.addSpecialTokens ?? true)
+        ? [...surrounding.before, ...ids, ...surrounding.after]
+        : ids;
     },
     decode: (ids) => {
       const known = ids.filter((id) => library.id_to_token(id) !== undefined);
@@ -39,7 +46,10 @@ function createLibraryTokenizer(definition: object, path: string): LibraryTokeni
     if (library.decoder !== null) makeByteFallbackExact(library.decoder);
     return library;
   } catch (error) {
-    throw invalid(path, `the tokenizer library refuses it: ${error instanceof Error ? error.message : String(error)}`);
+    throw invalid(
+      path,
+      `the tokenizer library refuses it: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

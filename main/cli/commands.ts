@@ -1,0 +1,254 @@
+import { basename, join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import type { LayerShape } from '../engine/families/family.ts';
+import { runFiles, type RunReport } from '../engine/run.ts';
+import { planMemory } from '../engine/runtime/memory-plan.ts';
+import { conductRun } from '../studio/conduct-run.ts';
+import { inspectModel } from '../studio/inspect-model.ts';
+import { prepareRun, type PlanPreview } from '../studio/preview-plan.ts';
+import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
+import { memoryBudget } from '../studio/resolve-recipe.ts';
+import { identityOf } from '../studio/run-identity.ts';
+import { createRun, findRun, openRun, readReport, type RunEvent, type StoredRun } from '../studio/run-store.ts';
+import { startJob, type Outcome } from '../worker/host.ts';
+import { timeLeftEstimator } from '../studio/conduct-run.ts';
+import { beforeAfterTable } from './before-after.ts';
+import { exitCode, print, printError, type ExitCode } from './output.ts';
+import { ProgressLine } from './progress-line.ts';
+import { gigaMacs, grouped, mebibytes, percent } from './quantities.ts';
+import { formatTable } from './table.ts';
+
+export interface CommonOptions {
+  readonly json: boolean;
+}
+
+/** llm-pruner inspect MODEL */
+export async function inspect(folder: string, { json }: CommonOptions): Promise<ExitCode> {
+  const model = await inspectModel(resolve(folder));
+  const { config, family, hasWeights } = model;
+  const costs = model.costsWith(config.layers);
+  const document = {
+    family: family.id,
+    ...costs,
+    layers: config.layers.length,
+    hiddenSize: config.hiddenSize,
+    headDim: config.headDim,
+    vocabSize: config.vocabSize,
+    tiedEmbeddings: config.tiedEmbeddings,
+    layerShapes: config.layers,
+    hasWeights,
+  };
+  print(json, document, () =>
+    formatTable([
+      [basename(model.folder), family.id],
+      ['Parameters', grouped(costs.parameters)],
+      ['MACs (64 tokens)', gigaMacs(costs.macs)],
+      ['Weights', `${mebibytes(costs.weightBytes)}${hasWeights ? '' : ' (config.json only)'}`],
+      ['Memory (fp16, published formula)', mebibytes(costs.memoryBytes)],
+      ['Layers', String(config.layers.length)],
+      ['Hidden size', grouped(config.hiddenSize)],
+      ['Attention heads', spread(config.layers, ({ heads }) => heads)],
+      ['KV heads', spread(config.layers, ({ kvHeads }) => kvHeads)],
+      ['MLP channels', spread(config.layers, ({ mlpWidth }) => mlpWidth)],
+      ['Vocabulary', `${grouped(config.vocabSize)}${config.tiedEmbeddings ? ', tied' : ''}`],
+    ]),
+  );
+  return exitCode.done;
+}
+
+export interface RecipeOptions extends CommonOptions {
+  readonly set: readonly string[];
+}
+
+/** llm-pruner plan RECIPE */
+export async function plan(recipeFile: string | undefined, options: RecipeOptions): Promise<ExitCode> {
+  const recipe = await readRecipe(recipeFile, options.set, process.cwd());
+  const { preview } = await prepareRun(recipe);
+  print(options.json, preview, () => `${beforeAfterTable(preview.before, preview.after)}\n\n${ratioSentence(preview)}`);
+  return exitCode.done;
+}
+
+export interface RunOptions extends RecipeOptions {
+  readonly out?: string;
+  readonly printRecipe: boolean;
+}
+
+/** llm-pruner run RECIPE */
+export async function run(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
+  if (options.printRecipe) return printRecipe(recipeFile, options);
+  const recipe = await readRecipe(recipeFile, options.set, process.cwd());
+  const { settings } = await prepareRun(recipe);
+  const identity = await identityOf(settings);
+  const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
+  const known = await findRun(folder);
+  if (known?.identity.hash === identity.hash) return continueRun(known, options);
+  return carryOut(await createRun(folder, recipe, settings, identity), options);
+}
+
+/** llm-pruner resume DIR */
+export async function resume(folder: string, options: CommonOptions): Promise<ExitCode> {
+  return continueRun(await openRun(resolve(folder)), options);
+}
+
+export interface EvalOptions extends CommonOptions {
+  readonly text: string;
+  readonly seqLen: number;
+  readonly samples?: number;
+  readonly memory: number | string;
+}
+
+/** llm-pruner eval MODEL --text FILE --seq-len N */
+export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
+  const model = await inspectModel(resolve(folder));
+  const { weightBytes } = model.costsWith(model.config.layers);
+  const evaluation = { text: resolve(options.text), seqLen: options.seqLen, samples: options.samples ?? null };
+  const progress = new ProgressLine();
+  const timeLeft = timeLeftEstimator();
+  const job = startJob(
+    {
+      kind: 'evaluate',
+      model: model.folder,
+      evaluation,
+      threads: availableParallelism(),
+      memory: planMemory(model.config, weightBytes, memoryBudget(options)),
+    },
+    (event) => {
+      if (event.type === 'stage') progress.stage('evaluating');
+      if (event.type === 'progress') progress.progress('evaluating', event.fraction, timeLeft(event.stage, event.fraction));
+    },
+  );
+  const outcome = await interruptible(job);
+  progress.clear();
+  if (outcome.kind !== 'done') return unfinished(outcome, options.json);
+  const { perplexity, tokens, chunks, seqLen } = outcome.result;
+  print(options.json, { ...outcome.result, model: model.folder, text: evaluation.text }, () =>
+    formatTable([
+      ['Perplexity', perplexity.toPrecision(6)],
+      ['Sequence length', grouped(seqLen)],
+      ['Chunks', grouped(chunks)],
+      ['Tokens', grouped(tokens)],
+    ]),
+  );
+  return exitCode.done;
+}
+
+async function printRecipe(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
+  const plain = recipeFile === undefined && options.set.length === 0;
+  const recipe = plain ? defaultRecipe() : await readRecipe(recipeFile, options.set, process.cwd());
+  print(options.json, recipe, () => formatRecipe(recipe).trimEnd());
+  return exitCode.done;
+}
+
+/** A finished run is shown, not done again; an interrupted one goes on. */
+async function continueRun(stored: StoredRun, options: CommonOptions): Promise<ExitCode> {
+  if (stored.state !== 'finished') return carryOut(stored, options);
+  process.stderr.write('This run was finished before; nothing is done again.\n');
+  printReport(stored.folder, await readReport(stored.folder), options.json);
+  return exitCode.done;
+}
+
+async function carryOut(stored: StoredRun, { json }: CommonOptions): Promise<ExitCode> {
+  const progress = new ProgressLine();
+  const running = conductRun(stored, (event) => {
+    show(event, progress);
+  });
+  const outcome = await interruptible(running);
+  progress.clear();
+  if (outcome.kind !== 'done') {
+    if (outcome.kind === 'cancelled') process.stderr.write(`To go on: llm-pruner resume ${stored.folder}\n`);
+    return unfinished(outcome, json);
+  }
+  printReport(stored.folder, outcome.result, json);
+  return exitCode.done;
+}
+
+const stageNames = {
+  'evaluate-before': 'evaluating before',
+  estimate: 'estimating',
+  slice: 'slicing',
+  'evaluate-after': 'evaluating after',
+} as const;
+
+function show(event: RunEvent, progress: ProgressLine): void {
+  if (event.type === 'stage') progress.stage(stageNames[event.stage]);
+  else if (event.type === 'progress') progress.progress(stageNames[event.stage], event.fraction, event.timeLeftMs);
+  else if (event.type === 'warning') {
+    progress.clear();
+    process.stderr.write(`warning: ${event.message}\n`);
+  }
+}
+
+function printReport(folder: string, report: RunReport, json: boolean): void {
+  const modelDir = join(folder, runFiles.model);
+  print(json, { ...report, outDir: folder, modelDir }, () =>
+    [beforeAfterTable(report.before, report.after), '', ratioSentence(report), evaluationSentence(report), `The pruned model is in ${modelDir}`]
+      .filter((line) => line !== undefined)
+      .join('\n'),
+  );
+}
+
+/** Both ratios, since one is so often taken for the other. */
+function ratioSentence({
+  ratioInWindow,
+  removedOfParameters,
+  windows,
+}: Pick<PlanPreview, 'ratioInWindow' | 'removedOfParameters' | 'windows'>): string {
+  const window = ([from, to]: readonly [number, number]): string => `[${from}, ${to})`;
+  const same = window(windows.attention) === window(windows.mlp);
+  const layers = same
+    ? `layers ${window(windows.attention)}`
+    : `attention of layers ${window(windows.attention)} and MLP of layers ${window(windows.mlp)}`;
+  return `Ratio ${ratioInWindow} inside ${layers}: ${percent(removedOfParameters)} of all parameters.`;
+}
+
+function evaluationSentence({ evaluation }: RunReport): string | undefined {
+  if (evaluation === null) return undefined;
+  return `Perplexity over ${grouped(evaluation.chunks)} chunks of ${evaluation.seqLen} tokens.`;
+}
+
+/** Ctrl-C asks the job to stop at the next layer; a second one ends it at once. */
+async function interruptible<T>(job: {
+  readonly outcome: Promise<Outcome<T>>;
+  cancel(): void;
+  kill(): void;
+}): Promise<Outcome<T>> {
+  let interrupted = false;
+  const onInterrupt = (): void => {
+    if (interrupted) job.kill();
+    else {
+      process.stderr.write('\nstopping after the current layer; Ctrl-C again ends at once\n');
+      job.cancel();
+    }
+    interrupted = true;
+  };
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onInterrupt);
+  try {
+    const outcome = await job.outcome;
+    return interrupted && outcome.kind === 'failed' ? { kind: 'cancelled' } : outcome;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
+  }
+}
+
+function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
+  if (outcome.kind === 'failed') {
+    printError(json, outcome.error);
+    return exitCode.failed;
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ cancelled: true }, null, 2)}\n`);
+  process.stderr.write('cancelled\n');
+  return exitCode.cancelled;
+}
+
+/** Named by what went into it, so that the same work finds itself. */
+function defaultFolder(recipe: Recipe, hash: string): string {
+  return join('runs', `${basename(recipe.model)}-${recipe.prune.criterion}-${recipe.prune.ratio}-${hash.slice(0, 8)}`);
+}
+
+function spread(layers: readonly LayerShape[], value: (shape: LayerShape) => number): string {
+  const values = layers.map(value);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return least === most ? grouped(most) : `${grouped(least)} to ${grouped(most)}`;
+}

@@ -1,0 +1,115 @@
+import type { RunReport } from '../engine/run.ts';
+import { startJob, type Outcome } from '../worker/host.ts';
+import type { JobEvent, JobStage } from '../worker/messages.ts';
+import { engineVersion } from './engine-version.ts';
+import { appendEvent, appendLog, type RunEvent, type StoredRun } from './run-store.ts';
+
+/** A run at work. */
+export interface ConductedRun {
+  readonly outcome: Promise<Outcome<RunReport>>;
+  cancel(): void;
+  kill(): void;
+}
+
+/** Lines of progress a run's events.jsonl gets: enough for a curve, few enough to read. */
+const storedProgressIntervalMs = 1000;
+
+/**
+ * Carries out a stored run in a worker process and writes what happens into its folder; `onEvent` hears the same.
+ * A run that was interrupted goes on where it stopped.
+ */
+export function conductRun(run: StoredRun, onEvent: (event: RunEvent) => void): ConductedRun {
+  const record = new Recorder(run.folder, onEvent);
+  record.event({ type: run.lastStage === undefined ? 'started' : 'resumed' });
+  for (const message of changedSince(run)) record.event({ type: 'warning', message });
+  const timeLeft = timeLeftEstimator();
+  const job = startJob({ kind: 'run', settings: run.settings, folder: run.folder }, (event) => {
+    record.event(asRunEvent(event, timeLeft));
+  });
+  const outcome = job.outcome.then(async (ended) => {
+    if (ended.kind === 'done') record.log(`peak memory of the worker: ${ended.peakRssBytes} bytes`);
+    record.event(lastEvent(ended));
+    await record.flushed();
+    return ended;
+  });
+  return { outcome, cancel: () => { job.cancel(); }, kill: () => { job.kill(); } };
+}
+
+/** Writes events in the order in which they came. */
+class Recorder {
+  private writing: Promise<void> = Promise.resolve();
+  private failure: unknown;
+  private lastProgressAt = 0;
+
+  constructor(
+    private readonly folder: string,
+    private readonly onEvent: (event: RunEvent) => void,
+  ) {}
+
+  event(event: RunEvent): void {
+    this.onEvent(event);
+    if (event.type === 'progress' && event.fraction < 1) {
+      if (Date.now() - this.lastProgressAt < storedProgressIntervalMs) return;
+      this.lastProgressAt = Date.now();
+    }
+    this.write(() => appendEvent(this.folder, event));
+    if (event.type !== 'progress') this.log(JSON.stringify(event));
+  }
+
+  log(line: string): void {
+    this.write(() => appendLog(this.folder, line));
+  }
+
+  /** Waits for all that was written; throws what a write met. */
+  async flushed(): Promise<void> {
+    await this.writing;
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  private write(step: () => Promise<void>): void {
+    this.writing = this.writing.then(step).catch((error: unknown) => {
+      this.failure ??= error;
+    });
+  }
+}
+
+/** A resumed run promises the same bytes only on the machine and engine it began with. */
+function changedSince({ identity, settings }: StoredRun): string[] {
+  const changes: string[] = [];
+  if (identity.engineVersion !== engineVersion) {
+    changes.push(`The run began with engine ${identity.engineVersion} and goes on with ${engineVersion}: its numbers may differ.`);
+  }
+  const platform = `${process.platform}-${process.arch}`;
+  if (settings.platform !== platform) {
+    changes.push(`The run began on ${settings.platform} and goes on on ${platform}: its numbers may differ.`);
+  }
+  return changes;
+}
+
+function asRunEvent(event: JobEvent, timeLeft: (stage: JobStage, fraction: number) => number | null): RunEvent {
+  if (event.type === 'metric') return event;
+  if (event.stage === 'evaluate') throw new RangeError('A run has no stage "evaluate".');
+  if (event.type === 'stage') return { type: 'stage', stage: event.stage };
+  return { ...event, stage: event.stage, timeLeftMs: timeLeft(event.stage, event.fraction) };
+}
+
+/** Time left in the stage, at its pace so far; null until there is something to judge by. */
+export function timeLeftEstimator(now: () => number = Date.now): (stage: JobStage, fraction: number) => number | null {
+  let current: JobStage | undefined;
+  let startedAt = 0;
+  return (stage, fraction) => {
+    if (stage !== current) {
+      current = stage;
+      startedAt = now();
+    }
+    const elapsedMs = now() - startedAt;
+    if (elapsedMs < 1000 || fraction < 0.02) return null;
+    return Math.round((elapsedMs * (1 - fraction)) / fraction);
+  };
+}
+
+function lastEvent(outcome: Outcome<RunReport>): RunEvent {
+  if (outcome.kind === 'done') return { type: 'finished' };
+  if (outcome.kind === 'cancelled') return { type: 'cancelled' };
+  return { type: 'failed', code: outcome.error.code, message: outcome.error.message };
+}

@@ -1,0 +1,40 @@
+import { readdir } from 'node:fs/promises';
+import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
+import type { LayerShape } from '../engine/families/family.ts';
+import { describeModel, declaredBytesPerElement, openModel, storedBytesPerElement, type DescribedModel } from '../engine/runtime/model.ts';
+
+/** A model as its folder tells it, with what it costs by any widths of its layers. */
+export interface InspectedModel extends DescribedModel {
+  /** Whether the weights are there; their shapes have then been checked. */
+  readonly hasWeights: boolean;
+  costsWith(layers: readonly LayerShape[]): ModelCosts;
+}
+
+/**
+ * Looks at a model folder: config.json alone, and the weights' headers where there are weights.
+ * @throws EngineError as openModel.
+ */
+export async function inspectModel(folder: string): Promise<InspectedModel> {
+  const described = await describeModel(folder);
+  const hasWeights = (await readdir(folder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
+  if (!hasWeights) return inspected(described, false, declaredBytesPerElement(described));
+  const model = await openModel(folder);
+  const bytesOf = storedBytesPerElement(model);
+  await model.checkpoint.close();
+  return inspected(described, true, bytesOf);
+}
+
+function inspected(
+  described: DescribedModel,
+  hasWeights: boolean,
+  bytesOf: (param: string) => number,
+): InspectedModel {
+  const { family, config, folder } = described;
+  return {
+    folder,
+    family,
+    config,
+    hasWeights,
+    costsWith: (layers) => modelCosts(family, config, layers, bytesOf),
+  };
+}

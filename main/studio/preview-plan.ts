@@ -1,0 +1,40 @@
+import type { LayerShape } from '../engine/families/family.ts';
+import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
+import type { RunSettings } from '../engine/run.ts';
+import { inspectModel, type InspectedModel } from './inspect-model.ts';
+import type { Recipe } from './recipe.ts';
+import { resolveRecipe } from './resolve-recipe.ts';
+
+/** What a recipe will come to, before any weight is read. */
+export interface PlanPreview {
+  readonly before: ModelCosts;
+  readonly after: ModelCosts;
+  readonly ratioInWindow: number;
+  readonly removedOfParameters: number;
+  readonly windows: RunSettings['prune']['windows'];
+  readonly layers: readonly { readonly before: LayerShape; readonly after: LayerShape }[];
+}
+
+/** A model, the settings a recipe comes to on it, and their outcome in sizes. */
+export interface PreparedRun {
+  readonly model: InspectedModel;
+  readonly settings: RunSettings;
+  readonly preview: PlanPreview;
+}
+
+export async function prepareRun(recipe: Recipe): Promise<PreparedRun> {
+  const model = await inspectModel(recipe.model);
+  const before = model.costsWith(model.config.layers);
+  const settings = resolveRecipe(recipe, model, before.weightBytes);
+  const shapes = prunedShapes(model.config, settings.prune);
+  const after = model.costsWith(shapes);
+  const preview = {
+    before,
+    after,
+    ratioInWindow: settings.prune.ratio,
+    removedOfParameters: 1 - after.parameters / before.parameters,
+    windows: settings.prune.windows,
+    layers: model.config.layers.map((shape, i) => ({ before: shape, after: shapes[i] })),
+  };
+  return { model, settings, preview };
+}

@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Document, isScalar, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { readError } from '../engine/checkpoint/file-errors.ts';
+import { criterionIds } from '../engine/criteria/index.ts';
+import { EngineError } from '../engine/errors.ts';
+import { aggregationNames } from '../engine/prune/aggregate.ts';
+
+const window = z.tuple([z.int().min(0), z.int().min(0)]).nullable();
+const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const count = z.int().min(1);
+const seqLen = z.int().min(2).max(2 ** 20);
+
+/** What a run is asked to do: the file a person writes, keeps and shares. */
+const recipeSchema = z.strictObject({
+  model: z.string().min(1),
+  prune: z
+    .strictObject({
+      mode: z.enum(['block']).default('block'),
+      criterion: z.enum(criterionIds as [string, ...string[]]).default('taylor-element1'),
+      aggregation: z.enum(aggregationNames).default('sum'),
+      ratio: z.number().default(0.25),
+      scope: z.enum(['local']).default('local'),
+      gqaFold: z.enum(['correct', 'published']).default('correct'),
+      layers: z
+        .strictObject({ attention: window.default(null), mlp: window.default(null) })
+        .prefault({}),
+      seed: seed.default(42),
+    })
+    .prefault({}),
+  calibration: z
+    .strictObject({
+      source: z.string().min(1).nullable().default(null),
+      samples: count.nullable().default(null),
+      seqLen: seqLen.default(64),
+      seed: seed.default(42),
+    })
+    .prefault({}),
+  evaluate: z
+    .strictObject({
+      text: z.string().min(1).nullable().default(null),
+      seqLen: seqLen.default(128),
+      samples: count.nullable().default(null),
+    })
+    .prefault({}),
+  device: z.enum(['auto', 'cpu']).default('auto'),
+  memory: z.union([z.literal('auto'), z.int().min(1), z.string().regex(/^\d+(\.\d+)?\s*(B|[KMG]i?B)$/i)]).default('auto'),
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+
+/** One line on each key, written beside it by `formatRecipe`. */
+const remarks: readonly (readonly [path: readonly string[], remark: string])[] = [
+  [['model'], 'folder with config.json, safetensors and tokenizer.json'],
+  [['prune', 'criterion'], criterionIds.join(', ')],
+  [['prune', 'aggregation'], aggregationNames.join(', ')],
+  [['prune', 'ratio'], 'inside the layers below; `plan` shows the percent of all parameters'],
+  [['prune', 'gqaFold'], 'correct, or published: the published code pairs query and KV heads differently'],
+  [['prune', 'layers', 'attention'], '[from, to); null: the window that scales with depth'],
+  [['prune', 'layers', 'mlp'], '[from, to); null: the window that scales with depth'],
+  [['calibration', 'source'], 'text, or JSONL with "text" or "input_ids"'],
+  [['calibration', 'samples'], 'null: 10 of a text, every row of input_ids'],
+  [['evaluate', 'text'], 'text or JSONL for perplexity; null: none'],
+  [['evaluate', 'samples'], 'null: all'],
+  [['device'], 'auto, cpu'],
+  [['memory'], 'auto (half of this machine), or a size such as 4GiB'],
+];
+
+/** Where a recipe keeps paths. */
+const pathKeys: readonly (readonly string[])[] = [['model'], ['calibration', 'source'], ['evaluate', 'text']];
+
+/**
+ * Reads a recipe file; relative paths in it are relative to its folder. `--set key=value` comes on top, with paths
+ * relative to `workingFolder`.
+ * @throws EngineError file-missing, file-unreadable, recipe-invalid naming the key.
+ */
+export async function readRecipe(
+  file: string | undefined,
+  settings: readonly string[],
+  workingFolder: string,
+): Promise<Recipe> {
+  const tree = file === undefined ? {} : await readTree(file);
+  if (file !== undefined) absolutePaths(tree, dirname(resolve(workingFolder, file)));
+  for (const setting of settings) {
+    const one = settingTree(setting);
+    absolutePaths(one, workingFolder);
+    merge(tree, one);
+  }
+  return checkRecipe(tree, file ?? 'the recipe');
+}
+
+/** @throws EngineError recipe-invalid naming the first key that does not fit. */
+export function checkRecipe(tree: unknown, name: string): Recipe {
+  const checked = recipeSchema.safeParse(tree);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const key = issue.path.join('.') || '(the whole recipe)';
+  throw invalid(name, `${key}: ${issue.message}`, 'See every key with: llm-pruner run --print-recipe', { key });
+}
+
+/** The recipe as YAML with a remark on each key that needs one. */
+export function formatRecipe(recipe: Partial<Recipe>): string {
+  const document = new Document(recipe);
+  for (const [path, remark] of remarks) {
+    const node: unknown = document.getIn(path, true);
+    if (isScalar(node)) node.comment = ` ${remark}`;
+  }
+  return document.toString({ flowCollectionPadding: false, lineWidth: 0 });
+}
+
+/** A recipe with every default and no model yet: what `--print-recipe` shows when given nothing. */
+export function defaultRecipe(): Recipe {
+  return recipeSchema.parse({ model: 'path/to/model' });
+}
+
+/** A size such as 4GiB, 500MB or a plain number of bytes. */
+export function sizeInBytes(size: number | string): number {
+  if (typeof size === 'number') return size;
+  const [, amount, unit] = /^([\d.]+)\s*(\w+)$/.exec(size) ?? [];
+  const factors: Readonly<Record<string, number>> = {
+    b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30,
+  };
+  return Math.floor(Number(amount) * factors[unit.toLowerCase()]);
+}
+
+type Tree = Record<string, unknown>;
+
+async function readTree(file: string): Promise<Tree> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw readError(error, file);
+  });
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) throw invalid(file, document.errors[0].message.split('\n')[0]);
+  const tree: unknown = document.toJS({ maxAliasCount: 10 });
+  if (isTree(tree)) return tree;
+  throw invalid(file, 'expected keys such as "model" and "prune", found none');
+}
+
+/** prune.ratio=0.5 as { prune: { ratio: 0.5 } }; the value is read as YAML. */
+function settingTree(setting: string): Tree {
+  const at = setting.indexOf('=');
+  if (at < 1) throw invalid('--set', `"${setting}" is not key=value`, 'For example: --set prune.ratio=0.5');
+  const parsed = parseDocument(setting.slice(at + 1));
+  if (parsed.errors.length > 0) throw invalid('--set', `"${setting}": the value is not YAML`);
+  const keys = setting.slice(0, at).split('.');
+  return keys.reduceRight<unknown>((value, key) => ({ [key]: value }), parsed.toJS()) as Tree;
+}
+
+function merge(into: Tree, from: Tree): void {
+  for (const [key, value] of Object.entries(from)) {
+    const known = into[key];
+    if (isTree(known) && isTree(value)) merge(known, value);
+    else Object.defineProperty(into, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+}
+
+function absolutePaths(tree: Tree, folder: string): void {
+  for (const path of pathKeys) {
+    const parent = path.slice(0, -1).reduce<unknown>((at, key) => (isTree(at) ? at[key] : undefined), tree);
+    const key = path[path.length - 1];
+    if (isTree(parent) && typeof parent[key] === 'string') parent[key] = resolve(folder, parent[key]);
+  }
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(name: string, why: string, hint?: string, facts: Record<string, string> = {}): EngineError {
+  return new EngineError('recipe-invalid', `${name}: ${why}`, { recipe: name, ...facts }, hint);
+}

@@ -1,0 +1,85 @@
+/** One worker process: takes one job over the channel it was forked with, reports, and ends. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EngineError } from '../engine/errors.ts';
+import { evaluateModel, run } from '../engine/run.ts';
+import { openModel } from '../engine/runtime/model.ts';
+import { Cancelled, paceOf } from '../engine/runtime/pace.ts';
+import type { FromWorker, Job, JobError, JobResults, JobStage, ToWorker } from './messages.ts';
+
+const cancelling = new AbortController();
+/** Channel messages a second at most; more would only keep the window busy. */
+const progressIntervalMs = 100;
+
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'cancel') cancelling.abort();
+  else void work(message.job);
+});
+// Whoever asked is gone: nobody would read the result.
+process.on('disconnect', () => process.exit(1));
+
+async function work(job: Job): Promise<void> {
+  const last = await outcomeOf(job);
+  process.send?.(last, () => process.exit(0));
+}
+
+async function outcomeOf(job: Job): Promise<FromWorker> {
+  try {
+    const result = await (job.kind === 'run' ? doRun(job) : doEvaluate(job));
+    return { type: 'done', result, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+  } catch (error) {
+    if (error instanceof Cancelled) return { type: 'cancelled' };
+    return { type: 'failed', error: describe(error) };
+  }
+}
+
+function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<JobResults['run']> {
+  const report = progressReporter();
+  const listener = {
+    stage: (stage: JobStage) => {
+      send({ type: 'stage', stage });
+    },
+    progress: report,
+    metric: (name: string, value: number) => {
+      send({ type: 'metric', name, value });
+    },
+  };
+  return run(settings, folder, listener, cancelling.signal);
+}
+
+async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobResults['evaluate']> {
+  const model = await openModel(job.model);
+  const report = progressReporter();
+  send({ type: 'stage', stage: 'evaluate' });
+  const pace = paceOf(cancelling.signal, (fraction) => {
+    report('evaluate', fraction);
+  });
+  try {
+    return await evaluateModel(model, job.evaluation, job, join(tmpdir(), `llm-pruner-${process.pid}.bin`), pace);
+  } finally {
+    await model.checkpoint.close();
+  }
+}
+
+function progressReporter(): (stage: JobStage, fraction: number) => void {
+  let lastAt = 0;
+  return (stage, fraction) => {
+    const now = Date.now();
+    if (fraction < 1 && now - lastAt < progressIntervalMs) return;
+    lastAt = now;
+    send({ type: 'progress', stage, fraction });
+  };
+}
+
+function send(message: FromWorker): void {
+  process.send?.(message);
+}
+
+function describe(error: unknown): JobError {
+  if (error instanceof EngineError) {
+    const { code, message, facts, hint } = error;
+    return { code, message, facts, ...(hint !== undefined && { hint }) };
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'worker-crashed', message: `The worker stopped at an error of the program itself: ${text}`, facts: {} };
+}

@@ -1,0 +1,16 @@
+import { configDefaults, defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // test/full takes minutes; test/oracles is a package of its own, with its own dependencies.
+    exclude: [...configDefaults.exclude, 'test/full/**', 'test/oracles/**'],
+    globalSetup: ['test/build-bundles.ts'],
+    // Processes, not worker threads: a thread that is ended inside ONNX Runtime's run aborts the whole process.
+    pool: 'forks',
+    // Each process computes with several threads of its own.
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
