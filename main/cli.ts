@@ -28,7 +28,12 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .exitOverride()
     .showHelpAfterError();
   const json = ['--json', 'print one JSON document on stdout; logs go to stderr', false] as const;
-  const set = ['--set <key=value>', 'override a recipe key, e.g. prune.ratio=0.5 (repeatable)', collect, []] as const;
+  const set = [
+    '--set <key=value>',
+    'override a recipe key, e.g. prune.ratio=0.5 (repeatable)',
+    collect,
+    [],
+  ] as const;
 
   program
     .command('inspect')

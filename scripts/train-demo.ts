@@ -54,7 +54,8 @@ const config = {
 await train();
 
 async function train(): Promise<void> {
-  if (!args.text) throw new Error('Name the training text: --text FILE (resources/demo/README.md says how to make it).');
+  if (!args.text)
+    throw new Error('Name the training text: --text FILE (resources/demo/README.md says how to make it).');
   const [steps, rows, length, seed] = [args.steps, args.rows, args.length, args.seed].map(Number);
   const tokenizer = await loadTokenizer(args.model);
   const tokens = Int32Array.from(tokenizer.encode(await readFile(args.text, 'utf8')));
@@ -77,7 +78,10 @@ async function train(): Promise<void> {
     const { loss } = await training.train(batches(step), cosineSchedule(step, schedule));
     recent += loss;
     if ((step + 1) % 50 === 0) {
-      await appendFile(args.log, `${JSON.stringify({ step: step + 1, loss: recent / 50, time: new Date().toISOString() })}\n`);
+      await appendFile(
+        args.log,
+        `${JSON.stringify({ step: step + 1, loss: recent / 50, time: new Date().toISOString() })}\n`,
+      );
       recent = 0;
     }
     if ((step + 1) % 500 === 0) await save(training);
@@ -87,7 +91,12 @@ async function train(): Promise<void> {
 }
 
 /** Windows of `length` tokens; each epoch cuts the text at another offset and takes the windows in another order. */
-function trainingBatches(tokens: Int32Array, rows: number, length: number, seed: number): (step: number) => Batch {
+function trainingBatches(
+  tokens: Int32Array,
+  rows: number,
+  length: number,
+  seed: number,
+): (step: number) => Batch {
   const stepsPerEpoch = Math.floor((Math.floor(tokens.length / length) - 1) / rows);
   let epoch = -1;
   let order: number[] = [];

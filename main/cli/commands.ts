@@ -9,14 +9,21 @@ import { prepareRun, type PlanPreview } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
 import { memoryBudget } from '../studio/resolve-recipe.ts';
 import { identityOf } from '../studio/run-identity.ts';
-import { createRun, findRun, openRun, readReport, type RunEvent, type StoredRun } from '../studio/run-store.ts';
+import {
+  createRun,
+  findRun,
+  openRun,
+  readReport,
+  type RunEvent,
+  type StoredRun,
+} from '../studio/run-store.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
 import { timeLeftEstimator } from '../studio/conduct-run.ts';
 import { beforeAfterTable } from './before-after.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
-import { gigaMacs, grouped, mebibytes, percent } from './quantities.ts';
-import { formatTable } from './table.ts';
+import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
+import { formatPairs } from './table.ts';
 
 export interface CommonOptions {
   readonly json: boolean;
@@ -39,10 +46,10 @@ export async function inspect(folder: string, { json }: CommonOptions): Promise<
     hasWeights,
   };
   print(json, document, () =>
-    formatTable([
-      [basename(model.folder), family.id],
+    formatPairs([
+      ['Model', `${basename(model.folder)} (${family.id})`],
       ['Parameters', grouped(costs.parameters)],
-      ['MACs (64 tokens)', gigaMacs(costs.macs)],
+      ['MACs (64 tokens)', scaledMacs(costs.macs)],
       ['Weights', `${mebibytes(costs.weightBytes)}${hasWeights ? '' : ' (config.json only)'}`],
       ['Memory (fp16, published formula)', mebibytes(costs.memoryBytes)],
       ['Layers', String(config.layers.length)],
@@ -64,7 +71,11 @@ export interface RecipeOptions extends CommonOptions {
 export async function plan(recipeFile: string | undefined, options: RecipeOptions): Promise<ExitCode> {
   const recipe = await readRecipe(recipeFile, options.set, process.cwd());
   const { preview } = await prepareRun(recipe);
-  print(options.json, preview, () => `${beforeAfterTable(preview.before, preview.after)}\n\n${ratioSentence(preview)}`);
+  print(
+    options.json,
+    preview,
+    () => `${beforeAfterTable(preview.before, preview.after)}\n\n${ratioSentence(preview)}`,
+  );
   return exitCode.done;
 }
 
@@ -101,7 +112,11 @@ export interface EvalOptions extends CommonOptions {
 export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
   const { weightBytes } = model.costsWith(model.config.layers);
-  const evaluation = { text: resolve(options.text), seqLen: options.seqLen, samples: options.samples ?? null };
+  const evaluation = {
+    text: resolve(options.text),
+    seqLen: options.seqLen,
+    samples: options.samples ?? null,
+  };
   const progress = new ProgressLine();
   const timeLeft = timeLeftEstimator();
   const job = startJob(
@@ -114,7 +129,8 @@ export async function evaluate(folder: string, options: EvalOptions): Promise<Ex
     },
     (event) => {
       if (event.type === 'stage') progress.stage('evaluating');
-      if (event.type === 'progress') progress.progress('evaluating', event.fraction, timeLeft(event.stage, event.fraction));
+      if (event.type === 'progress')
+        progress.progress('evaluating', event.fraction, timeLeft(event.stage, event.fraction));
     },
   );
   const outcome = await interruptible(job);
@@ -122,7 +138,7 @@ export async function evaluate(folder: string, options: EvalOptions): Promise<Ex
   if (outcome.kind !== 'done') return unfinished(outcome, options.json);
   const { perplexity, tokens, chunks, seqLen } = outcome.result;
   print(options.json, { ...outcome.result, model: model.folder, text: evaluation.text }, () =>
-    formatTable([
+    formatPairs([
       ['Perplexity', perplexity.toPrecision(6)],
       ['Sequence length', grouped(seqLen)],
       ['Chunks', grouped(chunks)],
@@ -171,7 +187,8 @@ const stageNames = {
 
 function show(event: RunEvent, progress: ProgressLine): void {
   if (event.type === 'stage') progress.stage(stageNames[event.stage]);
-  else if (event.type === 'progress') progress.progress(stageNames[event.stage], event.fraction, event.timeLeftMs);
+  else if (event.type === 'progress')
+    progress.progress(stageNames[event.stage], event.fraction, event.timeLeftMs);
   else if (event.type === 'warning') {
     progress.clear();
     process.stderr.write(`warning: ${event.message}\n`);
@@ -181,7 +198,13 @@ function show(event: RunEvent, progress: ProgressLine): void {
 function printReport(folder: string, report: RunReport, json: boolean): void {
   const modelDir = join(folder, runFiles.model);
   print(json, { ...report, outDir: folder, modelDir }, () =>
-    [beforeAfterTable(report.before, report.after), '', ratioSentence(report), evaluationSentence(report), `The pruned model is in ${modelDir}`]
+    [
+      beforeAfterTable(report.before, report.after),
+      '',
+      ratioSentence(report),
+      evaluationSentence(report),
+      `The pruned model is in ${modelDir}`,
+    ]
       .filter((line) => line !== undefined)
       .join('\n'),
   );
@@ -244,7 +267,10 @@ function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: 
 
 /** Named by what went into it, so that the same work finds itself. */
 function defaultFolder(recipe: Recipe, hash: string): string {
-  return join('runs', `${basename(recipe.model)}-${recipe.prune.criterion}-${recipe.prune.ratio}-${hash.slice(0, 8)}`);
+  return join(
+    'runs',
+    `${basename(recipe.model)}-${recipe.prune.criterion}-${recipe.prune.ratio}-${hash.slice(0, 8)}`,
+  );
 }
 
 function spread(layers: readonly LayerShape[], value: (shape: LayerShape) => number): string {

@@ -27,7 +27,9 @@ export class ProgressLine {
     const filled = Math.round(fraction * barWidth);
     const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
     const left = timeLeftMs === null ? '' : `  ${clock(timeLeftMs)} left`;
-    this.stream.write(`\r\u001b[2K${name.padEnd(18)} ${bar} ${String(Math.round(100 * fraction)).padStart(3)} %${left}`);
+    this.stream.write(
+      `\r\u001b[2K${name.padEnd(18)} ${bar} ${String(Math.round(100 * fraction)).padStart(3)} %${left}`,
+    );
     this.drawn = true;
   }
 }

@@ -1,10 +1,12 @@
 /** 6738415616 as 6,738,415,616. */
 export const grouped = (value: number): string => Math.round(value).toLocaleString('en-US');
 
-/** Multiply-accumulates in units of 10⁹, as the paper gives them. */
-export const gigaMacs = (macs: number): string => `${(macs / 1e9).toFixed(macs < 1e9 ? 4 : 2)} G`;
+/** Multiply-accumulates in units of 10⁹, as the paper gives them, or of 10⁶ for a small model. */
+export const scaledMacs = (macs: number): string =>
+  macs < 1e9 ? `${(macs / 1e6).toFixed(2)} M` : `${(macs / 1e9).toFixed(2)} G`;
 
-export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+export const mebibytes = (bytes: number): string =>
+  `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 2 : 1)} MiB`;
 
 export const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
 

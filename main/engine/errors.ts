@@ -31,7 +31,9 @@ export type ErrorCode =
   | 'worker-crashed';
 
 /** The values behind an error, for a report or a window to show beside its message. */
-export type ErrorFacts = Readonly<Record<string, string | number | boolean | readonly (string | number)[] | null>>;
+export type ErrorFacts = Readonly<
+  Record<string, string | number | boolean | readonly (string | number)[] | null>
+>;
 
 /**
  * An error that a person can act on: the message says what failed, what was expected, what was found and where;

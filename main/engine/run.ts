@@ -5,7 +5,12 @@ import { errnoOf, writeError } from './checkpoint/file-errors.ts';
 import { readJsonFile } from './checkpoint/read-json.ts';
 import type { Criterion } from './criteria/criterion.ts';
 import { criterionNamed } from './criteria/index.ts';
-import { calibrationRows, evaluationTokens, openTokenSource, type CalibrationSampling } from './dataset/token-rows.ts';
+import {
+  calibrationRows,
+  evaluationTokens,
+  openTokenSource,
+  type CalibrationSampling,
+} from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
 import { measurePerplexity, type Perplexity } from './evaluate/perplexity.ts';
 import { primaryExporter } from './export/index.ts';
@@ -167,7 +172,10 @@ class Workshop {
   }
 
   /** Perplexity of a model folder on the evaluation text; null without one. */
-  async evaluate(stage: 'evaluate-before' | 'evaluate-after', modelFolder: string): Promise<Perplexity | null> {
+  async evaluate(
+    stage: 'evaluate-before' | 'evaluate-after',
+    modelFolder: string,
+  ): Promise<Perplexity | null> {
     const { evaluate } = this.settings;
     if (evaluate.text === null) return null;
     const measured = await this.once(stage, async (pace) => {
@@ -187,7 +195,10 @@ class Workshop {
     return this.once('estimate', async (pace) => {
       const rows = await this.calibration();
       const done = new Set((await this.readScores()).keys());
-      const store = new ActivationStore(join(this.folder, runFiles.scratch), this.settings.memory.activationBytes);
+      const store = new ActivationStore(
+        join(this.folder, runFiles.scratch),
+        this.settings.memory.activationBytes,
+      );
       const result = await withNetwork(this.model, this.settings, async (network) => {
         try {
           return await estimate(network, {
@@ -208,7 +219,8 @@ class Workshop {
           await store.close();
         }
       });
-      if (result.calibrationLoss !== undefined) this.listener.metric('calibration.loss', result.calibrationLoss);
+      if (result.calibrationLoss !== undefined)
+        this.listener.metric('calibration.loss', result.calibrationLoss);
       return { ...result, rows: rows.length, tokens: rows.reduce((total, row) => total + row.length, 0) };
     });
   }
@@ -265,7 +277,8 @@ class Workshop {
       before: { ...costsBefore, perplexity: before?.perplexity ?? null },
       after: { ...costsAfter, perplexity: after?.perplexity ?? null },
     };
-    if (plan.layers.length !== this.shapes.length) throw new RangeError('The plan and the model differ in layers.');
+    if (plan.layers.length !== this.shapes.length)
+      throw new RangeError('The plan and the model differ in layers.');
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
   }

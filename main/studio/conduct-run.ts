@@ -32,13 +32,21 @@ export function conductRun(run: StoredRun, onEvent: (event: RunEvent) => void): 
     await record.flushed();
     return ended;
   });
-  return { outcome, cancel: () => { job.cancel(); }, kill: () => { job.kill(); } };
+  return {
+    outcome,
+    cancel: () => {
+      job.cancel();
+    },
+    kill: () => {
+      job.kill();
+    },
+  };
 }
 
 /** Writes events in the order in which they came. */
 class Recorder {
   private writing: Promise<void> = Promise.resolve();
-  private failure: unknown;
+  private failure: Error | undefined;
   private lastProgressAt = 0;
 
   constructor(
@@ -68,7 +76,7 @@ class Recorder {
 
   private write(step: () => Promise<void>): void {
     this.writing = this.writing.then(step).catch((error: unknown) => {
-      this.failure ??= error;
+      this.failure ??= error instanceof Error ? error : new Error(String(error));
     });
   }
 }
@@ -77,7 +85,9 @@ class Recorder {
 function changedSince({ identity, settings }: StoredRun): string[] {
   const changes: string[] = [];
   if (identity.engineVersion !== engineVersion) {
-    changes.push(`The run began with engine ${identity.engineVersion} and goes on with ${engineVersion}: its numbers may differ.`);
+    changes.push(
+      `The run began with engine ${identity.engineVersion} and goes on with ${engineVersion}: its numbers may differ.`,
+    );
   }
   const platform = `${process.platform}-${process.arch}`;
   if (settings.platform !== platform) {
@@ -86,7 +96,10 @@ function changedSince({ identity, settings }: StoredRun): string[] {
   return changes;
 }
 
-function asRunEvent(event: JobEvent, timeLeft: (stage: JobStage, fraction: number) => number | null): RunEvent {
+function asRunEvent(
+  event: JobEvent,
+  timeLeft: (stage: JobStage, fraction: number) => number | null,
+): RunEvent {
   if (event.type === 'metric') return event;
   if (event.stage === 'evaluate') throw new RangeError('A run has no stage "evaluate".');
   if (event.type === 'stage') return { type: 'stage', stage: event.stage };
@@ -94,7 +107,9 @@ function asRunEvent(event: JobEvent, timeLeft: (stage: JobStage, fraction: numbe
 }
 
 /** Time left in the stage, at its pace so far; null until there is something to judge by. */
-export function timeLeftEstimator(now: () => number = Date.now): (stage: JobStage, fraction: number) => number | null {
+export function timeLeftEstimator(
+  now: () => number = Date.now,
+): (stage: JobStage, fraction: number) => number | null {
   let current: JobStage | undefined;
   let startedAt = 0;
   return (stage, fraction) => {

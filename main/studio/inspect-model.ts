@@ -1,7 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
 import type { LayerShape } from '../engine/families/family.ts';
-import { describeModel, declaredBytesPerElement, openModel, storedBytesPerElement, type DescribedModel } from '../engine/runtime/model.ts';
+import {
+  describeModel,
+  declaredBytesPerElement,
+  openModel,
+  storedBytesPerElement,
+  type DescribedModel,
+} from '../engine/runtime/model.ts';
 
 /** A model as its folder tells it, with what it costs by any widths of its layers. */
 export interface InspectedModel extends DescribedModel {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { Document, isScalar, parseDocument } from 'yaml';
+import { Document, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { readError } from '../engine/checkpoint/file-errors.ts';
 import { criterionIds } from '../engine/criteria/index.ts';
@@ -10,7 +10,10 @@ import { aggregationNames } from '../engine/prune/aggregate.ts';
 const window = z.tuple([z.int().min(0), z.int().min(0)]).nullable();
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const count = z.int().min(1);
-const seqLen = z.int().min(2).max(2 ** 20);
+const seqLen = z
+  .int()
+  .min(2)
+  .max(2 ** 20);
 
 /** What a run is asked to do: the file a person writes, keeps and shares. */
 const recipeSchema = z.strictObject({
@@ -23,9 +26,7 @@ const recipeSchema = z.strictObject({
       ratio: z.number().default(0.25),
       scope: z.enum(['local']).default('local'),
       gqaFold: z.enum(['correct', 'published']).default('correct'),
-      layers: z
-        .strictObject({ attention: window.default(null), mlp: window.default(null) })
-        .prefault({}),
+      layers: z.strictObject({ attention: window.default(null), mlp: window.default(null) }).prefault({}),
       seed: seed.default(42),
     })
     .prefault({}),
@@ -45,7 +46,9 @@ const recipeSchema = z.strictObject({
     })
     .prefault({}),
   device: z.enum(['auto', 'cpu']).default('auto'),
-  memory: z.union([z.literal('auto'), z.int().min(1), z.string().regex(/^\d+(\.\d+)?\s*(B|[KMG]i?B)$/i)]).default('auto'),
+  memory: z
+    .union([z.literal('auto'), z.int().min(1), z.string().regex(/^\d+(\.\d+)?\s*(B|[KMG]i?B)$/i)])
+    .default('auto'),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
@@ -96,7 +99,9 @@ export function checkRecipe(tree: unknown, name: string): Recipe {
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
   const key = issue.path.join('.') || '(the whole recipe)';
-  throw invalid(name, `${key}: ${issue.message}`, 'See every key with: llm-pruner run --print-recipe', { key });
+  throw invalid(name, `${key}: ${issue.message}`, 'See every key with: llm-pruner run --print-recipe', {
+    key,
+  });
 }
 
 /** The recipe as YAML with a remark on each key that needs one. */
@@ -104,7 +109,8 @@ export function formatRecipe(recipe: Partial<Recipe>): string {
   const document = new Document(recipe);
   for (const [path, remark] of remarks) {
     const node: unknown = document.getIn(path, true);
-    if (isScalar(node)) node.comment = ` ${remark}`;
+    if (isSeq(node)) node.flow = true;
+    if (isScalar(node) || isSeq(node)) node.comment = ` ${remark}`;
   }
   return document.toString({ flowCollectionPadding: false, lineWidth: 0 });
 }
@@ -119,7 +125,13 @@ export function sizeInBytes(size: number | string): number {
   if (typeof size === 'number') return size;
   const [, amount, unit] = /^([\d.]+)\s*(\w+)$/.exec(size) ?? [];
   const factors: Readonly<Record<string, number>> = {
-    b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30,
+    b: 1,
+    kb: 1e3,
+    mb: 1e6,
+    gb: 1e9,
+    kib: 2 ** 10,
+    mib: 2 ** 20,
+    gib: 2 ** 30,
   };
   return Math.floor(Number(amount) * factors[unit.toLowerCase()]);
 }

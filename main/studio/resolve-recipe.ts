@@ -48,7 +48,10 @@ export function memoryBudget({ memory }: Pick<Recipe, 'memory'>): number {
 export function resolvedRecipe(recipe: Recipe, { prune, memory }: RunSettings): Recipe {
   return {
     ...recipe,
-    prune: { ...recipe.prune, layers: { attention: [...prune.windows.attention], mlp: [...prune.windows.mlp] } },
+    prune: {
+      ...recipe.prune,
+      layers: { attention: [...prune.windows.attention], mlp: [...prune.windows.mlp] },
+    },
     device: 'cpu',
     memory: memory.budgetBytes,
   };

@@ -7,7 +7,8 @@ import type { RunSettings } from '../engine/run.ts';
 import { engineVersion } from './engine-version.ts';
 
 /** Files of a model folder that a result depends on. */
-const modelFile = /(\.safetensors|\.safetensors\.index\.json|^config\.json|^tokenizer\.json|^tokenizer_config\.json)$/;
+const modelFile =
+  /(\.safetensors|\.safetensors\.index\.json|^config\.json|^tokenizer\.json|^tokenizer_config\.json)$/;
 
 /** sha256 of what a run is made from: settings, content of model and data, engine. Paths have no part in it. */
 export interface RunIdentity {
@@ -45,7 +46,8 @@ async function listFolder(folder: string): Promise<string[]> {
 
 async function addFile(hash: Hash, path: string): Promise<void> {
   try {
-    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece as Buffer);
+    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 }))
+      hash.update(piece as Buffer);
   } catch (error) {
     throw readError(error, path);
   }

@@ -14,7 +14,12 @@ import type { RunIdentity } from './run-identity.ts';
 export type RunEvent =
   | { readonly type: 'started' | 'resumed' | 'finished' | 'cancelled' }
   | { readonly type: 'stage'; readonly stage: RunStage }
-  | { readonly type: 'progress'; readonly stage: RunStage; readonly fraction: number; readonly timeLeftMs: number | null }
+  | {
+      readonly type: 'progress';
+      readonly stage: RunStage;
+      readonly fraction: number;
+      readonly timeLeftMs: number | null;
+    }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
@@ -34,7 +39,12 @@ export interface StoredRun {
   readonly lastStage: RunStage | undefined;
 }
 
-const files = { recipe: 'recipe.yaml', settings: 'settings.json', events: 'events.jsonl', log: 'log.txt' } as const;
+const files = {
+  recipe: 'recipe.yaml',
+  settings: 'settings.json',
+  events: 'events.jsonl',
+  log: 'log.txt',
+} as const;
 const maxFileBytes = 64 * 2 ** 20;
 
 /**
@@ -87,7 +97,10 @@ export async function findRun(folder: string): Promise<StoredRun | undefined> {
 }
 
 export async function appendEvent(folder: string, event: RunEvent): Promise<void> {
-  await append(join(folder, files.events), `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+  await append(
+    join(folder, files.events),
+    `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`,
+  );
 }
 
 export async function appendLog(folder: string, line: string): Promise<void> {
@@ -114,8 +127,12 @@ export async function readReport(folder: string): Promise<RunReport> {
 }
 
 function stateAfter(events: readonly RunEvent[]): RunState {
-  const last = events.findLast(({ type }) => ['started', 'resumed', 'finished', 'failed', 'cancelled'].includes(type));
-  return last?.type === 'finished' || last?.type === 'failed' || last?.type === 'cancelled' ? last.type : 'interrupted';
+  const last = events.findLast(({ type }) =>
+    ['started', 'resumed', 'finished', 'failed', 'cancelled'].includes(type),
+  );
+  return last?.type === 'finished' || last?.type === 'failed' || last?.type === 'cancelled'
+    ? last.type
+    : 'interrupted';
 }
 
 async function requireFree(folder: string): Promise<void> {

@@ -55,7 +55,13 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
     report('evaluate', fraction);
   });
   try {
-    return await evaluateModel(model, job.evaluation, job, join(tmpdir(), `llm-pruner-${process.pid}.bin`), pace);
+    return await evaluateModel(
+      model,
+      job.evaluation,
+      job,
+      join(tmpdir(), `llm-pruner-${process.pid}.bin`),
+      pace,
+    );
   } finally {
     await model.checkpoint.close();
   }
@@ -81,5 +87,9 @@ function describe(error: unknown): JobError {
     return { code, message, facts, ...(hint !== undefined && { hint }) };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { code: 'worker-crashed', message: `The worker stopped at an error of the program itself: ${text}`, facts: {} };
+  return {
+    code: 'worker-crashed',
+    message: `The worker stopped at an error of the program itself: ${text}`,
+    facts: {},
+  };
 }

@@ -20,7 +20,10 @@ export interface RunningJob<T> {
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 /** Starts a job in a process of its own; its stdout and stderr go to ours. */
-export function startJob<J extends Job>(job: J, onEvent: (event: JobEvent) => void): RunningJob<JobResults[J['kind']]> {
+export function startJob<J extends Job>(
+  job: J,
+  onEvent: (event: JobEvent) => void,
+): RunningJob<JobResults[J['kind']]> {
   const child = fork(workerFile, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: ['--enable-source-maps'] });
   const outcome = outcomeOf<JobResults[J['kind']]>(child, onEvent);
   send(child, { type: 'start', job });
@@ -47,7 +50,12 @@ function outcomeOf<T>(child: ChildProcess, onEvent: (event: JobEvent) => void): 
       outcome ??= { kind: 'failed', error: crashed(error.message) };
     });
     child.on('close', (code, signal) => {
-      resolve(outcome ?? { kind: 'failed', error: crashed(signal ? `signal ${signal}` : `exit code ${code ?? 'none'}`) });
+      resolve(
+        outcome ?? {
+          kind: 'failed',
+          error: crashed(signal ? `signal ${signal}` : `exit code ${code ?? 'none'}`),
+        },
+      );
     });
   });
 }

@@ -20,7 +20,9 @@ export async function readDocuments(path: string): Promise<Documents> {
   if (content.trim() === '') {
     throw new EngineError('text-empty', `${path} holds no text.`, { path }, 'Choose a file with text in it.');
   }
-  return extname(path).toLowerCase() === '.jsonl' ? parseRows(content, path) : { kind: 'text', text: content };
+  return extname(path).toLowerCase() === '.jsonl'
+    ? parseRows(content, path)
+    : { kind: 'text', text: content };
 }
 
 async function readText(path: string): Promise<string> {
@@ -67,7 +69,12 @@ function parseRow(line: string, number: number, path: string): string | number[]
     if ('input_ids' in row && isTokenIds(row.input_ids)) return row.input_ids;
     if ('text' in row && typeof row.text === 'string') return row.text;
   }
-  throw invalidRow(path, number, 'an object with "text" (a string) or "input_ids" (whole numbers from 0, at least one)', line);
+  throw invalidRow(
+    path,
+    number,
+    'an object with "text" (a string) or "input_ids" (whole numbers from 0, at least one)',
+    line,
+  );
 }
 
 function parseJson(line: string, number: number, path: string): unknown {
@@ -79,7 +86,11 @@ function parseJson(line: string, number: number, path: string): unknown {
 }
 
 function isTokenIds(value: unknown): value is number[] {
-  return Array.isArray(value) && value.length > 0 && value.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31);
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31)
+  );
 }
 
 function invalidRow(path: string, line: number, expected: string, found: string): EngineError {

@@ -35,7 +35,10 @@ const publishedSamples = 10;
  * of one running text, random windows.
  * @throws EngineError text-too-short where nothing is long enough, tokenizer-mismatch.
  */
-export async function calibrationRows(source: TokenSource, sampling: CalibrationSampling): Promise<number[][]> {
+export async function calibrationRows(
+  source: TokenSource,
+  sampling: CalibrationSampling,
+): Promise<number[][]> {
   const { documents } = source;
   if (documents.kind === 'ids') {
     const rows = documents.rows.slice(0, sampling.samples ?? documents.rows.length).map((row) => [...row]);
@@ -44,7 +47,10 @@ export async function calibrationRows(source: TokenSource, sampling: Calibration
   }
   const tokenizer = await source.tokenizer();
   const random = new RandomStream(sampling.seed, 'calibration');
-  const next = documents.kind === 'text' ? runningText(tokenizer.encode(documents.text)) : drawnTexts(documents.texts, tokenizer, random, sampling.seqLen);
+  const next =
+    documents.kind === 'text'
+      ? runningText(tokenizer.encode(documents.text))
+      : drawnTexts(documents.texts, tokenizer, random, sampling.seqLen);
   const rows = Array.from({ length: sampling.samples ?? publishedSamples }, () => {
     const tokens = next();
     if (tokens.length < sampling.seqLen) throw tooShort(source, sampling.seqLen, tokens.length);
@@ -60,7 +66,12 @@ function runningText(tokens: number[]): () => number[] {
 }
 
 /** Draws texts until one is long enough; gives the longest where none is. */
-function drawnTexts(texts: readonly string[], tokenizer: Tokenizer, random: RandomStream, seqLen: number): () => number[] {
+function drawnTexts(
+  texts: readonly string[],
+  tokenizer: Tokenizer,
+  random: RandomStream,
+  seqLen: number,
+): () => number[] {
   const encoded = new Map<number, number[]>();
   const tokensOf = (i: number): number[] => {
     const known = encoded.get(i) ?? tokenizer.encode(texts[i]);
@@ -75,7 +86,10 @@ function drawnTexts(texts: readonly string[], tokenizer: Tokenizer, random: Rand
       if (tokens.length >= seqLen) return tokens;
       tooShortOnes.add(i);
     }
-    return [...encoded.values()].reduce((longest, tokens) => (tokens.length > longest.length ? tokens : longest), []);
+    return [...encoded.values()].reduce(
+      (longest, tokens) => (tokens.length > longest.length ? tokens : longest),
+      [],
+    );
   };
 }
 
@@ -85,13 +99,18 @@ function drawnTexts(texts: readonly string[], tokenizer: Tokenizer, random: Rand
  */
 export async function evaluationTokens(source: TokenSource, samples: number | null): Promise<Int32Array> {
   const { documents } = source;
-  const tokens = documents.kind === 'ids' ? documents.rows.slice(0, samples ?? documents.rows.length).flat() : (await source.tokenizer()).encode(joinedText(documents, samples));
+  const tokens =
+    documents.kind === 'ids'
+      ? documents.rows.slice(0, samples ?? documents.rows.length).flat()
+      : (await source.tokenizer()).encode(joinedText(documents, samples));
   checkIds(source, tokens);
   return Int32Array.from(tokens);
 }
 
 function joinedText(documents: Exclude<Documents, { kind: 'ids' }>, samples: number | null): string {
-  return documents.kind === 'text' ? documents.text : documents.texts.slice(0, samples ?? documents.texts.length).join('\n\n');
+  return documents.kind === 'text'
+    ? documents.text
+    : documents.texts.slice(0, samples ?? documents.texts.length).join('\n\n');
 }
 
 function checkIds({ path, vocabSize, documents }: TokenSource, ids: readonly number[]): void {
@@ -102,7 +121,9 @@ function checkIds({ path, vocabSize, documents }: TokenSource, ids: readonly num
     'tokenizer-mismatch',
     `The model has embeddings for ${vocabSize} tokens, but ${where} gave the id ${wrong}.`,
     { vocabSize, id: wrong, path },
-    documents.kind === 'ids' ? 'Use token ids of this model.' : 'Put the tokenizer that belongs to this model into its folder.',
+    documents.kind === 'ids'
+      ? 'Use token ids of this model.'
+      : 'Put the tokenizer that belongs to this model into its folder.',
   );
 }
 

@@ -38,7 +38,11 @@ export interface BackwardRequest {
  * The backward graph. It recomputes the forward inside, so nothing but a graph's inputs is kept between the two
  * passes, and applies each op's vjp from the result back; gradients of a value used twice are added.
  */
-export function deriveBackward(graph: GraphBuilder, request: BackwardRequest, dtypes: ParamDtypes): BackwardProgram {
+export function deriveBackward(
+  graph: GraphBuilder,
+  request: BackwardRequest,
+  dtypes: ParamDtypes,
+): BackwardProgram {
   const emission = new Emission(graph, dtypes);
   const { onnx } = emission;
   for (const [name, value] of Object.entries(request.forward ?? {})) {
@@ -64,7 +68,10 @@ export function deriveBackward(graph: GraphBuilder, request: BackwardRequest, dt
   for (const value of [...request.inputs, ...request.params]) {
     const gradient = gradients.get(value);
     if (!gradient) {
-      throw new EngineError('graph-invalid', `The loss does not depend on ${value.name}, so it has no gradient.`);
+      throw new EngineError(
+        'graph-invalid',
+        `The loss does not depend on ${value.name}, so it has no gradient.`,
+      );
     }
     onnx.output(gradientName(value.name), gradient, 'float', shapeOf(value));
   }
@@ -80,7 +87,9 @@ function outputGradients(node: GraphNode, gradients: ReadonlyMap<Value, OnnxValu
 }
 
 function vjpOf(emission: Emission, node: GraphNode, dOutputs: OnnxPorts): OnnxPorts {
-  const outputs = Object.entries(node.outputs).map(([port, value]) => [port, emission.valueOf(value)] as const);
+  const outputs = Object.entries(node.outputs).map(
+    ([port, value]) => [port, emission.valueOf(value)] as const,
+  );
   const values = { ...emission.inputsOf(node), ...Object.fromEntries(outputs) };
   return node.op.vjp(emission.onnx, values, dOutputs, emission.viewOf(node));
 }

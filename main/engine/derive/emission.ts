@@ -52,7 +52,9 @@ export class Emission {
     return Object.fromEntries(
       Object.entries(node.inputs).map(([port, value]) => [
         port,
-        node.op.rawPorts.includes(port) ? (this.stored.get(value) ?? this.valueOf(value)) : this.valueOf(value),
+        node.op.rawPorts.includes(port)
+          ? (this.stored.get(value) ?? this.valueOf(value))
+          : this.valueOf(value),
       ]),
     );
   }
@@ -77,7 +79,8 @@ export class Emission {
 
   private dtypeOf(param: Value): Dtype {
     const dtype = this.dtypes.get(param.name);
-    if (!dtype) throw new EngineError('graph-invalid', `No element type is known for the parameter ${param.name}.`);
+    if (!dtype)
+      throw new EngineError('graph-invalid', `No element type is known for the parameter ${param.name}.`);
     return dtype;
   }
 }

@@ -61,6 +61,8 @@ function isRowsOf(member: GroupMember, param: string): boolean {
 }
 
 function paramsInOrderOfUse(graph: GraphBuilder): Value[] {
-  const params = graph.nodes.flatMap((node) => Object.values(node.inputs).filter(({ kind }) => kind === 'param'));
+  const params = graph.nodes.flatMap((node) =>
+    Object.values(node.inputs).filter(({ kind }) => kind === 'param'),
+  );
   return [...new Set(params)];
 }

@@ -31,10 +31,20 @@ export async function measurePerplexity(
   const rounds = splitIntoRounds(batches, network.model.config.hiddenSize, memory.activationBytes);
   let total = 0;
   for (const [i, round] of rounds.entries()) {
-    total += await sumOfLosses(network, round, scratchPath, partOf(pace, i / rounds.length, (i + 1) / rounds.length));
+    total += await sumOfLosses(
+      network,
+      round,
+      scratchPath,
+      partOf(pace, i / rounds.length, (i + 1) / rounds.length),
+    );
   }
   const predicted = batches.reduce((count, batch) => count + predictedTokens(batch), 0);
-  return { perplexity: Math.exp(total / predicted), tokens: chunks.length * seqLen, chunks: chunks.length, seqLen };
+  return {
+    perplexity: Math.exp(total / predicted),
+    tokens: chunks.length * seqLen,
+    chunks: chunks.length,
+    seqLen,
+  };
 }
 
 function cutIntoChunks(tokens: ArrayLike<number>, seqLen: number): Int32Array[] {

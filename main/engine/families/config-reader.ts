@@ -48,7 +48,8 @@ export class ConfigReader {
   countPerLayer(key: string, layers: number): number[] | undefined {
     if (!this.has(key)) return undefined;
     const value = this.source[key];
-    const valid = (n: unknown): n is number => typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= maxCount;
+    const valid = (n: unknown): n is number =>
+      typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= maxCount;
     if (Array.isArray(value) && value.length === layers && value.every(valid)) return value;
     throw this.invalid(key, `a list of ${layers} whole numbers, one a layer`, value);
   }

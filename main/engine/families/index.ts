@@ -21,11 +21,14 @@ export function readModelConfig(source: unknown): { family: Family; config: Mode
  * @throws EngineError architecture-unknown, naming what is known.
  */
 function familyOf(source: Readonly<Record<string, unknown>>): Family {
-  const named = Array.isArray(source.architectures) ? source.architectures.filter((a) => typeof a === 'string') : [];
+  const named = Array.isArray(source.architectures)
+    ? source.architectures.filter((a) => typeof a === 'string')
+    : [];
   const family = families.find(({ architectures }) => named.some((name) => architectures.includes(name)));
   if (family) return family;
   const known = families.flatMap(({ architectures }) => architectures);
-  const found = named.length > 0 ? named.join(', ') : `none (model_type: ${JSON.stringify(source.model_type) ?? 'none'})`;
+  const found =
+    named.length > 0 ? named.join(', ') : `none (model_type: ${JSON.stringify(source.model_type) ?? 'none'})`;
   throw new EngineError(
     'architecture-unknown',
     `config.json names the architecture ${found}; known are ${known.join(', ')}.`,

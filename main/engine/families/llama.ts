@@ -1,7 +1,19 @@
 import { EngineError } from '../errors.ts';
 import { lockAxis } from '../ir/axes.ts';
 import type { GraphBuilder, Value } from '../ir/graph.ts';
-import { add, attention, bias, embedding, linear, mergeHeads, multiply, rmsNorm, rotary, silu, splitHeads } from '../ops/index.ts';
+import {
+  add,
+  attention,
+  bias,
+  embedding,
+  linear,
+  mergeHeads,
+  multiply,
+  rmsNorm,
+  rotary,
+  silu,
+  splitHeads,
+} from '../ops/index.ts';
 import { ConfigReader } from './config-reader.ts';
 import { defineFamily, type LayerShape, type ModelConfig, type WrittenConfig } from './family.ts';
 import { perLayerKeys, readLayerShapes, withoutLayerShapes, withLayerShapes } from './layer-shapes.ts';
@@ -21,9 +33,15 @@ export const llama = defineFamily({
     refuseUnsupported(config);
     const hiddenSize = config.count('hidden_size');
     const layers = readLayerShapes(config);
-    const headDim = config.has('head_dim') ? config.count('head_dim') : hiddenSize / config.count('num_attention_heads');
+    const headDim = config.has('head_dim')
+      ? config.count('head_dim')
+      : hiddenSize / config.count('num_attention_heads');
     if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
-      throw config.invalid('head_dim', 'an even whole number, hidden_size / num_attention_heads where absent', headDim);
+      throw config.invalid(
+        'head_dim',
+        'an even whole number, hidden_size / num_attention_heads where absent',
+        headDim,
+      );
     }
     return {
       familyId: 'llama',
@@ -54,7 +72,10 @@ export const llama = defineFamily({
   layerPrefix: (layer) => `model.layers.${layer}.`,
 
   block(g, config, shape, x) {
-    const mid = g.apply(add, { a: x, b: selfAttention(g, config, shape, norm(g, config, 'input_layernorm', x)) }).y;
+    const mid = g.apply(add, {
+      a: x,
+      b: selfAttention(g, config, shape, norm(g, config, 'input_layernorm', x)),
+    }).y;
     const normed = norm(g, config, 'post_attention_layernorm', mid);
     return g.apply(add, { a: mid, b: swiGlu(g, config, shape, normed) }).y;
   },
@@ -68,7 +89,10 @@ export const llama = defineFamily({
     return logits;
   },
 
-  sideInputs: (config, length) => ({ ...rotaryTables(config.rotaryFrequencies, length), mask: causalMask(length) }),
+  sideInputs: (config, length) => ({
+    ...rotaryTables(config.rotaryFrequencies, length),
+    mask: causalMask(length),
+  }),
 
   groupRoots: (shape) => ({
     attention: shape.heads === shape.kvHeads ? 'self_attn.q_proj.weight' : 'self_attn.k_proj.weight',
@@ -121,9 +145,13 @@ function project(g: GraphBuilder, name: string, x: Value, shape: [number, number
 function refuseUnsupported(config: ConfigReader): void {
   const activation = config.text('hidden_act', 'silu');
   if (activation !== 'silu') {
-    throw new EngineError('feature-unsupported', `config.json: "hidden_act" is "${activation}"; a LLaMA has "silu".`, {
-      hidden_act: activation,
-    });
+    throw new EngineError(
+      'feature-unsupported',
+      `config.json: "hidden_act" is "${activation}"; a LLaMA has "silu".`,
+      {
+        hidden_act: activation,
+      },
+    );
   }
   if (config.has('sliding_window')) {
     throw new EngineError(

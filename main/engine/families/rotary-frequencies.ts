@@ -9,8 +9,13 @@ import type { SideInput } from './family.ts';
  */
 export function rotaryFrequencies(config: ConfigReader, rotaryDim: number): Float32Array {
   const scaling = config.object('rope_parameters') ?? config.object('rope_scaling');
-  const theta = scaling?.has('rope_theta') ? scaling.positive('rope_theta', 1) : config.positive('rope_theta', 10000);
-  const base = Float32Array.from({ length: rotaryDim / 2 }, (_, i) => 1 / Math.fround(theta ** Math.fround((2 * i) / rotaryDim)));
+  const theta = scaling?.has('rope_theta')
+    ? scaling.positive('rope_theta', 1)
+    : config.positive('rope_theta', 10000);
+  const base = Float32Array.from(
+    { length: rotaryDim / 2 },
+    (_, i) => 1 / Math.fround(theta ** Math.fround((2 * i) / rotaryDim)),
+  );
   const kind = scaling ? scaling.text('rope_type', scaling.text('type', 'default')) : 'default';
   if (!scaling || kind === 'default') return base;
   if (kind === 'linear') {

@@ -134,7 +134,10 @@ export function coordinatesOf(axis: Axis, unit: Atom): Int32Array {
   const found = resolve(axis);
   const size = sizeOf(found);
   if (typeof size !== 'number') {
-    throw new EngineError('graph-invalid', `The axis ${describeAxis(found)} has no fixed size, so it has no units.`);
+    throw new EngineError(
+      'graph-invalid',
+      `The axis ${describeAxis(found)} has no fixed size, so it has no units.`,
+    );
   }
   if (found.kind === 'atom') return Int32Array.from({ length: size }, (_, i) => (found === unit ? i : -1));
   if (found.kind === 'sum') {
@@ -173,5 +176,8 @@ export function describeAxis(axis: Axis): string {
 }
 
 function mismatch(a: Axis, b: Axis): EngineError {
-  return new EngineError('graph-invalid', `Two axes must be one, but ${describeAxis(a)} is not ${describeAxis(b)}.`);
+  return new EngineError(
+    'graph-invalid',
+    `Two axes must be one, but ${describeAxis(a)} is not ${describeAxis(b)}.`,
+  );
 }

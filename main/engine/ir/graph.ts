@@ -64,7 +64,9 @@ export class GraphBuilder {
     const known = this.inputs.get(name);
     if (known) return known;
     const axes = dims.map((dim) =>
-      typeof dim === 'number' ? atom(name, dim) : atom(dim, 'dynamic', `the ${dim} axis is data, not structure`),
+      typeof dim === 'number'
+        ? atom(name, dim)
+        : atom(dim, 'dynamic', `the ${dim} axis is data, not structure`),
     );
     const value: Value = { name, kind: 'input', type, axes };
     this.inputs.set(name, value);
@@ -75,7 +77,11 @@ export class GraphBuilder {
    * Applies an op to values under its signature's port names and returns its outputs.
    * @throws EngineError graph-invalid where the axes do not fit.
    */
-  apply(op: OpDefinition, inputs: Readonly<Record<string, Value>>, attributes: OpAttributes = {}): Record<string, Value> {
+  apply(
+    op: OpDefinition,
+    inputs: Readonly<Record<string, Value>>,
+    attributes: OpAttributes = {},
+  ): Record<string, Value> {
     const name = `${this.scope}${op.type}.${this.nodes.length}`;
     const axes = new Map<string, Axis>();
     for (const [axis, size] of Object.entries(op.sizes(attributes))) axes.set(axis, atom(axis, size));
@@ -84,7 +90,12 @@ export class GraphBuilder {
     const outputs = Object.fromEntries(
       op.signature.outputs.map((port) => [
         port.name,
-        { name: `${name}.${port.name}`, kind: 'result', type: 'float', axes: binding.axesOf(port) } satisfies Value,
+        {
+          name: `${name}.${port.name}`,
+          kind: 'result',
+          type: 'float',
+          axes: binding.axesOf(port),
+        } satisfies Value,
       ]),
     );
     for (const [axis, reason] of Object.entries(op.locks)) lockAxis(binding.named(axis), reason);
@@ -112,7 +123,9 @@ class Binding {
   }
 
   axesOf(port: PortPattern): Axis[] {
-    return port.dims.flatMap((pattern) => (pattern.kind === 'rest' ? [...(this.rest ?? [])] : [this.axisOf(pattern)]));
+    return port.dims.flatMap((pattern) =>
+      pattern.kind === 'rest' ? [...(this.rest ?? [])] : [this.axisOf(pattern)],
+    );
   }
 
   named(name: string): Axis {
@@ -136,15 +149,21 @@ class Binding {
     }
   }
 
-  private match(port: PortPattern, value: Value | undefined): { pattern: DimPattern; axis: Axis; port: string }[] {
+  private match(
+    port: PortPattern,
+    value: Value | undefined,
+  ): { pattern: DimPattern; axis: Axis; port: string }[] {
     if (!value) throw this.fail(`its input "${port.name}" is missing`);
     const restAt = port.dims.findIndex(({ kind }) => kind === 'rest');
     const restCount = value.axes.length - (port.dims.length - 1);
     if (restAt < 0 ? value.axes.length !== port.dims.length : restCount < 0) {
-      throw this.fail(`"${port.name}" has ${value.axes.length} axes, the signature "${this.op.signature.text}" differs`);
+      throw this.fail(
+        `"${port.name}" has ${value.axes.length} axes, the signature "${this.op.signature.text}" differs`,
+      );
     }
     if (restAt >= 0) this.unifyRest(value.axes.slice(restAt, restAt + restCount), port.name);
-    const axes = restAt < 0 ? value.axes : [...value.axes.slice(0, restAt), ...value.axes.slice(restAt + restCount)];
+    const axes =
+      restAt < 0 ? value.axes : [...value.axes.slice(0, restAt), ...value.axes.slice(restAt + restCount)];
     const patterns = port.dims.filter(({ kind }) => kind !== 'rest');
     return patterns.map((pattern, i) => ({ pattern, axis: axes[i], port: port.name }));
   }

@@ -42,7 +42,9 @@ export interface OpDefinition {
 }
 
 type OpSource = Pick<OpDefinition, 'type' | 'emit' | 'vjp'> &
-  Partial<Pick<OpDefinition, 'locks' | 'sizes' | 'rawPorts' | 'contraction' | 'macs'>> & { readonly axes: string };
+  Partial<Pick<OpDefinition, 'locks' | 'sizes' | 'rawPorts' | 'contraction' | 'macs'>> & {
+    readonly axes: string;
+  };
 
 /** Completes an op's definition with what most ops leave out. */
 export function defineOp({ axes, ...source }: OpSource): OpDefinition {

@@ -56,8 +56,11 @@ function parseDims(source: string, text: string): DimPattern[] {
       } else terms[terms.length - 1].push(one());
     }
     if (tokens[at++] !== ')') throw malformed(text, 'a bracket is not closed');
-    if (terms.some((factors) => factors.length === 0)) throw malformed(text, 'a bracket or a term of it is empty');
-    const products = terms.map((factors): DimPattern => (factors.length === 1 ? factors[0] : { kind: 'product', factors }));
+    if (terms.some((factors) => factors.length === 0))
+      throw malformed(text, 'a bracket or a term of it is empty');
+    const products = terms.map((factors): DimPattern =>
+      factors.length === 1 ? factors[0] : { kind: 'product', factors },
+    );
     return products.length === 1 ? products[0] : { kind: 'sum', terms: products };
   };
   const dims: DimPattern[] = [];

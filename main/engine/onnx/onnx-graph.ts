@@ -10,7 +10,11 @@ export const onnxType = { float: 1, uint16: 4, int64: 7, bool: 9, float16: 10, b
 export type OnnxType = keyof typeof onnxType;
 
 /** How a checkpoint's elements enter a graph: bfloat16 as plain 16-bit words, since ONNX Runtime takes no such input. */
-export const inputTypeOf: Readonly<Record<Dtype, OnnxType>> = { F32: 'float', F16: 'float16', BF16: 'uint16' };
+export const inputTypeOf: Readonly<Record<Dtype, OnnxType>> = {
+  F32: 'float',
+  F16: 'float16',
+  BF16: 'uint16',
+};
 
 /** A dimension: a number, or the name of one that is known only when the graph runs. */
 export type OnnxDim = number | string;
@@ -42,7 +46,10 @@ export class OnnxGraph {
   private readonly nodes: OnnxNode[] = [];
   private readonly inputs: OnnxPort[] = [];
   private readonly outputs: OnnxPort[] = [];
-  private readonly constants = new Map<string, { name: OnnxValue; type: OnnxType; dims: number[]; data: Uint8Array }>();
+  private readonly constants = new Map<
+    string,
+    { name: OnnxValue; type: OnnxType; dims: number[]; data: Uint8Array }
+  >();
   private counter = 0;
 
   input(name: string, type: OnnxType, dims: readonly OnnxDim[]): OnnxValue {
@@ -56,7 +63,11 @@ export class OnnxGraph {
     this.outputs.push({ name: name as OnnxValue, type, dims });
   }
 
-  op(opType: string, inputs: readonly OnnxValue[], attributes: Readonly<Record<string, Attribute>> = {}): OnnxValue {
+  op(
+    opType: string,
+    inputs: readonly OnnxValue[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): OnnxValue {
     return this.ops(opType, inputs, 1, attributes)[0];
   }
 
@@ -216,7 +227,12 @@ function attributeMessage(name: string, value: Attribute): Record<string, unknow
   return { name, type: 7, ints: value };
 }
 
-function tensorMessage(constant: { name: OnnxValue; type: OnnxType; dims: number[]; data: Uint8Array }): object {
+function tensorMessage(constant: {
+  name: OnnxValue;
+  type: OnnxType;
+  dims: number[];
+  data: Uint8Array;
+}): object {
   return {
     name: constant.name,
     dims: constant.dims,

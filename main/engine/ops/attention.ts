@@ -9,7 +9,11 @@ import { defineOp, type NodeView } from '../ir/op.ts';
 export const attention = defineOp({
   type: 'attention',
   axes: 'q[b (g r) s d], k[b g t d], v[b g t e], mask[s t] -> y[b (g r) s e]',
-  locks: { s: 'positions are data', t: 'positions are data', r: 'a KV head goes with all of its query heads' },
+  locks: {
+    s: 'positions are data',
+    t: 'positions are data',
+    r: 'a KV head goes with all of its query heads',
+  },
   emit: (g, { q, k, v, mask }, node) => {
     const weights = attentionWeights(g, q, k, mask, node);
     return { y: unfold(g, g.matmul(weights, v), q, node.size('e')) };
@@ -32,7 +36,13 @@ export const attention = defineOp({
 const scoreScale = (node: NodeView): number => 1 / Math.sqrt(node.size('d'));
 
 /** Softmax weights as [b, g, (r s), t]. */
-function attentionWeights(g: OnnxGraph, q: OnnxValue, k: OnnxValue, mask: OnnxValue, node: NodeView): OnnxValue {
+function attentionWeights(
+  g: OnnxGraph,
+  q: OnnxValue,
+  k: OnnxValue,
+  mask: OnnxValue,
+  node: NodeView,
+): OnnxValue {
   const scaled = g.mul(fold(g, q, node, node.size('d')), g.scalar(scoreScale(node)));
   const folded = g.matmul(scaled, transposeLast(g, k));
   const perHead = g.op('Reshape', [folded, scoreShape(g, q, k, node)]);

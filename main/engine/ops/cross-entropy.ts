@@ -20,10 +20,14 @@ export const crossEntropy = defineOp({
     const upstream = lastAxisIndex(g, dy);
     const probabilities = g.op('Softmax', [logits], { axis: -1 });
     return {
-      logits: g.op('ScatterElements', [g.mul(probabilities, upstream), lastAxisIndex(g, labels), g.neg(upstream)], {
-        axis: -1,
-        reduction: 'add',
-      }),
+      logits: g.op(
+        'ScatterElements',
+        [g.mul(probabilities, upstream), lastAxisIndex(g, labels), g.neg(upstream)],
+        {
+          axis: -1,
+          reduction: 'add',
+        },
+      ),
     };
   },
 });

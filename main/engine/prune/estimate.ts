@@ -53,12 +53,14 @@ export interface EstimateResult {
 export async function estimate(network: Network, request: EstimateRequest): Promise<EstimateResult> {
   const { criterion } = request;
   if (criterion.kind === 'drawn') {
-    for (const layer of scoredLayers(network, request)) await request.save(drawnScores(network, layer, request));
+    for (const layer of scoredLayers(network, request))
+      await request.save(drawnScores(network, layer, request));
     return {};
   }
   const scorer = new MemberScorer(criterion, request.store, request.session);
   try {
-    if (criterion.needsGradient) return { calibrationLoss: await estimateWithGradient(network, scorer, request) };
+    if (criterion.needsGradient)
+      return { calibrationLoss: await estimateWithGradient(network, scorer, request) };
     await estimateFromWeights(network, scorer, request);
     return {};
   } finally {
@@ -87,13 +89,22 @@ function drawnScores(network: Network, layer: number, request: EstimateRequest):
   if (criterion.kind !== 'drawn') throw new RangeError(`${criterion.id} does not draw its scores.`);
   const random = new RandomStream(request.seed, 'random-criterion', layer);
   const scores = groupsOf(network, layer, request).map((group) => {
-    const channels = Float64Array.from({ length: group.units * group.unitSize }, () => criterion.draw(random));
-    return [group, unitScores({ ...group, scored: group.scored.slice(0, 1) }, [channels], 'first', 'correct')] as const;
+    const channels = Float64Array.from({ length: group.units * group.unitSize }, () =>
+      criterion.draw(random),
+    );
+    return [
+      group,
+      unitScores({ ...group, scored: group.scored.slice(0, 1) }, [channels], 'first', 'correct'),
+    ] as const;
   });
   return layerScores(layer, scores);
 }
 
-async function estimateFromWeights(network: Network, scorer: MemberScorer, request: EstimateRequest): Promise<void> {
+async function estimateFromWeights(
+  network: Network,
+  scorer: MemberScorer,
+  request: EstimateRequest,
+): Promise<void> {
   const layers = scoredLayers(network, request);
   for (const [i, layer] of layers.entries()) {
     const weights = await network.takeLayer(layer);
@@ -138,7 +149,11 @@ async function lossGradients(
   let total = 0;
   for (const [i, batch] of batches.entries()) {
     const key = hiddenKey(network.layerCount, i);
-    const { losses, dx } = await network.lossesAndGradient(await store.get(key), batch, lossWeights(batch, weight));
+    const { losses, dx } = await network.lossesAndGradient(
+      await store.get(key),
+      batch,
+      lossWeights(batch, weight),
+    );
     total += sumOfPredicted(losses, batch);
     store.drop(key);
     await store.put(upstreamKey(i), dx);
@@ -162,7 +177,9 @@ async function backwardPass(
   for (let layer = network.layerCount - 1; layer >= lowest; layer--) {
     const weights = await network.takeLayer(layer);
     if (layer > lowest) network.prefetchLayer(layer - 1);
-    const scored = layers.includes(layer) ? groupsOf(network, layer, request).flatMap((group) => group.scored) : [];
+    const scored = layers.includes(layer)
+      ? groupsOf(network, layer, request).flatMap((group) => group.scored)
+      : [];
     const contractions = await backwardLayer(network, layer, weights, batches, scored, request);
     if (scored.length > 0) {
       await request.save(await scoreLayer(network, scorer, layer, weights, contractions, request));
@@ -186,7 +203,9 @@ async function backwardLayer(
   { store, pace }: EstimateRequest,
 ): Promise<Contractions> {
   const names = [...new Set(scored.map(({ param }) => param))];
-  const places = new Map<string, { x: string; dy: string; tokens: number }[]>(names.map((name) => [name, []]));
+  const places = new Map<string, { x: string; dy: string; tokens: number }[]>(
+    names.map((name) => [name, []]),
+  );
   for (const [i, batch] of batches.entries()) {
     const x = await store.get(hiddenKey(layer, i));
     const upstream = await store.get(upstreamKey(i));
@@ -262,7 +281,8 @@ function memberScores(
 }
 
 function layerScores(layer: number, scores: readonly (readonly [LayerGroup, number[]])[]): LayerScores {
-  const of = (kind: LayerGroup['kind']): number[] | undefined => scores.find(([group]) => group.kind === kind)?.[1];
+  const of = (kind: LayerGroup['kind']): number[] | undefined =>
+    scores.find(([group]) => group.kind === kind)?.[1];
   const heads = of('attention');
   const channels = of('mlp');
   return { layer, ...(heads && { heads }), ...(channels && { channels }) };

@@ -18,11 +18,17 @@ export interface LayerGroup {
 }
 
 /** The groups that the published starting points open in one layer. */
-export function layerGroups(family: Family, config: ModelConfig, shape: LayerShape): Record<StructureKind, LayerGroup> {
+export function layerGroups(
+  family: Family,
+  config: ModelConfig,
+  shape: LayerShape,
+): Record<StructureKind, LayerGroup> {
   const { graph } = blockGraph(family, config, shape);
   const groups = deriveGroups(graph);
   const roots = family.groupRoots(shape);
-  const matrices = new Set([...graph.params.values()].filter(({ axes }) => axes.length === 2).map(({ name }) => name));
+  const matrices = new Set(
+    [...graph.params.values()].filter(({ axes }) => axes.length === 2).map(({ name }) => name),
+  );
   const make = (kind: StructureKind): LayerGroup => {
     const root = roots[kind];
     const group = groupRootedAt(groups, root);
@@ -30,7 +36,13 @@ export function layerGroups(family: Family, config: ModelConfig, shape: LayerSha
     const isRoot = (member: GroupMember): boolean => member.param === root && member.dim === 0;
     const rest = group.members.filter((member) => matrices.has(member.param) && !isRoot(member));
     const scored = [...group.members.filter(isRoot), ...rest];
-    return { kind, units: group.unitCount, unitSize: scored[0].unitOf.length / group.unitCount, group, scored };
+    return {
+      kind,
+      units: group.unitCount,
+      unitSize: scored[0].unitOf.length / group.unitCount,
+      group,
+      scored,
+    };
   };
   return { attention: make('attention'), mlp: make('mlp') };
 }

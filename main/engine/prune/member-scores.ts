@@ -1,7 +1,14 @@
 import type { WeightCriterion } from '../criteria/criterion.ts';
 import type { Program } from '../derive/emission.ts';
 import { inputTypeOf, OnnxGraph, type OnnxValue } from '../onnx/onnx-graph.ts';
-import { floats, indices, openSession, type Feed, type Session, type SessionOptions } from '../runtime/session.ts';
+import {
+  floats,
+  indices,
+  openSession,
+  type Feed,
+  type Session,
+  type SessionOptions,
+} from '../runtime/session.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
@@ -60,7 +67,9 @@ export class MemberScorer {
   private async blockSums(weight: ScoredWeight, from: number, to: number): ReturnType<Session['run']> {
     const block = rowsOf(weight.feed, from, to);
     if (!this.criterion.needsGradient) {
-      const session = await this.session(`sums ${weight.dtype}`, () => sumsProgram(this.criterion, weight.dtype, 'none'));
+      const session = await this.session(`sums ${weight.dtype}`, () =>
+        sumsProgram(this.criterion, weight.dtype, 'none'),
+      );
       return session.run({ weight: block });
     }
     let sofar: Feed | undefined;

@@ -49,7 +49,9 @@ export function checkRatio(ratio: number): void {
  */
 export function prunedShapes(config: ModelConfig, { ratio, windows }: LocalSelection): LayerShape[] {
   return config.layers.map((shape, layer) => {
-    const removedKvHeads = inWindow(layer, windows.attention) ? removedUnits(shape.kvHeads, config.headDim, ratio) : 0;
+    const removedKvHeads = inWindow(layer, windows.attention)
+      ? removedUnits(shape.kvHeads, config.headDim, ratio)
+      : 0;
     const removedChannels = inWindow(layer, windows.mlp) ? removedUnits(shape.mlpWidth, 1, ratio) : 0;
     const kvHeads = shape.kvHeads - removedKvHeads;
     return {
@@ -75,7 +77,9 @@ export function selectLocally(
     const { heads, channels } = scores.get(layer) ?? {};
     const keptKvHeads = kept(pruned[layer].kvHeads, shape.kvHeads, heads, 'heads');
     const perKvHead = shape.heads / shape.kvHeads;
-    const keptHeads = keptKvHeads.flatMap((kv) => Array.from({ length: perKvHead }, (_, r) => kv * perKvHead + r));
+    const keptHeads = keptKvHeads.flatMap((kv) =>
+      Array.from({ length: perKvHead }, (_, r) => kv * perKvHead + r),
+    );
     const keptChannels = kept(pruned[layer].mlpWidth, shape.mlpWidth, channels, 'channels');
     return { attention: { keptHeads, keptKvHeads }, mlp: { keptChannels } };
   });
@@ -95,7 +99,10 @@ export function modelCosts(
   return {
     parameters,
     macs: countMacs(graph),
-    weightBytes: params.reduce((total, param) => total + elementsOf(param) * bytesPerElementOf(param.name), 0),
+    weightBytes: params.reduce(
+      (total, param) => total + elementsOf(param) * bytesPerElementOf(param.name),
+      0,
+    ),
     memoryBytes: 2 * parameters + family.publishedCacheBytes(config),
   };
 }

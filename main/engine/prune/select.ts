@@ -11,6 +11,8 @@ export function removedUnits(total: number, unitSize: number, ratio: number): nu
 
 /** The units that stay when the `removed` lowest scores go, ascending; of equal scores the lower index goes first. */
 export function keepHighest(scores: ArrayLike<number>, removed: number): number[] {
-  const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => scores[a] - scores[b] || a - b);
+  const order = Array.from({ length: scores.length }, (_, i) => i).sort(
+    (a, b) => scores[a] - scores[b] || a - b,
+  );
   return order.slice(removed).sort((a, b) => a - b);
 }

@@ -42,7 +42,10 @@ function cutsOf({ family, config }: Model, plan: PrunePlan): Map<string, Map<num
       for (const { param, dim, unitOf } of group.group.members) {
         const name = family.layerPrefix(layer) + param;
         const cut = cuts.get(name) ?? new Map<number, readonly number[]>();
-        cut.set(dim, indicesWhere(unitOf, (unit) => unit < 0 || kept.has(unit)));
+        cut.set(
+          dim,
+          indicesWhere(unitOf, (unit) => unit < 0 || kept.has(unit)),
+        );
         cuts.set(name, cut);
       }
     }
@@ -76,7 +79,11 @@ const blockRows = (info: TensorInfo, columnCount: number): number =>
   Math.max(1, Math.floor(copyBlockBytes / (columnCount * bytesPerElement[info.dtype])));
 
 /** Consecutive kept rows as ranges [from, to) of at most `most` rows. */
-function* runsOf(kept: readonly number[] | undefined, count: number, most: number): Iterable<[number, number]> {
+function* runsOf(
+  kept: readonly number[] | undefined,
+  count: number,
+  most: number,
+): Iterable<[number, number]> {
   const rows = kept ?? Array.from({ length: count }, (_, i) => i);
   let start = 0;
   for (let i = 1; i <= rows.length; i++) {
@@ -88,7 +95,10 @@ function* runsOf(kept: readonly number[] | undefined, count: number, most: numbe
 
 function pickColumns(rows: RawArray, columnCount: number, kept: readonly number[]): RawArray {
   const rowCount = rows.length / columnCount;
-  const picked = rows instanceof Float32Array ? new Float32Array(rowCount * kept.length) : new Uint16Array(rowCount * kept.length);
+  const picked =
+    rows instanceof Float32Array
+      ? new Float32Array(rowCount * kept.length)
+      : new Uint16Array(rowCount * kept.length);
   for (let row = 0; row < rowCount; row++) {
     for (let i = 0; i < kept.length; i++) picked[row * kept.length + i] = rows[row * columnCount + kept[i]];
   }

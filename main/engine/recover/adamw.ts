@@ -52,7 +52,10 @@ export function adamwStep(
 }
 
 /** The factor that brings the joint norm of all gradients to at most `maxNorm`, as torch's clip_grad_norm_. */
-export function clippingScale(gradients: readonly Float32Array[], maxNorm: number): { norm: number; scale: number } {
+export function clippingScale(
+  gradients: readonly Float32Array[],
+  maxNorm: number,
+): { norm: number; scale: number } {
   let squares = 0;
   for (const gradient of gradients) {
     for (const g of gradient) squares += g * g;

@@ -7,7 +7,13 @@ import { modelGraph } from '../runtime/model-graph.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { labelsOf, lossWeights, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
 import { floats, indices, openSession, type Feed, type Session } from '../runtime/session.ts';
-import { adamwStep, clippingScale, trainedParameter, type AdamWOptions, type TrainedParameter } from './adamw.ts';
+import {
+  adamwStep,
+  clippingScale,
+  trainedParameter,
+  type AdamWOptions,
+  type TrainedParameter,
+} from './adamw.ts';
 
 /** Above this, a model is not trained in one piece with every gradient in memory. */
 const maxParameters = 50e6;
@@ -36,20 +42,32 @@ export class FullTraining {
   static async start(
     family: Family,
     config: ModelConfig,
-    options: AdamWOptions & { readonly maxGradientNorm: number; readonly seed: number; readonly threads: number },
+    options: AdamWOptions & {
+      readonly maxGradientNorm: number;
+      readonly seed: number;
+      readonly threads: number;
+    },
   ): Promise<FullTraining> {
     const { graph, logits } = modelGraph(family, config);
     const labels = graph.input('labels', 'int64', ['batch', 'sequence']);
     const losses = graph.apply(crossEntropy, { logits, labels }).y;
     const params = [...graph.params.values()];
-    const parameters = params.map((param, i) => initialised(param, config, new RandomStream(options.seed, 'initialisation', i)));
+    const parameters = params.map((param, i) =>
+      initialised(param, config, new RandomStream(options.seed, 'initialisation', i)),
+    );
     const count = parameters.reduce((total, { values }) => total + values.length, 0);
     if (count > maxParameters) {
-      throw new EngineError('limit-exceeded', `Training every weight takes at most ${maxParameters} parameters; this model has ${count}.`);
+      throw new EngineError(
+        'limit-exceeded',
+        `Training every weight takes at most ${maxParameters} parameters; this model has ${count}.`,
+      );
     }
     const dtypes = new Map(params.map(({ name }) => [name, 'F32' as const]));
     const request = { result: losses, inputs: [], params, contracted: [], forward: { losses } };
-    const session = await openSession(deriveBackward(graph, request, dtypes), { threads: options.threads, arena: true });
+    const session = await openSession(deriveBackward(graph, request, dtypes), {
+      threads: options.threads,
+      arena: true,
+    });
     return new FullTraining(family, config, session, parameters, options);
   }
 
@@ -81,11 +99,17 @@ export class FullTraining {
   }
 
   private weightFeeds(): Record<string, Feed> {
-    return Object.fromEntries(this.parameters.map(({ name, values, shape }) => [name, floats(values, shape)]));
+    return Object.fromEntries(
+      this.parameters.map(({ name, values, shape }) => [name, floats(values, shape)]),
+    );
   }
 }
 
-function initialised(param: Value, config: ModelConfig, random: RandomStream): TrainedParameter & { shape: number[] } {
+function initialised(
+  param: Value,
+  config: ModelConfig,
+  random: RandomStream,
+): TrainedParameter & { shape: number[] } {
   const shape = shapeOf(param) as number[];
   const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const isMatrix = shape.length > 1;

@@ -4,7 +4,12 @@
  */
 export function cosineSchedule(
   step: number,
-  { peak, warmupSteps, totalSteps, floor }: { peak: number; warmupSteps: number; totalSteps: number; floor: number },
+  {
+    peak,
+    warmupSteps,
+    totalSteps,
+    floor,
+  }: { peak: number; warmupSteps: number; totalSteps: number; floor: number },
 ): number {
   if (step < warmupSteps) return (peak * step) / warmupSteps;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));

@@ -69,7 +69,8 @@ export class ActivationStore {
     try {
       this.file ??= await open(this.scratchPath, 'w+');
       let done = 0;
-      while (done < bytes.length) done += (await this.file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+      while (done < bytes.length)
+        done += (await this.file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
     } catch (error) {
       throw writeError(error, this.scratchPath, { sizeBytes: bytes.length });
     }

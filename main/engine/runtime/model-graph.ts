@@ -27,7 +27,10 @@ export function embedGraph(family: Family, config: ModelConfig): { graph: GraphB
   return { graph, y: family.embed(graph, config) };
 }
 
-export function headGraph(family: Family, config: ModelConfig): { graph: GraphBuilder; x: Value; logits: Value } {
+export function headGraph(
+  family: Family,
+  config: ModelConfig,
+): { graph: GraphBuilder; x: Value; logits: Value } {
   const graph = new GraphBuilder();
   const x = hiddenInput(graph, config);
   return { graph, x, logits: family.head(graph, config, x) };

@@ -7,7 +7,15 @@ import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
 import { labelsOf, type Batch } from './batch.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';
-import { floats, indices, openSession, type Feed, type Result, type Session, type SessionOptions } from './session.ts';
+import {
+  floats,
+  indices,
+  openSession,
+  type Feed,
+  type Result,
+  type Session,
+  type SessionOptions,
+} from './session.ts';
 
 /** ∂L/∂W = dyᵀ·x of one linear weight, left unformed. x is [tokens, in], dy is [tokens, out]. */
 export interface ContractionData {
@@ -63,7 +71,12 @@ export class Network {
     return y.data;
   }
 
-  async forwardLayer(layer: number, weights: LayerWeights, x: Float32Array, batch: Batch): Promise<Float32Array> {
+  async forwardLayer(
+    layer: number,
+    weights: LayerWeights,
+    x: Float32Array,
+    batch: Batch,
+  ): Promise<Float32Array> {
     const session = await this.blockSession(layer, 'forward', (graph, _x, y, dtypes) =>
       deriveForward(graph, { y }, dtypes),
     );
@@ -80,12 +93,15 @@ export class Network {
     batch: Batch,
     contracted: readonly string[],
   ): Promise<BlockGradient> {
-    const session = await this.blockSession(layer, `backward ${contracted.join()}`, (graph, input, result, dtypes) =>
-      deriveBackward(
-        graph,
-        { result, inputs: [input], params: [], contracted: paramsNamed(graph, contracted) },
-        dtypes,
-      ),
+    const session = await this.blockSession(
+      layer,
+      `backward ${contracted.join()}`,
+      (graph, input, result, dtypes) =>
+        deriveBackward(
+          graph,
+          { result, inputs: [input], params: [], contracted: paramsNamed(graph, contracted) },
+          dtypes,
+        ),
     );
     const results = await session.run({
       ...weights,
@@ -97,7 +113,10 @@ export class Network {
     return {
       dx: results[gradientName('x')].data,
       contractions: new Map(
-        contractions.map(({ param, x: xName, dy }) => [param, { x: results[xName].data, dy: results[dy].data }]),
+        contractions.map(({ param, x: xName, dy }) => [
+          param,
+          { x: results[xName].data, dy: results[dy].data },
+        ]),
       ),
     };
   }
@@ -159,7 +178,9 @@ export class Network {
   private side(length: number): Record<string, Feed> {
     if (this.sideFeeds?.length !== length) {
       const inputs = this.model.family.sideInputs(this.model.config, length);
-      const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
+      const feeds = Object.entries(inputs).map(
+        ([name, { data, dims }]) => [name, floats(data, dims)] as const,
+      );
       this.sideFeeds = { length, feeds: Object.fromEntries(feeds) };
     }
     return this.sideFeeds.feeds;

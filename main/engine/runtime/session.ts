@@ -16,7 +16,11 @@ export interface Result {
   readonly dims: readonly number[];
 }
 
-export const floats = (data: Float32Array, dims: readonly number[]): Feed => ({ type: 'float32', data, dims });
+export const floats = (data: Float32Array, dims: readonly number[]): Feed => ({
+  type: 'float32',
+  data,
+  dims,
+});
 
 export const indices = (values: ArrayLike<number>, dims: readonly number[]): Feed => ({
   type: 'int64',
@@ -47,7 +51,10 @@ export interface Session {
 }
 
 /** Opens a session on the CPU. */
-export async function openSession(program: Program, { threads, arena = false }: SessionOptions): Promise<Session> {
+export async function openSession(
+  program: Program,
+  { threads, arena = false }: SessionOptions,
+): Promise<Session> {
   const session = await computing(() =>
     ort.InferenceSession.create(program.model, {
       executionProviders: ['cpu'],

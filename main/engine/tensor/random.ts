@@ -2,7 +2,10 @@
  * Philox4x32-10 (Salmon et al., SC 2011): four 32-bit words from a counter and a key. No state: any number of any
  * stream can be drawn at any time, so a resumed run draws what an uninterrupted one would have drawn.
  */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): Uint32Array {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): Uint32Array {
   const words = Uint32Array.from(counter);
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
@@ -56,7 +59,10 @@ export class RandomStream {
     if (within === 0) {
       const counter = Math.floor(this.position / 4);
       const key = [this.seed >>> 0, Math.floor(this.seed / 2 ** 32) >>> 0] as const;
-      this.block = philox([counter >>> 0, Math.floor(counter / 2 ** 32), this.index, purposeNumber[this.purpose]], key);
+      this.block = philox(
+        [counter >>> 0, Math.floor(counter / 2 ** 32), this.index, purposeNumber[this.purpose]],
+        key,
+      );
     }
     this.position++;
     return this.block[within] / 2 ** 32;

@@ -75,7 +75,7 @@ export const normalizerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['NFC', 'NFD', 'NFKC', 'NFKD']) }),
 ]);
 
-export const preTokenizerSchema = z.discriminatedUnion('type', [
+export const preTokenizerSchema = z.union([
   z.object({
     type: z.literal('ByteLevel'),
     add_prefix_space: z.boolean(),
@@ -84,8 +84,14 @@ export const preTokenizerSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('Split'),
     pattern,
-    behavior: z.enum(['Isolated', 'Removed']),
+    behavior: z.literal('Isolated'),
     invert: z.boolean().default(false),
+  }),
+  z.object({
+    type: z.literal('Split'),
+    pattern,
+    behavior: z.literal('Removed'),
+    invert: z.literal(true),
   }),
   z.object({ type: z.literal('Digits'), individual_digits: z.boolean().default(false) }),
   z.object({

@@ -159,18 +159,30 @@ describe('units of a member', () => {
 
 describe('the closure', () => {
   it.each([
-    ['MHA', {}],
-    ['GQA', { num_key_value_heads: 2 }],
-    ['MQA, where the one KV head is no choice', { num_key_value_heads: 1 }],
-  ])('%s: q, k and v rows open the same group of heads, gate and up rows the same of channels', (_name, changes) => {
+    ['MHA', {}, ['q_proj', 'k_proj', 'v_proj']],
+    ['GQA', { num_key_value_heads: 2 }, ['q_proj', 'k_proj', 'v_proj']],
+    // The one KV head is no choice, so rows of v open the dimensions within it.
+    ['MQA', { num_key_value_heads: 1 }, ['q_proj', 'k_proj']],
+  ])('%s: attention rows open the same group of heads, gate and up rows the same of channels', (_name, changes, roots) => {
     const { family, config } = picoModel(changes);
     const groups = deriveGroups(blockGraph(family, config, config.layers[0]).graph);
     const heads = groupRootedAt(groups, 'self_attn.q_proj.weight');
     expect(heads && membersOf(heads)).toEqual(headsOf(0, 0).members.map((name) => name.replace('model.layers.0.', '')));
-    expect(groupRootedAt(groups, 'self_attn.k_proj.weight')).toBe(heads);
+    for (const root of roots) expect(groupRootedAt(groups, `self_attn.${root}.weight`), root).toBe(heads);
     const channels = groupRootedAt(groups, 'mlp.gate_proj.weight');
     expect(channels?.unitCount).toBe(10);
     expect(groupRootedAt(groups, 'mlp.up_proj.weight')).toBe(channels);
+  });
+
+  it('over the hidden axis is the same from any rows that add to the residual', () => {
+    const { family, config } = picoModel();
+    const groups = deriveGroups(modelGraph(family, config).graph);
+    const roots = [0, 1].flatMap((layer) => [
+      `model.layers.${layer}.self_attn.o_proj.weight`,
+      `model.layers.${layer}.mlp.down_proj.weight`,
+      `model.layers.${layer}.input_layernorm.weight`,
+    ]);
+    for (const root of roots) expect(groupRootedAt(groups, root), root).toBe(groups[0]);
   });
 
   it('from any member reaches the whole group: groups that share a dimension share no unit', () => {
