@@ -10,7 +10,7 @@
 export const endOfText = '<|endoftext|>';
 
 /** A pair's key must hold both ids; no byte-level vocabulary for a model of this kind comes near it. */
-export const maxVocabSize = 1 << 16;
+const maxVocabSize = 1 << 16;
 
 /** A pair seen once tells nothing about the language. */
 const minPairCount = 2;
@@ -29,7 +29,7 @@ const wordPattern =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** The printable character of each byte: itself where it is visible, one from U+0100 on where it is not. */
-export const byteCharacters: readonly string[] = makeByteCharacters();
+const byteCharacters: readonly string[] = makeByteCharacters();
 
 /** Learns up to `vocabSize` tokens; fewer if no pair is left that the text has twice. */
 export function trainBytePairs(text: string, vocabSize: number): BytePairModel {

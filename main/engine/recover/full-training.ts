@@ -1,4 +1,5 @@
 import { deriveBackward, gradientName, upstreamName } from '../derive/backward.ts';
+import { countParameters } from '../derive/cost.ts';
 import { EngineError } from '../errors.ts';
 import { shapeOf, type Value } from '../ir/graph.ts';
 import { crossEntropy } from '../ops/index.ts';
@@ -52,16 +53,16 @@ export class FullTraining {
     const labels = graph.input('labels', 'int64', ['batch', 'sequence']);
     const losses = graph.apply(crossEntropy, { logits, labels }).y;
     const params = [...graph.params.values()];
-    const parameters = params.map((param, i) =>
-      initialised(param, config, new RandomStream(options.seed, 'initialisation', i)),
-    );
-    const count = parameters.reduce((total, { values }) => total + values.length, 0);
+    const count = countParameters(graph);
     if (count > maxParameters) {
       throw new EngineError(
         'limit-exceeded',
         `Training every weight takes at most ${maxParameters} parameters; this model has ${count}.`,
       );
     }
+    const parameters = params.map((param, i) =>
+      initialised(param, config, new RandomStream(options.seed, 'initialisation', i)),
+    );
     const dtypes = new Map(params.map(({ name }) => [name, 'F32' as const]));
     const request = { result: losses, inputs: [], params, contracted: [], forward: { losses } };
     const session = await openSession(deriveBackward(graph, request, dtypes), {

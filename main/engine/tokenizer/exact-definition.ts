@@ -27,12 +27,12 @@ import {
 const wordPattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 /** Ids that surround a text when special tokens are asked for. */
-export interface SurroundingIds {
+interface SurroundingIds {
   readonly before: readonly number[];
   readonly after: readonly number[];
 }
 
-export interface ExactDefinition {
+interface ExactDefinition {
   /** For the library's constructor; without a post-processor, whose work `surrounding` does. */
   readonly forLibrary: object;
   readonly surrounding: SurroundingIds;

@@ -1,0 +1,177 @@
+import { copyFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { writeCheckpoint } from '../../../main/engine/checkpoint/write-checkpoint.ts';
+import { Cancelled, paceOf } from '../../../main/engine/runtime/pace.ts';
+import { toFloat32 } from '../../../main/engine/tensor/half.ts';
+import { estimated, type Estimated } from '../../fixtures/estimating.ts';
+import { goldenForward, goldenModelFolder, goldenScores } from '../../fixtures/golden-files.ts';
+import { openNetwork } from '../../fixtures/open-network.ts';
+import { rejection } from '../checkpoint/rejection.ts';
+import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
+
+const taylors = ['taylor-vector', 'taylor-element1'];
+
+/** 40 rows of 24 tokens. */
+const { inputIds: rows } = goldenScores('gqa-3');
+const fewRows = rows.slice(0, 6);
+
+const byLayer = ({ scores }: Estimated): unknown[] => [...scores.values()].sort((a, b) => a.layer - b.layer);
+
+describe('the same bits', () => {
+  it.each(taylors)('of %s, with every activation in the scratch file, half of them, or none', async (criterion) => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const inMemory = await estimated(network, { criterion, rows, batchTokens: 96 });
+    for (const activationBytes of [0, 100_000]) {
+      const spilled = await estimated(network, { criterion, rows, batchTokens: 96, activationBytes });
+      expect(spilled).toEqual(inMemory);
+    }
+  });
+
+  it.each(taylors)('of %s, with weights from memory or from the disk', async (criterion) => {
+    const [ram, stream] = [
+      await openNetwork(goldenModelFolder('sharded-bf16'), 'ram'),
+      await openNetwork(goldenModelFolder('sharded-bf16'), 'stream'),
+    ];
+    expect(await estimated(stream, { criterion, rows: fewRows })).toEqual(
+      await estimated(ram, { criterion, rows: fewRows }),
+    );
+  });
+
+  it.each(['sharded-bf16', 'half-f16'])('of %s and of its weights written as float32', async (name) => {
+    const half = await openNetwork(goldenModelFolder(name));
+    const folder = temporaryFolder();
+    const { tensors } = half.model.checkpoint;
+    const upcast = [...tensors.values()].map(({ name: tensor, shape, dtype }) => ({
+      name: tensor,
+      shape,
+      dtype: 'F32' as const,
+      async *data() {
+        const values = toFloat32(await half.model.checkpoint.read(tensor), dtype);
+        yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      },
+    }));
+    await writeCheckpoint(folder, upcast);
+    await copyFile(path.join(goldenModelFolder(name), 'config.json'), path.join(folder, 'config.json'));
+    const float = await openNetwork(folder);
+    for (const criterion of [...taylors, 'magnitude-l1', 'magnitude-l2']) {
+      const found = await estimated(half, { criterion, rows: fewRows });
+      expect(found, criterion).toEqual(await estimated(float, { criterion, rows: fewRows }));
+    }
+  });
+
+  it.each([...taylors, 'magnitude-l2', 'random'])(
+    'of %s for the layers that remain after an interruption',
+    async (criterion) => {
+      const network = await openNetwork(goldenModelFolder('mha'));
+      const whole = await estimated(network, { criterion, rows: fewRows, seed: 3 });
+      const rest = await estimated(network, { criterion, rows: fewRows, seed: 3, done: new Set([1, 3]) });
+      expect(byLayer(rest)).toEqual([whole.scores.get(0), whole.scores.get(2)]);
+    },
+  );
+});
+
+describe('windows', () => {
+  it.each([...taylors, 'magnitude-l1'])('of %s: scores inside, none outside, the same bits', async (criterion) => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const whole = await estimated(network, { criterion, rows: fewRows });
+    const windows = { attention: [1, 3], mlp: [2, 3] } as const;
+    const found = await estimated(network, { criterion, rows: fewRows, windows });
+    expect(byLayer(found)).toEqual([
+      { layer: 1, heads: whole.scores.get(1)?.heads },
+      { layer: 2, heads: whole.scores.get(2)?.heads, channels: whole.scores.get(2)?.channels },
+    ]);
+  });
+
+  it('may be empty', async () => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const windows = { attention: [2, 2], mlp: [0, 0] } as const;
+    for (const criterion of [...taylors, 'magnitude-l1', 'random']) {
+      expect((await estimated(network, { criterion, rows: fewRows, windows })).scores.size).toBe(0);
+    }
+  });
+});
+
+describe('calibration', () => {
+  it('of rows of different lengths has the loss of all predicted tokens together', async () => {
+    const golden = goldenForward('gqa');
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const found = await estimated(network, { criterion: 'taylor-vector', rows: golden.raggedIds, batchTokens: 40 });
+    expect(Math.abs((found.calibrationLoss ?? NaN) - golden.raggedLoss)).toBeLessThan(3e-6);
+  });
+
+  it.each([['no rows', []], ['rows that predict nothing', [[5], [7]]]])('needs tokens to predict, not %s', async (_what, none) => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const error = await rejection(estimated(network, { criterion: 'taylor-vector', rows: none }));
+    expect(error.code).toBe('text-empty');
+    expect(error.message).toContain('taylor-vector needs calibration data');
+  });
+
+  it('is not needed for magnitude and random', async () => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    for (const criterion of ['magnitude-l1', 'magnitude-l2', 'random']) {
+      const { scores, calibrationLoss } = await estimated(network, { criterion, rows: [] });
+      expect([scores.size, calibrationLoss]).toEqual([4, undefined]);
+    }
+  });
+});
+
+describe('pace', () => {
+  it.each([...taylors, 'magnitude-l1'])('of %s rises to 1', async (criterion) => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const fractions: number[] = [];
+    const pace = paceOf(new AbortController().signal, (fraction) => fractions.push(fraction));
+    await estimated(network, { criterion, rows: fewRows, batchTokens: 48, pace });
+    expect(fractions.length).toBeGreaterThan(3);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(fractions[0]).toBeGreaterThan(0);
+    expect(fractions[fractions.length - 1]).toBeCloseTo(1, 9);
+  });
+
+  it.each([...taylors, 'magnitude-l1'])('of %s stops where a person cancels', async (criterion) => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const cancel = new AbortController();
+    const pace = paceOf(cancel.signal, (fraction) => {
+      if (fraction > 0.5) cancel.abort();
+    });
+    await expect(estimated(network, { criterion, rows: fewRows, pace })).rejects.toBeInstanceOf(Cancelled);
+  });
+});
+
+describe('random scores', () => {
+  const scoresOf = async (seed: number, model = 'mha'): Promise<Estimated> =>
+    estimated(await openNetwork(goldenModelFolder(model)), { criterion: 'random', seed });
+
+  it('repeat with the seed and change with it, layer by layer', async () => {
+    const first = await scoresOf(1);
+    expect(await scoresOf(1)).toEqual(first);
+    const drawn = [...byLayer(first), ...byLayer(await scoresOf(2))] as { heads: number[]; channels: number[] }[];
+    expect(new Set(drawn.map(({ heads }) => heads.join())).size).toBe(8);
+    expect(new Set(drawn.map(({ channels }) => channels.join())).size).toBe(8);
+  });
+
+  it.each([
+    ['mha', 8, 4, 48],
+    ['gqa', 6, 4, 40],
+    ['gqa-rep3', 8, 2, 40],
+  ])('of %s are uniform a channel: a head of %i is their sum', async (model, headDim, units, width) => {
+    const heads: number[] = [];
+    const channels: number[] = [];
+    for (let seed = 0; seed < 60; seed++) {
+      for (const layer of (await scoresOf(seed, model)).scores.values()) {
+        heads.push(...(layer.heads ?? []));
+        channels.push(...(layer.channels ?? []));
+      }
+    }
+    expect([heads.length % units, channels.length % width]).toEqual([0, 0]);
+    const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+    const variance = (values: number[]): number => mean(values.map((value) => (value - mean(values)) ** 2));
+    // Five standard errors: 1/√12 over the root of the number of draws.
+    const error = (values: number[]): number => 5 * Math.sqrt(1 / 12 / values.length);
+    expect(Math.abs(mean(channels) - 0.5)).toBeLessThan(error(channels));
+    expect(Math.abs(mean(heads) / headDim - 0.5)).toBeLessThan(error(heads) / Math.sqrt(headDim));
+    expect(variance(channels)).toBeCloseTo(1 / 12, 2);
+    expect(Math.min(...channels)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...channels)).toBeLessThan(1);
+  });
+});
