@@ -28,6 +28,7 @@ export function conductRun(run: StoredRun, onEvent: (event: RunEvent) => void): 
   });
   const outcome = job.outcome.then(async (ended) => {
     if (ended.kind === 'done') record.log(`peak memory of the worker: ${ended.peakRssBytes} bytes`);
+    if (ended.kind === 'failed' && ended.stack !== undefined) record.log(ended.stack);
     record.event(lastEvent(ended));
     await record.flushed();
     return ended;

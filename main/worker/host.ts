@@ -5,7 +5,7 @@ import type { FromWorker, Job, JobError, JobEvent, JobResults, ToWorker } from '
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly result: T; readonly peakRssBytes: number }
   | { readonly kind: 'cancelled' }
-  | { readonly kind: 'failed'; readonly error: JobError };
+  | { readonly kind: 'failed'; readonly error: JobError; readonly stack?: string };
 
 /** A job in its own process. */
 export interface RunningJob<T> {
@@ -43,8 +43,10 @@ function outcomeOf<T>(child: ChildProcess, onEvent: (event: JobEvent) => void): 
       if (message.type === 'done') {
         outcome = { kind: 'done', result: message.result as T, peakRssBytes: message.peakRssBytes };
       } else if (message.type === 'cancelled') outcome = { kind: 'cancelled' };
-      else if (message.type === 'failed') outcome = { kind: 'failed', error: message.error };
-      else onEvent(message);
+      else if (message.type === 'failed') {
+        const { error, stack } = message;
+        outcome = { kind: 'failed', error, ...(stack !== undefined && { stack }) };
+      } else onEvent(message);
     });
     child.on('error', (error) => {
       outcome ??= { kind: 'failed', error: crashed(error.message) };
