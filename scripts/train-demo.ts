@@ -20,7 +20,7 @@ const { values: args } = parseArgs({
   options: {
     text: { type: 'string' },
     model: { type: 'string', default: 'resources/demo/model' },
-    steps: { type: 'string', default: '2600' },
+    steps: { type: 'string', default: '1800' },
     rows: { type: 'string', default: '16' },
     length: { type: 'string', default: '128' },
     rate: { type: 'string', default: '0.004' },
@@ -51,6 +51,11 @@ const config = {
   eos_token_id: 0,
   torch_dtype: 'bfloat16',
 };
+
+/** Steps between two points of the curve in training.json. */
+const reportEvery = 200;
+/** The part of the steps over which the learning rate falls; in the rest it stays at its floor. */
+const plateauFrom = 0.8;
 
 await train();
 
@@ -111,9 +116,6 @@ interface CurvePoint {
   readonly trainingLoss: number;
   readonly heldoutLoss: number;
 }
-
-const reportEvery = 200;
-const plateauFrom = 0.8;
 
 /** Whole batches of consecutive windows; what does not fill one is left out. */
 function heldoutBatches(tokens: Int32Array, rows: number, length: number): Batch[] {

@@ -168,11 +168,12 @@ async function continueRun(stored: StoredRun, options: CommonOptions): Promise<E
 }
 
 async function carryOut(stored: StoredRun, { json }: CommonOptions): Promise<ExitCode> {
+  const release = await lockRun(stored.folder);
   const progress = new ProgressLine();
   const running = conductRun(stored, (event) => {
     show(event, progress);
   });
-  const outcome = await interruptible(running);
+  const outcome = await interruptible(running).finally(release);
   progress.clear();
   if (outcome.kind !== 'done') {
     if (outcome.kind === 'cancelled') process.stderr.write(`To go on: llm-pruner resume ${stored.folder}\n`);

@@ -248,10 +248,15 @@ class Workshop {
         parametersBefore: this.costs(this.model.config.layers).parameters,
         parametersAfter: this.costs(this.shapes).parameters,
       };
-      await primaryExporter.write({ model: this.model, plan, card, pace }, partial);
-      await rename(partial, finished).catch((error: unknown) => {
-        throw writeError(error, finished);
-      });
+      try {
+        await primaryExporter.write({ model: this.model, plan, card, pace }, partial);
+        await rename(partial, finished).catch((error: unknown) => {
+          throw writeError(error, finished);
+        });
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true });
+        throw error;
+      }
       return {};
     });
     return finished;

@@ -1,6 +1,6 @@
-import { appendFile, mkdir, readdir, readFile, stat, truncate } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
+import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
@@ -60,7 +60,7 @@ export async function createRun(
   if ((await findRun(folder)) !== undefined) {
     throw occupied(folder, 'holds another run: its recipe, model or data differ from those of this one');
   }
-  await makeRunFolder(folder);
+  await makeFolder(folder);
   // The recipe comes last: a folder without it is one whose making was interrupted (isFree).
   await writeFileAtomic(join(folder, files.settings), `${JSON.stringify({ identity, settings }, null, 2)}\n`);
   await writeFileAtomic(join(folder, files.recipe), formatRecipe(resolvedRecipe(recipe, settings)));
@@ -199,37 +199,6 @@ async function isFree(folder: string, names: readonly string[]): Promise<boolean
   return readSettings(folder).then(
     () => true,
     () => false,
-  );
-}
-
-/**
- * Makes a folder and its parents, one by one: Node's own recursive mkdir never returns where the system says of an
- * existing folder that it does not exist, as it does of what is made in /proc.
- */
-async function makeRunFolder(folder: string): Promise<void> {
-  const parent = dirname(folder);
-  if (parent !== folder && !(await exists(parent))) await makeRunFolder(parent);
-  await mkdir(folder).catch(async (error: unknown) => {
-    if (errnoOf(error) === 'EEXIST' && (await stat(folder)).isDirectory()) return;
-    const errno = errnoOf(error) ?? '';
-    const why = { ENOTDIR: 'is a file, not a folder', ENOENT: 'takes no new folders' }[errno];
-    if (why === undefined) throw writeError(error, folder);
-    throw new EngineError(
-      'folder-not-writable',
-      `${folder} could not be made: ${parent} ${why}.`,
-      { folder, parent, errno },
-      'Choose another folder.',
-    );
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
-      throw writeError(error, path);
-    },
   );
 }
 

@@ -147,14 +147,17 @@ describe('opening a run', () => {
     [JSON.stringify(whole).slice(0, 200), 'json-invalid', 'is not valid JSON: line 1, column 201: '],
     ['', 'json-invalid', 'is not valid JSON'],
   ];
-  it.each(damages)('says where settings.json is damaged: %s', async (content, code, place) => {
-    await create();
-    await writeFile(inFolder('settings.json'), content);
-    const error = await rejection(openRun(folder));
-    expect(error.code).toBe(code);
-    expect(error.message.startsWith(inFolder('settings.json'))).toBe(true);
-    expect(error.message).toContain(place);
-  });
+  it.each(damages.map(([content, ...told]) => [...told, content]))(
+    'settings.json is damaged: %s, %s',
+    async (code, place, content) => {
+      await create();
+      await writeFile(inFolder('settings.json'), content);
+      const error = await rejection(openRun(folder));
+      expect(error.code).toBe(code);
+      expect(error.message.startsWith(inFolder('settings.json'))).toBe(true);
+      expect(error.message).toContain(place);
+    },
+  );
 
   it.each(['model: [', 'model: *a', '5', 'modle: m'])(
     'says that recipe.yaml is damaged: %s',

@@ -41,7 +41,7 @@ export interface SessionOptions {
    * a run holds several sessions, each of which would keep its own peak.
    */
   readonly arena?: boolean;
-  /** Whether threads spin while they wait for work. */
+  /** Whether threads spin while they wait for work; scripts/bench/engine-rates.ts measures both. */
   readonly spinning?: boolean;
 }
 

@@ -1,6 +1,7 @@
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { safetensorsBytes } from '../../engine/checkpoint/safetensors-file.ts';
+import { randomRows, writeRows } from '../../fixtures/random-model.ts';
 import { changeJson, copiedModel, runOf, type BadInput } from './bad-input.ts';
 
 const weights = 'model.safetensors';
@@ -37,6 +38,12 @@ const relabelled = (change: (header: Header) => unknown): BadInput['arrange'] =>
 /** With other bytes in place of the weights. */
 const replaced = (bytes: string | Uint8Array): BadInput['arrange'] =>
   spoilt((model) => writeFile(path.join(model, weights), bytes));
+
+/** The last weights of the file: all NaN. */
+async function fillWithNaN(model: string): Promise<void> {
+  const bytes = await readFile(path.join(model, weights));
+  await writeFile(path.join(model, weights), bytes.fill(0xff, bytes.length - 4096));
+}
 
 const headerLength = (length: bigint): Uint8Array => new Uint8Array(BigUint64Array.of(length).buffer);
 
@@ -186,12 +193,18 @@ export const badModels: readonly BadInput[] = [
     code: 'compute-failed',
     sentence: 'A score in layer 2 is not a finite number.',
     foundByRun: true,
-    arrange: spoilt(async (model) => {
-      const file = path.join(model, weights);
-      const bytes = await readFile(file);
-      // The last weights of the file: all NaN.
-      await writeFile(file, bytes.fill(0xff, bytes.length - 4096));
-    }),
+    arrange: spoilt(fillWithNaN),
+  },
+  {
+    what: 'weights that are not numbers, to be evaluated',
+    code: 'compute-failed',
+    sentence: /^The perplexity of .*model is not a finite number\.$/,
+    arrange: async (folder: string): Promise<string[]> => {
+      const model = await copiedModel(folder);
+      await fillWithNaN(model);
+      const text = await writeRows(path.join(folder, 'rows.jsonl'), randomRows(1, 64));
+      return ['eval', model, '--text', text, '--seq-len', '32'];
+    },
   },
   {
     what: 'a config of wider layers than the weights have',
@@ -226,7 +239,8 @@ export const badModels: readonly BadInput[] = [
   {
     what: 'a sliding window',
     code: 'feature-unsupported',
-    sentence: 'a sliding attention window is not supported; only "sliding_window": null is.',
+    sentence:
+      /^config\.json: a sliding attention window .*is not supported; only "sliding_window": null is\.$/,
     arrange: configured({ sliding_window: 4096 }),
   },
   {

@@ -26,9 +26,9 @@ async function refused(
 const byteOrderMark = '\ufeff';
 
 describe('plain text', () => {
-  it('is one text, line ends and blank lines as they are', async () => {
-    const text = '  One.\r\n\r\nTwo:\tthree\n\n';
-    expect(await read('a.txt', text)).toEqual({ kind: 'text', text });
+  it('is one text, blank lines and blanks as they are, line ends as Python reads them', async () => {
+    const text = '  One.\r\n\r\nTwo:\tthree\rfour \n\n';
+    expect(await read('a.txt', text)).toEqual({ kind: 'text', text: '  One.\n\nTwo:\tthree\nfour \n\n' });
   });
 
   it('loses a byte order mark', async () => {
