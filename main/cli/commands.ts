@@ -4,6 +4,7 @@ import type { LayerShape } from '../engine/families/family.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
 import { conductRun } from '../studio/conduct-run.ts';
+import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
 import { prepareRun, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
