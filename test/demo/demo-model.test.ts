@@ -31,7 +31,7 @@ describe('the demo model', () => {
       steps: number;
       curve: { step: number; heldoutLoss: number }[];
     };
-    const at = (step: number): number => curve.find((point) => point.step >= step)?.heldoutLoss ?? NaN;
+    const at = (step: number): number => curve.findLast((point) => point.step <= step)?.heldoutLoss ?? NaN;
     expect(curve.at(-1)?.step).toBe(steps);
     expect(1 - at(steps) / at(0.8 * steps)).toBeLessThan(0.01);
   });
