@@ -80,15 +80,21 @@ export const evaluationSchema = z.strictObject({
 });
 export type EvaluationSettings = z.infer<typeof evaluationSchema>;
 
-/** Calibration rows as a run would draw them, and what an evaluation would measure. */
+/** Calibration rows as a run would draw them. */
 export const textPreviewSchema = z.object({
   kind: z.enum(['text', 'texts', 'ids']),
-  /** Rows or characters, whichever the kind counts. */
+  /** What the file holds: rows of JSONL (`texts`, `ids`), characters of a plain text. */
   rows: count,
+  /** Tokens of all the rows that a run would draw. */
   tokens: count,
+  /** The first few of these rows. */
   samples: z.array(z.object({ text: z.string(), tokens: count })),
 });
 export type TextPreview = z.infer<typeof textPreviewSchema>;
+
+/** How much an evaluation would measure: tokens of the text, and whole chunks of `seqLen` in it. */
+export const textMeasureSchema = z.object({ tokens: count, chunks: count });
+export type TextMeasure = z.infer<typeof textMeasureSchema>;
 
 export const runSettingsSchema = z.strictObject({
   modelId: id,
@@ -101,7 +107,11 @@ export type RunSettings = z.infer<typeof runSettingsSchema>;
 export const runStageSchema = z.enum(['evaluate-before', 'estimate', 'slice', 'evaluate-after']);
 export type RunStage = z.infer<typeof runStageSchema>;
 
-/** What failed, in a sentence, and what to do; the window switches on the code. */
+/**
+ * What failed, in a sentence, and what to do; the window switches on the code. Beside the engine's own codes:
+ * request-refused (not the studio's window), request-invalid (wrong shape), file-not-granted (nobody picked it),
+ * run-unknown, run-state (not possible in the run's state), superseded, studio-failed (an error of the program).
+ */
 export const studioErrorSchema = z.object({
   code: z.string(),
   message: z.string(),
@@ -147,13 +157,20 @@ export type RunSummary = z.infer<typeof runSummarySchema>;
 /** What a running run has said so far: enough to draw the Run screen after a reload. */
 export const runProgressSchema = z.object({
   stage: runStageSchema.nullable(),
+  /** Done so far of the stage, 0 to 1. */
   fraction: z.number(),
+  /** Of the stage; null while there is nothing to judge by. */
   timeLeftMs: z.number().nullable(),
+  /** When it was last started or resumed. */
   startedAt: z.string().nullable(),
+  /** When it last ended, one way or another. */
+  endedAt: z.string().nullable().optional(),
+  /** By name: `evaluate-before.perplexity`, `calibration.loss`, `evaluate-after.perplexity`. */
   metrics: z.record(z.string(), z.number()),
-  /** Resident memory of the worker process now, and its highest so far. */
+  /** Resident memory of the worker process: now, null when there is none, and its highest so far. */
   memoryBytes: z.number().nullable(),
   peakMemoryBytes: z.number().nullable(),
+  /** The last lines of log.txt, each with its time in front. */
   log: z.array(z.string()),
   error: studioErrorSchema.nullable(),
 });
@@ -168,10 +185,16 @@ export const runDetailSchema = z.object({
   progress: runProgressSchema,
   /** Scores by layer where they are there: heads (KV groups) and channels. */
   scores: z.array(
-    z.object({ layer: count, heads: z.array(z.number()).nullable(), channels: z.array(z.number()).nullable() }),
+    z.object({
+      layer: count,
+      heads: z.array(z.number()).nullable(),
+      channels: z.array(z.number()).nullable(),
+    }),
   ),
   /** What stays, by layer, once selected. */
   kept: z.array(z.object({ kvHeads: z.array(count), channels: z.array(count) })).nullable(),
+  /** What the plan said the run would come to: the before -> after bar of a run that has no report yet. */
+  planned: z.object({ before: costsSchema, after: costsSchema }).nullable().optional(),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 
@@ -220,14 +243,22 @@ export const calls = {
     request: nothing,
     response: z.object({ calibration: pickedSchema, evaluation: pickedSchema }),
   },
+  /** Both look into the text in a process of their own; a later request ends an earlier one (code `superseded`). */
   'text:preview': {
     request: z.strictObject({ modelId: id, calibration: calibrationSchema }),
     response: textPreviewSchema,
   },
+  'text:measure': {
+    request: z.strictObject({ modelId: id, evaluation: evaluationSchema }),
+    response: textMeasureSchema,
+  },
+  /** The same work is not done twice: the run that is there already is named. */
   'run:start': { request: runSettingsSchema, response: z.object({ runId: id }) },
   'run:list': { request: nothing, response: z.array(runSummarySchema) },
   'run:get': { request: z.strictObject({ runId: id }), response: runDetailSchema },
+  /** Stops at the next layer, or takes the run out of the queue. */
   'run:cancel': { request: z.strictObject({ runId: id }), response: nothing },
+  /** Ends the worker process at once. */
   'run:kill': { request: z.strictObject({ runId: id }), response: nothing },
   'run:resume': { request: z.strictObject({ runId: id }), response: nothing },
   'run:delete': { request: z.strictObject({ runId: id }), response: nothing },
@@ -253,7 +284,8 @@ export type StreamName = keyof typeof streams;
 export type StreamMessage<N extends StreamName> = z.infer<(typeof streams)[N]>;
 
 /** How main answers a call: an error is an answer too, never a rejected promise without a code. */
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StudioError };
+export type Answer<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StudioError };
 
 /** What the bridge puts on `window.studio`. */
 export interface StudioBridge {
