@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Bar, BarChart, Cell, LabelList, ReferenceLine, ResponsiveContainer, XAxis, YAxis } from 'recharts';
+import { Bar, BarChart, LabelList, ReferenceLine, ResponsiveContainer, XAxis, YAxis } from 'recharts';
 import type { RunReport } from '../../preload/contract.ts';
 import { quantities, quantityOf } from '../components/before-after-bar.tsx';
 import { useFormats } from '../language/use-formats.ts';
@@ -19,7 +19,14 @@ export function DifferenceChart({ report }: { readonly report: RunReport }): Rea
     if (before === null || after === null || before === 0) return [];
     const percent = 100 * (after / before - 1);
     return [
-      { name: t(`quantities.${quantity}`), before, after, percent, label: formats.change(before, after) },
+      {
+        name: t(`quantities.${quantity}`),
+        before,
+        after,
+        percent,
+        label: formats.change(before, after),
+        fill: percent > 0 ? colors.worse : colors.better,
+      },
     ];
   });
   const reach = Math.max(10, ...bars.map(({ percent }) => Math.abs(percent)));
@@ -51,9 +58,6 @@ export function DifferenceChart({ report }: { readonly report: RunReport }): Rea
           />
           <ReferenceLine x={0} stroke={colors.edge} />
           <Bar dataKey="percent" isAnimationActive={false}>
-            {bars.map(({ name, percent }) => (
-              <Cell key={name} fill={percent > 0 ? colors.worse : colors.better} />
-            ))}
             <LabelList dataKey="label" content={<EndLabel ink={colors.text} />} />
           </Bar>
         </BarChart>

@@ -38,7 +38,7 @@ export function quantityOf(measured: Measured | null, quantity: Quantity): numbe
 }
 
 /** A quantity as text: short, or to the last digit. */
-export function formatQuantity(
+function formatQuantity(
   formats: Formats,
   quantity: Quantity,
   value: number | null,

@@ -16,6 +16,9 @@ export function MapLegend({
   const hasScores = layers.some(
     ({ headScores, channelScores }) => headScores !== null || channelScores !== null,
   );
+  const isPruned = layers.some(
+    ({ before, after }) => before.heads !== after.heads || before.mlpWidth !== after.mlpWidth,
+  );
   const isGrouped = layers.some(({ before }) => headsPerGroup(before) > 1);
   return (
     <figcaption className="map-legend">
@@ -29,9 +32,8 @@ export function MapLegend({
       ) : (
         <LegendItem kind="stays">{t('map.legendStays')}</LegendItem>
       )}
-      {removal === 'done' ? (
-        <LegendItem kind="gone">{t('map.legendGone')}</LegendItem>
-      ) : (
+      {isPruned && removal === 'done' && <LegendItem kind="gone">{t('map.legendGone')}</LegendItem>}
+      {isPruned && removal === 'planned' && (
         <LegendItem kind="goes">{hasScores ? t('map.legendGoes') : t('map.legendGoesCount')}</LegendItem>
       )}
       <LegendItem kind="locked">{t('map.legendLocked')}</LegendItem>

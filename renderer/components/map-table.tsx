@@ -1,10 +1,14 @@
-import type { ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../language/use-formats.ts';
 import type { MapLayer } from '../model-map/map-layers.ts';
 
 /** The widths of every layer before and after, as a table. */
-export function MapTable({ layers }: { readonly layers: readonly MapLayer[] }): ReactNode {
+export const MapTable = memo(function MapTable({
+  layers,
+}: {
+  readonly layers: readonly MapLayer[];
+}): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const cells = (before: number, after: number): ReactNode => (
@@ -50,4 +54,4 @@ export function MapTable({ layers }: { readonly layers: readonly MapLayer[] }): 
       </tbody>
     </table>
   );
-}
+});

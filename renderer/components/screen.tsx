@@ -53,7 +53,8 @@ function PrimaryButton({ label, onAct, blockedBy = null, isBusy = false }: Prima
   const reasonId = useId();
   const isBlocked = blockedBy !== null;
   return (
-    <Tooltip title={blockedBy} placement="bottomRight">
+    // Another action under a resting pointer says nothing of itself.
+    <Tooltip key={label} title={blockedBy} placement="bottomRight" mouseEnterDelay={0.6}>
       <Button
         type="primary"
         size="large"

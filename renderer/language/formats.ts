@@ -61,7 +61,7 @@ export function formatsOf(language: string): Formats {
       if (value >= 1e6) return `${threeDigits.format(value / 1e6)} M`;
       return whole.format(value);
     },
-    count: whole.format,
+    count: (value) => whole.format(value),
     macs: (value) =>
       value < 1e9 ? `${twoDecimals.format(value / 1e6)} M` : `${twoDecimals.format(value / 1e9)} G`,
     bytes: (value) => {
@@ -71,8 +71,8 @@ export function formatsOf(language: string): Formats {
       return value >= kibi ? `${oneDecimal.format(value / kibi)} KiB` : `${whole.format(value)} B`;
     },
     exactBytes: (value) => `${whole.format(value)} B`,
-    perplexity: fiveDigits.format,
-    loss: fourDecimals.format,
+    perplexity: (value) => fiveDigits.format(value),
+    loss: (value) => fourDecimals.format(value),
     score: (value) =>
       value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5)
         ? threeDigits.format(value)

@@ -111,7 +111,9 @@ const maxSampledChannels = 2048;
 
 function slicesOf(scores: readonly number[]): number[] {
   const stride = Math.max(1, Math.ceil(scores.length / maxSampledChannels));
-  const sampled = Float64Array.from(scores.filter((_, i) => i % stride === 0)).sort();
+  const sampled = new Float64Array(Math.ceil(scores.length / stride));
+  for (let i = 0; i < sampled.length; i++) sampled[i] = scores[i * stride];
+  sampled.sort();
   const slices = Math.min(channelSlices, sampled.length);
   return Array.from({ length: slices }, (_, i) => {
     const to = sampled.length - Math.floor((i * sampled.length) / slices);

@@ -71,6 +71,7 @@ function RunCard({ run }: { readonly run: RunSummary }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const progress = useStudio((state) => state.progress[run.id] ?? null);
+  const stage = progress?.stage ?? null;
   const layers = mapLayers(run.layers, run.report?.windows ?? null);
   return (
     <li className="run-card">
@@ -91,9 +92,9 @@ function RunCard({ run }: { readonly run: RunSummary }): ReactNode {
       </RouteLink>
       <div className="run-card-state">
         <RunStateTag run={run} />
-        {run.state === 'running' && progress?.stage != null && (
+        {run.state === 'running' && progress !== null && stage !== null && (
           <span className="quiet number">
-            {t(`stages.${progress.stage}.name`)} {formats.wholePercent(progress.fraction)}
+            {t(`stages.${stage}.name`)} {formats.wholePercent(progress.fraction)}
           </span>
         )}
         {run.state !== 'running' && (

@@ -10,6 +10,7 @@ import { LayerInspector } from '../components/layer-inspector.tsx';
 import { ModelMap } from '../components/model-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
+import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import type { Formats } from '../language/formats.ts';
@@ -137,6 +138,7 @@ function ModelCard({
   readonly preview: PlanPreview | null;
 }): ReactNode {
   const { t } = useTranslation();
+  const height = useMapHeight(260, 620);
   const formats = useFormats();
   const [selected, setSelected] = useState<number | null>(null);
   const layers = wholeModel(model.layers);
@@ -180,7 +182,7 @@ function ModelCard({
             removal="planned"
             selectedLayer={selected}
             onSelectLayer={setSelected}
-            height={280}
+            height={height}
           />
           {selected !== null && layers[selected] !== undefined && (
             <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />

@@ -10,6 +10,7 @@ import { MapTable } from '../components/map-table.tsx';
 import { ModelMap } from '../components/model-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
+import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
@@ -67,6 +68,7 @@ function PlanPicture({
   readonly prune: PruneSettings;
 }): ReactNode {
   const { t } = useTranslation();
+  const height = useMapHeight(360, 420);
   const [view, setView] = useState<'map' | 'table'>('map');
   const [selected, setSelected] = useState<number | null>(null);
   const layers = useMemo(
@@ -101,7 +103,7 @@ function PlanPicture({
             removal="planned"
             selectedLayer={selected}
             onSelectLayer={setSelected}
-            height={380}
+            height={height}
           />
           {selected !== null && layers[selected] !== undefined && (
             <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />

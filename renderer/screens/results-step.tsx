@@ -13,6 +13,7 @@ import { MapTable } from '../components/map-table.tsx';
 import { ModelMap } from '../components/model-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
+import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
@@ -114,6 +115,7 @@ function ResultsBody({
 
 function ResultsMap({ layers }: { readonly layers: readonly MapLayer[] }): ReactNode {
   const { t } = useTranslation();
+  const height = useMapHeight(320, 460);
   const [selected, setSelected] = useState<number | null>(null);
   return (
     <Panel title={t('results.map')} className="map-panel results-map">
@@ -123,7 +125,7 @@ function ResultsMap({ layers }: { readonly layers: readonly MapLayer[] }): React
           removal="done"
           selectedLayer={selected}
           onSelectLayer={setSelected}
-          height={340}
+          height={height}
         />
         {selected !== null && layers[selected] !== undefined && (
           <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />

@@ -1,7 +1,7 @@
 import { Button, Popconfirm } from 'antd';
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
+import type { PlanPreview, RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
 import { BeforeAfterBar, type Measured } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
@@ -10,6 +10,7 @@ import { ModelMap } from '../components/model-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { Screen, type PrimaryAction } from '../components/screen.tsx';
+import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
@@ -22,6 +23,7 @@ import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { usesGradient } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
+import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
 /** Step 4: the run at work, or where it stopped. */
@@ -30,10 +32,13 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
   const { detail, run, progress, failure } = useRunDetail(runId);
   const primary = usePrimary(run);
   const fix = useFix(runId, progress?.error?.code);
-  const costs = run && costsOf(run, detail, progress);
+  const drafted = useDraftedPlan(runId);
+  const costs = run && costsOf(run, detail?.planned ?? drafted, progress);
   return (
     <Screen
-      title={run ? t('run.title', { model: run.modelName }) : t('steps.run')}
+      title={
+        run ? t(isUnderWay(run) ? 'run.title' : 'run.titleOver', { model: run.modelName }) : t('steps.run')
+      }
       subtitle={run && <RunStateTag run={run} />}
       primary={primary}
       actions={run && isUnderWay(run) && <StopButtons run={run} />}
@@ -85,15 +90,22 @@ function useFix(
   return null;
 }
 
+type PlannedCosts = Pick<PlanPreview, 'before' | 'after'>;
+
+/** What the plan said, where the run is the one that was set up last. */
+function useDraftedPlan(runId: string): PlannedCosts | null {
+  const { draft } = useDraft();
+  const modelId = draft.runId === runId ? draft.model?.model.id : undefined;
+  return usePlanPreview(modelId, draft.prune).answer;
+}
+
 /** Before and after as far as the run knows them. */
 function costsOf(
   run: RunSummary,
-  detail: RunDetail | null,
+  planned: PlannedCosts | null,
   progress: RunProgress | null,
 ): { readonly before: Measured | null; readonly after: Measured | null } {
-  const report = run.report ?? detail?.run.report ?? null;
-  if (report !== null) return report;
-  const planned = detail?.planned ?? null;
+  if (run.report !== null) return run.report;
   const metrics = progress?.metrics ?? {};
   return {
     before: planned && { ...planned.before, perplexity: metrics[runMetrics.perplexityBefore] ?? null },
@@ -141,13 +153,11 @@ function RunAtWork({
   readonly detail: RunDetail | null;
 }): ReactNode {
   const { t } = useTranslation();
+  const height = useMapHeight(300, 500);
   const [selected, setSelected] = useState<number | null>(null);
-  const windows = detail && recipeWindows(detail.recipe);
   const layers = useMemo(
-    () => mapLayers(run.layers, windows && { attention: windows.attention, mlp: windows.mlp }, detail ?? {}),
-    // The windows come from the recipe and never change; comparing them by value keeps the picture still.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-    [run.layers, detail, String(windows?.attention), String(windows?.mlp)],
+    () => mapLayers(run.layers, detail && recipeWindows(detail.recipe), detail ?? {}),
+    [run.layers, detail],
   );
   const active = run.state === 'running' ? workingLayer(run, progress, detail, layers) : null;
   return (
@@ -165,7 +175,7 @@ function RunAtWork({
               activeLayer={active}
               selectedLayer={selected}
               onSelectLayer={setSelected}
-              height={300}
+              height={height}
             />
             {selected !== null && layers[selected] !== undefined && (
               <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />

@@ -15,7 +15,7 @@ declare global {
 }
 
 /** What main answered instead of a result: carries the error to show. */
-export class StudioFailure extends Error {
+class StudioFailure extends Error {
   override readonly name = 'StudioFailure';
 
   constructor(readonly error: StudioError) {

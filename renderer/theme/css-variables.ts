@@ -11,7 +11,7 @@ import {
 } from './tokens.ts';
 
 /** The tokens as the style sheet's custom properties: --space-md, --type-lg, --color-accent-wash. */
-export function cssVariables(name: ThemeName): Record<string, string> {
+function cssVariables(name: ThemeName): Record<string, string> {
   const { importance, ...colors } = palettes[name];
   return {
     ...named('space', spacing, (value) => `${value}px`),

@@ -75,7 +75,7 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
       return withModel(draft, action.model);
     case 'demo-chosen':
       return {
-        ...withModel(draft, action.model),
+        ...withDemoRatio(withModel(draft, action.model)),
         calibrationText: action.calibration,
         calibration: demoCalibration,
         evaluationText: action.evaluation,
@@ -98,8 +98,15 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
   }
 }
 
-/** As resources/demo/recipe.yaml has it. */
+/** As resources/demo/recipe.yaml has them. */
 const demoCalibration: Draft['calibration'] = { samples: 64, seqLen: 128, seed: 42 };
+const demoRatio = 0.3;
+
+/** A ratio that somebody has set stays. */
+function withDemoRatio(draft: Draft): Draft {
+  const isUntouched = draft.prune.ratio === emptyDraft.prune.ratio;
+  return isUntouched ? { ...draft, prune: { ...draft.prune, ratio: demoRatio } } : draft;
+}
 
 function withModel(draft: Draft, model: ModelSummary): Draft {
   const isSame =

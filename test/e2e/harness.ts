@@ -119,7 +119,7 @@ function studioArguments(userData: string, locale = 'en-US'): string[] {
 }
 
 /** Chromium's sandbox does not work for root. */
-export function rootFlags(): string[] {
+function rootFlags(): string[] {
   return process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 }
 
