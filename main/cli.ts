@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { engineVersion } from './studio/engine-version.ts';
 import { evaluate, inspect, plan, resume, run } from './cli/commands.ts';
 import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
+import { memorySize } from './studio/recipe.ts';
 import { describeError, exitCode, printError, type ExitCode } from './cli/output.ts';
 
 process.exitCode = await main(process.argv);
@@ -78,7 +79,7 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .requiredOption('--text <file>', 'text, or JSONL with "text" or "input_ids"')
     .option('--seq-len <n>', 'tokens a chunk', atLeast(2), 128)
     .option('--samples <n>', 'rows of a JSONL file to use', atLeast(1))
-    .option('--memory <size>', 'memory budget, e.g. 4GiB', 'auto')
+    .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
     .option(...json)
     .action(async (folder: string, options: EvalOptions) => {
       end(await evaluate(folder, options));
@@ -96,4 +97,10 @@ function atLeast(least: number): (value: string) => number {
     if (Number.isInteger(number) && number >= least) return number;
     throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
   };
+}
+
+function asMemorySize(value: string): number | string {
+  const size = memorySize.safeParse(/^\d+$/.test(value) ? Number(value) : value);
+  if (size.success) return size.data;
+  throw new InvalidArgumentError('Expected auto, or a size such as 4GiB.');
 }

@@ -1,8 +1,9 @@
 /**
  * Trains the demo model from nothing, with the engine's own training: npm run train:demo -- --text FILE.
- * The text is the training split that scripts/demo/build-text.ts writes; see resources/demo/README.md.
+ * The text is the training split that scripts/demo/build-text.ts writes; see resources/demo/README.md. Beside the
+ * model it writes training.json: the loss on training and held-out text as it fell.
  */
-import { readFile, mkdir, appendFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../main/engine/checkpoint/atomic-file.ts';
@@ -19,12 +20,12 @@ const { values: args } = parseArgs({
   options: {
     text: { type: 'string' },
     model: { type: 'string', default: 'resources/demo/model' },
-    steps: { type: 'string', default: '4000' },
+    steps: { type: 'string', default: '1800' },
     rows: { type: 'string', default: '16' },
     length: { type: 'string', default: '128' },
     rate: { type: 'string', default: '0.004' },
     seed: { type: 'string', default: '1' },
-    log: { type: 'string', default: 'dist/train-demo.log' },
+    heldout: { type: 'string', default: 'resources/demo/heldout.txt' },
   },
 });
 
@@ -51,6 +52,11 @@ const config = {
   torch_dtype: 'bfloat16',
 };
 
+/** Steps between two points of the curve in training.json. */
+const reportEvery = 200;
+/** The part of the steps over which the learning rate falls; in the rest it stays at its floor. */
+const plateauFrom = 0.8;
+
 await train();
 
 async function train(): Promise<void> {
@@ -69,25 +75,62 @@ async function train(): Promise<void> {
     seed,
     threads: availableParallelism(),
   });
-  await mkdir('dist', { recursive: true });
-  await writeFile(args.log, '');
   const batches = trainingBatches(tokens, rows, length, seed);
-  const schedule = { peak: Number(args.rate), warmupSteps: 100, totalSteps: steps, floor: 0.01 };
+  const heldout = heldoutBatches(
+    Int32Array.from(tokenizer.encode(await readFile(args.heldout, 'utf8'))),
+    rows,
+    length,
+  );
+  const schedule = {
+    peak: Number(args.rate),
+    warmupSteps: 100,
+    // The last fifth stays at the floor, to show that nothing is left to gain.
+    totalSteps: Math.round(steps * plateauFrom),
+    floor: 0.01,
+  };
+  const curve: CurvePoint[] = [];
   let recent = 0;
-  for (let step = 0; step < steps; step++) {
-    const { loss } = await training.train(batches(step), cosineSchedule(step, schedule));
-    recent += loss;
-    if ((step + 1) % 50 === 0) {
-      await appendFile(
-        args.log,
-        `${JSON.stringify({ step: step + 1, loss: recent / 50, time: new Date().toISOString() })}\n`,
-      );
-      recent = 0;
-    }
-    if ((step + 1) % 500 === 0) await save(training);
+  for (let step = 1; step <= steps; step++) {
+    recent += (await training.train(batches(step - 1), cosineSchedule(step - 1, schedule))).loss;
+    if (step % reportEvery !== 0) continue;
+    const point = {
+      step,
+      trainingLoss: recent / reportEvery,
+      heldoutLoss: await meanLoss(training, heldout),
+    };
+    curve.push(point);
+    recent = 0;
+    console.log(`${JSON.stringify(point)} ${new Date().toISOString()}`);
   }
   await save(training);
+  await writeFileAtomic(
+    `${args.model}/training.json`,
+    `${JSON.stringify({ steps, rows, length, rate: Number(args.rate), seed, tokens: tokens.length, curve }, null, 2)}\n`,
+  );
   await training.release();
+}
+
+interface CurvePoint {
+  readonly step: number;
+  /** Mean over the steps since the point before. */
+  readonly trainingLoss: number;
+  readonly heldoutLoss: number;
+}
+
+/** Whole batches of consecutive windows; what does not fill one is left out. */
+function heldoutBatches(tokens: Int32Array, rows: number, length: number): Batch[] {
+  const size = rows * length;
+  return Array.from({ length: Math.floor(tokens.length / size) }, (_, i) => ({
+    rows,
+    length,
+    ids: tokens.slice(i * size, (i + 1) * size),
+  }));
+}
+
+async function meanLoss(training: FullTraining, batches: readonly Batch[]): Promise<number> {
+  let total = 0;
+  for (const batch of batches) total += await training.loss(batch);
+  return total / batches.length;
 }
 
 /** Windows of `length` tokens; each epoch cuts the text at another offset and takes the windows in another order. */

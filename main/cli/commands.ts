@@ -4,11 +4,12 @@ import type { LayerShape } from '../engine/families/family.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
 import { conductRun } from '../studio/conduct-run.ts';
+import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
-import { prepareRun, type PlanPreview } from '../studio/preview-plan.ts';
+import { prepareRun, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
 import { memoryBudget } from '../studio/resolve-recipe.ts';
-import { identityOf } from '../studio/run-identity.ts';
+import { identityOf, requireUnchanged } from '../studio/run-identity.ts';
 import {
   createRun,
   findRun,
@@ -88,7 +89,9 @@ export interface RunOptions extends RecipeOptions {
 export async function run(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
   if (options.printRecipe) return printRecipe(recipeFile, options);
   const recipe = await readRecipe(recipeFile, options.set, process.cwd());
-  const { settings } = await prepareRun(recipe);
+  const prepared = await prepareRun(recipe);
+  await requireRunnable(prepared);
+  const { settings } = prepared;
   const identity = await identityOf(settings);
   const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
   const known = await findRun(folder);
@@ -98,7 +101,9 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
 
 /** llm-pruner resume DIR */
 export async function resume(folder: string, options: CommonOptions): Promise<ExitCode> {
-  return continueRun(await openRun(resolve(folder)), options);
+  const stored = await openRun(resolve(folder));
+  if (stored.state !== 'finished') await requireUnchanged(stored);
+  return continueRun(stored, options);
 }
 
 export interface EvalOptions extends CommonOptions {
@@ -164,11 +169,12 @@ async function continueRun(stored: StoredRun, options: CommonOptions): Promise<E
 }
 
 async function carryOut(stored: StoredRun, { json }: CommonOptions): Promise<ExitCode> {
+  const release = await lockRun(stored.folder);
   const progress = new ProgressLine();
   const running = conductRun(stored, (event) => {
     show(event, progress);
   });
-  const outcome = await interruptible(running);
+  const outcome = await interruptible(running).finally(release);
   progress.clear();
   if (outcome.kind !== 'done') {
     if (outcome.kind === 'cancelled') process.stderr.write(`To go on: llm-pruner resume ${stored.folder}\n`);

@@ -151,6 +151,7 @@ class Workshop {
     signal: AbortSignal,
   ): Promise<Workshop> {
     const criterion = criterionNamed(settings.prune.criterion);
+    requireCalibrationSource(settings);
     checkRatio(settings.prune.ratio);
     const model = await openModel(settings.model);
     try {
@@ -234,7 +235,7 @@ class Workshop {
   /** Writes the pruned model's folder; it appears whole or not at all. */
   async slice(plan: PrunePlan): Promise<string> {
     const finished = join(this.folder, runFiles.model);
-    await this.once('slice', async () => {
+    await this.once('slice', async (pace) => {
       const partial = `${finished}.partial`;
       await rm(partial, { recursive: true, force: true });
       await rm(finished, { recursive: true, force: true });
@@ -247,10 +248,15 @@ class Workshop {
         parametersBefore: this.costs(this.model.config.layers).parameters,
         parametersAfter: this.costs(this.shapes).parameters,
       };
-      await primaryExporter.write({ model: this.model, plan, card }, partial);
-      await rename(partial, finished).catch((error: unknown) => {
-        throw writeError(error, finished);
-      });
+      try {
+        await primaryExporter.write({ model: this.model, plan, card, pace }, partial);
+        await rename(partial, finished).catch((error: unknown) => {
+          throw writeError(error, finished);
+        });
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true });
+        throw error;
+      }
       return {};
     });
     return finished;
@@ -304,18 +310,12 @@ class Workshop {
   }
 
   private async calibration(): Promise<number[][]> {
-    const { criterion, settings, model } = this;
-    if (criterion.kind === 'drawn' || !criterion.needsGradient) return [];
+    const { settings, model } = this;
     const { source } = settings.calibration;
-    if (source === null) {
-      throw new EngineError(
-        'recipe-invalid',
-        `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
-        { criterion: criterion.id },
-        'Name a text or JSONL file in calibration.source, or choose a criterion that needs no data.',
-      );
-    }
-    return calibrationRows(await tokenSource(source, model), settings.calibration);
+    if (source === null || !needsCalibration(this.criterion)) return [];
+    const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
+    requireRoomFor(longest(rows), model, settings.memory);
+    return rows;
   }
 
   private async readScores(): Promise<Map<number, LayerScores>> {
@@ -330,9 +330,26 @@ class Workshop {
   }
 
   private async writeScores(scores: LayerScores): Promise<void> {
-    const file = `layer-${String(scores.layer).padStart(3, '0')}.json`;
+    const { layer, heads, channels } = scores;
+    if (![...heads, ...channels].every(Number.isFinite)) throw notANumber(`A score in layer ${layer}`);
+    const file = `layer-${String(layer).padStart(3, '0')}.json`;
     await writeFileAtomic(join(this.folder, runFiles.scores, file), `${JSON.stringify(scores)}\n`);
   }
+}
+
+const needsCalibration = (criterion: Criterion): boolean =>
+  criterion.kind !== 'drawn' && criterion.needsGradient;
+
+/** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
+export function requireCalibrationSource({ prune, calibration }: RunSettings): void {
+  const criterion = criterionNamed(prune.criterion);
+  if (calibration.source !== null || !needsCalibration(criterion)) return;
+  throw new EngineError(
+    'recipe-invalid',
+    `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
+    { criterion: criterion.id },
+    'Name a text or JSONL file in calibration.source, or choose a criterion that needs no data.',
+  );
 }
 
 /** Perplexity of an open model on a text file. */
@@ -345,10 +362,43 @@ export async function evaluateModel(
 ): Promise<Perplexity> {
   if (evaluation.text === null) throw new RangeError('There is no text to evaluate on.');
   const tokens = await evaluationTokens(await tokenSource(evaluation.text, model), evaluation.samples);
-  return withNetwork(model, options, (network) =>
+  // A text shorter than that is told so by the measurement.
+  if (evaluation.seqLen <= tokens.length) requireRoomFor(evaluation.seqLen, model, options.memory);
+  const measured = await withNetwork(model, options, (network) =>
     measurePerplexity(network, tokens, evaluation.seqLen, { memory: options.memory, scratchPath, pace }),
   );
+  if (!Number.isFinite(measured.perplexity)) throw notANumber(`The perplexity of ${model.folder}`);
+  return measured;
 }
+
+/** JSON knows no NaN: it would read back as null, and scores of null would be compared like others. */
+function notANumber(what: string): EngineError {
+  return new EngineError(
+    'compute-failed',
+    `${what} is not a finite number.`,
+    {},
+    'The weights of the model may hold NaN or infinity. Get them again, or try the model elsewhere.',
+  );
+}
+
+/**
+ * A row's attention takes float32 of [length, length] for every head and for the mask.
+ * @throws EngineError memory-exceeded where these alone are above the budget.
+ */
+function requireRoomFor(length: number, { config }: Model, { budgetBytes }: MemoryPlan): void {
+  const heads = Math.max(...config.layers.map((layer) => layer.heads));
+  const sizeBytes = 4 * length ** 2 * (heads + 1);
+  if (sizeBytes <= budgetBytes) return;
+  throw new EngineError(
+    'memory-exceeded',
+    `Attention over ${length} tokens at once needs ${sizeBytes} bytes, more than the memory budget of ${budgetBytes}.`,
+    { length, sizeBytes, budgetBytes },
+    'Choose a smaller sequence length, shorter rows of token ids, or a larger `memory`.',
+  );
+}
+
+const longest = (rows: readonly (readonly number[])[]): number =>
+  rows.reduce((most, row) => Math.max(most, row.length), 0);
 
 function tokenSource(path: string, model: Model): ReturnType<typeof openTokenSource> {
   return openTokenSource(path, model.config.vocabSize, () => loadTokenizer(model.folder));

@@ -43,6 +43,7 @@ export function conductRun(
   const job = startJob({ kind: 'run', settings: run.settings, folder: run.folder }, hear, spawn);
   const outcome = job.outcome.then(async (ended) => {
     if (ended.kind === 'done') record.log(peakMemoryLine(ended.peakRssBytes));
+    if (ended.kind === 'failed' && ended.stack !== undefined) record.log(ended.stack);
     record.event(lastEvent(ended));
     await record.flushed();
     return ended;

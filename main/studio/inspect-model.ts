@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { EngineError } from '../engine/errors.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import {
@@ -21,13 +22,28 @@ export interface InspectedModel extends DescribedModel {
  * @throws EngineError as openModel.
  */
 export async function inspectModel(folder: string): Promise<InspectedModel> {
-  const described = await describeModel(folder);
+  const described = await describeModel(folder).catch(async (error: unknown) => {
+    throw error instanceof EngineError && error.code === 'file-missing' ? await noModel(folder) : error;
+  });
   const hasWeights = (await readdir(folder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
   if (!hasWeights) return inspected(described, false, declaredBytesPerElement(described));
   const model = await openModel(folder);
   const bytesOf = storedBytesPerElement(model);
   await model.checkpoint.close();
   return inspected(described, true, bytesOf);
+}
+
+async function noModel(folder: string): Promise<EngineError> {
+  const found = await stat(folder).catch(() => undefined);
+  const what = found?.isDirectory()
+    ? 'holds no model: it has no config.json'
+    : 'is a file, not a model folder';
+  return new EngineError(
+    'file-missing',
+    `${folder} ${found === undefined ? 'does not exist' : what}.`,
+    { folder },
+    'Name the folder that holds config.json, the weights and the tokenizer.',
+  );
 }
 
 function inspected(

@@ -1,6 +1,7 @@
 import type { LayerShape } from '../engine/families/family.ts';
 import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
-import type { RunSettings } from '../engine/run.ts';
+import { requireCalibrationSource, type RunSettings } from '../engine/run.ts';
+import { openModel } from '../engine/runtime/model.ts';
 import { inspectModel, type InspectedModel } from './inspect-model.ts';
 import type { Recipe } from './recipe.ts';
 import { resolveRecipe } from './resolve-recipe.ts';
@@ -44,4 +45,13 @@ export function prepareRunOf(model: InspectedModel, recipe: Recipe): PreparedRun
     layers: model.config.layers.map((shape, i) => ({ before: shape, after: shapes[i] })),
   };
   return { model, settings, preview };
+}
+
+/**
+ * Looks for what a run needs beyond a preview, before anything is made for it.
+ * @throws EngineError file-missing without weights, as openModel; recipe-invalid without calibration data.
+ */
+export async function requireRunnable({ model, settings }: PreparedRun): Promise<void> {
+  requireCalibrationSource(settings);
+  if (!model.hasWeights) await (await openModel(model.folder)).checkpoint.close();
 }

@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Document, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { readError } from '../engine/checkpoint/file-errors.ts';
+import { openForReading, readBytes } from '../engine/checkpoint/read-bytes.ts';
 import { criterionIds } from '../engine/criteria/index.ts';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 
-const window = z.tuple([z.int().min(0), z.int().min(0)]).nullable();
+const window = z
+  .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
+  .nullable();
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const count = z.int().min(1);
 const seqLen = z
@@ -15,9 +16,16 @@ const seqLen = z
   .min(2)
   .max(2 ** 20);
 
+const notASize = { error: 'expected auto, or a size such as 4GiB' };
+
+/** A memory budget: auto, a number of bytes, or a size such as 4GiB. */
+export const memorySize = z
+  .union([z.number(), z.string()], notASize)
+  .refine((size) => size === 'auto' || sizeInBytes(size) >= 1, notASize);
+
 /** What a run is asked to do: the file a person writes, keeps and shares. */
 const recipeSchema = z.strictObject({
-  model: z.string().min(1),
+  model: z.string({ error: 'expected the path of a model folder' }).min(1),
   prune: z
     .strictObject({
       mode: z.enum(['block']).default('block'),
@@ -46,9 +54,7 @@ const recipeSchema = z.strictObject({
     })
     .prefault({}),
   device: z.enum(['auto', 'cpu']).default('auto'),
-  memory: z
-    .union([z.literal('auto'), z.int().min(1), z.string().regex(/^\d+(\.\d+)?\s*(B|[KMG]i?B)$/i)])
-    .default('auto'),
+  memory: memorySize.default('auto'),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
@@ -83,7 +89,7 @@ export async function readRecipe(
   settings: readonly string[],
   workingFolder: string,
 ): Promise<Recipe> {
-  const tree = file === undefined ? {} : await readTree(file);
+  const tree = file === undefined ? {} : await readTree(resolve(workingFolder, file));
   if (file !== undefined) absolutePaths(tree, dirname(resolve(workingFolder, file)));
   for (const setting of settings) {
     const one = settingTree(setting);
@@ -120,10 +126,10 @@ export function defaultRecipe(): Recipe {
   return recipeSchema.parse({ model: 'path/to/model' });
 }
 
-/** A size such as 4GiB, 500MB or a plain number of bytes. */
+/** Whole bytes of a size such as 4GiB, 500MB or a plain number; NaN for what is none. */
 export function sizeInBytes(size: number | string): number {
-  if (typeof size === 'number') return size;
-  const [, amount, unit] = /^([\d.]+)\s*(\w+)$/.exec(size) ?? [];
+  if (typeof size === 'number') return Number.isInteger(size) ? size : NaN;
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*(B|[KMG]i?B)$/i.exec(size) ?? [];
   const factors: Readonly<Record<string, number>> = {
     b: 1,
     kb: 1e3,
@@ -133,35 +139,61 @@ export function sizeInBytes(size: number | string): number {
     mib: 2 ** 20,
     gib: 2 ** 30,
   };
-  return Math.floor(Number(amount) * factors[unit.toLowerCase()]);
+  return Math.floor(Number(amount) * (factors[unit.toLowerCase()] ?? NaN));
 }
 
 type Tree = Record<string, unknown>;
 
+/** A recipe has a few hundred bytes; more is another file. */
+const maxRecipeBytes = 2 ** 20;
+
 async function readTree(file: string): Promise<Tree> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw readError(error, file);
-  });
-  const document = parseDocument(text, { prettyErrors: true });
-  if (document.errors.length > 0) throw invalid(file, document.errors[0].message.split('\n')[0]);
-  const tree: unknown = document.toJS({ maxAliasCount: 10 });
+  const tree = parseYaml(await readText(file), (why) => invalid(file, why));
   if (isTree(tree)) return tree;
   throw invalid(file, 'expected keys such as "model" and "prune", found none');
+}
+
+async function readText(file: string): Promise<string> {
+  const { handle, sizeBytes } = await openForReading(file);
+  try {
+    if (sizeBytes > maxRecipeBytes) {
+      throw invalid(file, `it has ${sizeBytes} bytes, and a recipe has at most ${maxRecipeBytes}`);
+    }
+    const bytes = await readBytes(handle, file, 0, sizeBytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw error instanceof TypeError ? invalid(file, 'it is not UTF-8 text') : error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The value of a YAML text; throws `error` for what the parser refuses, aliases that unfold without end among it. */
+export function parseYaml(text: string, error: (why: string) => EngineError): unknown {
+  const document = parseDocument(text, { prettyErrors: true });
+  const [problem] = document.errors;
+  if (problem !== undefined) throw error(problem.message.split('\n')[0].replace(/:$/, ''));
+  try {
+    return document.toJS({ maxAliasCount: 10 });
+  } catch (reason) {
+    if (reason instanceof ReferenceError || reason instanceof RangeError) throw error(reason.message);
+    throw reason;
+  }
 }
 
 /** prune.ratio=0.5 as { prune: { ratio: 0.5 } }; the value is read as YAML. */
 function settingTree(setting: string): Tree {
   const at = setting.indexOf('=');
   if (at < 1) throw invalid('--set', `"${setting}" is not key=value`, 'For example: --set prune.ratio=0.5');
-  const parsed = parseDocument(setting.slice(at + 1));
-  if (parsed.errors.length > 0) throw invalid('--set', `"${setting}": the value is not YAML`);
+  const value = parseYaml(setting.slice(at + 1), (why) => invalid('--set', `"${setting}": ${why}`));
   const keys = setting.slice(0, at).split('.');
-  return keys.reduceRight<unknown>((value, key) => ({ [key]: value }), parsed.toJS()) as Tree;
+  return keys.reduceRight<unknown>((tree, key) => ({ [key]: tree }), value) as Tree;
 }
 
 function merge(into: Tree, from: Tree): void {
   for (const [key, value] of Object.entries(from)) {
-    const known = into[key];
+    // Own keys alone: "__proto__" is a key like any other, and leads to no prototype.
+    const known = Object.hasOwn(into, key) ? into[key] : undefined;
     if (isTree(known) && isTree(value)) merge(known, value);
     else Object.defineProperty(into, key, { value, enumerable: true, writable: true, configurable: true });
   }

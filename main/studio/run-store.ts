@@ -1,14 +1,14 @@
 import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
 import { runFiles, type RunReport, type RunSettings, type RunStage } from '../engine/run.ts';
-import { checkRecipe, formatRecipe, type Recipe } from './recipe.ts';
+import { checkRecipe, formatRecipe, parseYaml, type Recipe } from './recipe.ts';
 import { resolvedRecipe } from './resolve-recipe.ts';
 import type { RunIdentity } from './run-identity.ts';
+import { checkStored, damaged, reportFile, settingsFile } from './stored-files.ts';
 
 /** What happened in a run, one line of events.jsonl each. */
 export type RunEvent =
@@ -62,33 +62,43 @@ export async function createRun(
   settings: RunSettings,
   identity: RunIdentity,
 ): Promise<StoredRun> {
-  await requireFree(folder);
+  if ((await findRun(folder)) !== undefined) {
+    throw occupied(folder, 'holds another run: its recipe, model or data differ from those of this one');
+  }
   await makeFolder(folder);
-  await writeFileAtomic(join(folder, files.recipe), formatRecipe(resolvedRecipe(recipe, settings)));
+  // The recipe comes last: a folder without it is one whose making was interrupted (isFree).
   await writeFileAtomic(join(folder, files.settings), `${JSON.stringify({ identity, settings }, null, 2)}\n`);
+  await writeFileAtomic(join(folder, files.recipe), formatRecipe(resolvedRecipe(recipe, settings)));
   return openRun(folder);
 }
 
 /**
  * Opens a run's folder, whatever instant it was left at.
- * @throws EngineError run-folder-invalid where it holds no run.
+ * @throws EngineError run-folder-invalid where it holds no run, or a damaged one.
  */
 export async function openRun(folder: string): Promise<StoredRun> {
-  const recipe = await readFile(join(folder, files.recipe), 'utf8').catch(() => undefined);
-  const stored = await readIfThere(join(folder, files.settings));
-  if (recipe === undefined || stored === undefined) {
+  const names = await namesIn(folder);
+  const missing = [files.recipe, files.settings].find((file) => !names.includes(file));
+  if (missing !== undefined) {
     throw new EngineError(
       'run-folder-invalid',
-      `${folder} holds no run: ${recipe === undefined ? files.recipe : files.settings} is not there.`,
+      `${folder} holds no run: ${missing} is not there.`,
       { folder },
       'Name the folder that a run printed as its place.',
     );
   }
-  const { identity, settings } = stored as { identity: RunIdentity; settings: RunSettings };
+  const recipePath = join(folder, files.recipe);
+  const recipe = await readFile(recipePath, 'utf8').catch((error: unknown) => {
+    throw readError(error, recipePath);
+  });
+  const { identity, settings } = await readSettings(folder);
   const events = await readEvents(folder);
   return {
     folder,
-    recipe: checkRecipe(parse(recipe), join(folder, files.recipe)),
+    recipe: checkRecipe(
+      parseYaml(recipe, (why) => damaged(recipePath, why)),
+      recipePath,
+    ),
     settings,
     identity,
     state: stateAfter(events),
@@ -96,9 +106,15 @@ export async function openRun(folder: string): Promise<StoredRun> {
   };
 }
 
-/** The run in `folder`, or undefined where the folder is missing or empty. */
+/**
+ * The run in `folder`, or undefined where one can be made there: it is missing, empty, or was left while being made.
+ * @throws EngineError run-folder-occupied where other things lie in it; as openRun.
+ */
 export async function findRun(folder: string): Promise<StoredRun | undefined> {
-  return (await isFree(folder)) ? undefined : openRun(folder);
+  const names = await namesIn(folder);
+  if (await isFree(folder, names)) return undefined;
+  if (names.includes(files.recipe) && names.includes(files.settings)) return openRun(folder);
+  throw occupied(folder, 'is not empty, and holds no run');
 }
 
 export async function appendEvent(folder: string, event: RunEvent): Promise<void> {
@@ -115,7 +131,10 @@ export async function appendLog(folder: string, line: string): Promise<string> {
   return timed;
 }
 
-/** The events of a run; a torn last line, left by a kill, is dropped, from the file as well. */
+/**
+ * The events of a run. A torn last line, left by a kill, is dropped, from the file as well; a line torn by a full disk
+ * is passed over.
+ */
 export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
   const path = join(folder, files.events);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -124,14 +143,30 @@ export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
   });
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-  return whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as TimedRunEvent);
+  return whole.split('\n').flatMap((line) => eventIn(line) ?? []);
 }
 
 export async function readReport(folder: string): Promise<RunReport> {
-  return (await readJsonFile(join(folder, runFiles.report), { maxBytes: maxFileBytes })) as RunReport;
+  const path = join(folder, runFiles.report);
+  const report = await readJsonFile(path, { maxBytes: maxFileBytes });
+  checkStored(reportFile, report, path);
+  return report as RunReport;
+}
+
+async function readSettings(folder: string): Promise<{ identity: RunIdentity; settings: RunSettings }> {
+  const path = join(folder, files.settings);
+  return checkStored(settingsFile, await readJsonFile(path, { maxBytes: maxFileBytes }), path);
+}
+
+function eventIn(line: string): TimedRunEvent | undefined {
+  try {
+    const event: unknown = JSON.parse(line);
+    return typeof event === 'object' && event !== null && 'type' in event
+      ? (event as TimedRunEvent)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function stateAfter(events: readonly RunEvent[]): RunState {
@@ -143,35 +178,40 @@ function stateAfter(events: readonly RunEvent[]): RunState {
     : 'interrupted';
 }
 
-async function requireFree(folder: string): Promise<void> {
-  if (await isFree(folder)) return;
-  throw new EngineError(
+function occupied(folder: string, how: string): EngineError {
+  return new EngineError(
     'run-folder-occupied',
-    `${folder} is not empty.`,
+    `${folder} ${how}.`,
     { folder },
     'Name another folder with --out, or go on with a run that lies there: llm-pruner resume DIR',
   );
 }
 
-async function isFree(folder: string): Promise<boolean> {
+/** What a folder holds; nothing where it is missing, or a file. */
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).length === 0;
+    return await readdir(folder);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return true;
-    if (errnoOf(error) === 'ENOTDIR') return false;
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return [];
     throw readError(error, folder);
   }
+}
+
+/** Files that a folder holds while a run is being made in it. */
+const unfinished = /^settings\.json$|^(settings\.json|recipe\.yaml)\.\d+-\d+\.partial$/;
+
+async function isFree(folder: string, names: readonly string[]): Promise<boolean> {
+  if (!names.every((name) => unfinished.test(name))) return false;
+  if (!names.includes(files.settings)) return true;
+  // Other programs have a settings.json too, and nobody's is written over.
+  return readSettings(folder).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function append(path: string, text: string): Promise<void> {
   await appendFile(path, text).catch((error: unknown) => {
     throw writeError(error, path);
-  });
-}
-
-async function readIfThere(path: string): Promise<unknown> {
-  return readJsonFile(path, { maxBytes: maxFileBytes }).catch((error: unknown) => {
-    if (error instanceof EngineError && error.code === 'file-missing') return undefined;
-    throw error;
   });
 }

@@ -24,6 +24,8 @@ parent.listen({
   // Whoever asked is gone: nobody would read the result.
   gone: () => process.exit(1),
 });
+// Ctrl-C in a terminal goes to every process of the command: it is the other one that decides, and says what to do.
+process.on('SIGINT', () => undefined);
 
 async function work(job: Job): Promise<void> {
   const reporting = setInterval(() => {
@@ -40,7 +42,7 @@ async function outcomeOf(job: Job): Promise<FromWorker> {
     return { type: 'done', result, peakRssBytes: memory().peakRssBytes };
   } catch (error) {
     if (error instanceof Cancelled) return { type: 'cancelled' };
-    return { type: 'failed', error: describe(error) };
+    return failed(error);
   }
 }
 
@@ -106,15 +108,17 @@ function progressReporter(): (stage: JobStage, fraction: number) => void {
   };
 }
 
-function describe(error: unknown): JobError {
+function failed(error: unknown): FromWorker {
   if (error instanceof EngineError) {
     const { code, message, facts, hint } = error;
-    return { code, message, facts, ...(hint !== undefined && { hint }) };
+    return { type: 'failed', error: { code, message, facts, ...(hint !== undefined && { hint }) } };
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return {
+  const reason = error instanceof Error ? error.message : String(error);
+  const described: JobError = {
     code: 'worker-crashed',
-    message: `The worker stopped at an error of the program itself: ${text}`,
+    message: `The worker stopped at an error of the program itself: ${reason.split('\n')[0]}`,
     facts: {},
+    hint: "A run's log.txt says where; with it the error can be reported.",
   };
+  return { type: 'failed', error: described, ...(error instanceof Error && { stack: error.stack }) };
 }

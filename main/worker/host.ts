@@ -5,7 +5,7 @@ import { spawnNodeWorker } from './node-worker.ts';
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly result: T; readonly peakRssBytes: number }
   | { readonly kind: 'cancelled' }
-  | { readonly kind: 'failed'; readonly error: JobError };
+  | { readonly kind: 'failed'; readonly error: JobError; readonly stack?: string };
 
 /** A job in its own process. */
 export interface RunningJob<T> {
@@ -33,8 +33,10 @@ export function startJob<J extends Job>(
       if (message.type === 'done') {
         outcome = { kind: 'done', result: message.result as Result, peakRssBytes: message.peakRssBytes };
       } else if (message.type === 'cancelled') outcome = { kind: 'cancelled' };
-      else if (message.type === 'failed') outcome = { kind: 'failed', error: message.error };
-      else onEvent(message);
+      else if (message.type === 'failed') {
+        const { error, stack } = message;
+        outcome = { kind: 'failed', error, ...(stack !== undefined && { stack }) };
+      } else onEvent(message);
       // It may go only now: what a process sends on its way out can be lost.
       if (outcome !== undefined) worker.send({ type: 'end' });
     },

@@ -83,4 +83,5 @@ export type FromWorker =
   | JobEvent
   | { readonly type: 'done'; readonly result: JobResults[keyof JobResults]; readonly peakRssBytes: number }
   | { readonly type: 'cancelled' }
-  | { readonly type: 'failed'; readonly error: JobError };
+  /** `stack`: where in the program an error of its own came up; for a log, not for people. */
+  | { readonly type: 'failed'; readonly error: JobError; readonly stack?: string };

@@ -11,15 +11,12 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeCheckpoint, type TensorSource } from '../../main/engine/checkpoint/write-checkpoint.ts';
 import { describeModel } from '../../main/engine/runtime/model.ts';
-import { modelGraph } from '../../main/engine/runtime/model-graph.ts';
-import { shapeOf } from '../../main/engine/ir/graph.ts';
 import { runFiles, type RunReport } from '../../main/engine/run.ts';
-import { fromFloat32 } from '../../main/engine/tensor/half.ts';
 import { RandomStream } from '../../main/engine/tensor/random.ts';
 import { readEvents } from '../../main/studio/run-store.ts';
 import { printTable } from './print-table.ts';
+import { provideRandomModel } from './random-model.ts';
 
 const { values: args } = parseArgs({
   options: { folder: { type: 'string' }, memory: { type: 'string', default: '1GiB' } },
@@ -29,19 +26,11 @@ const { values: args } = parseArgs({
 const mostWorkerBytes = 2 * 2 ** 30;
 
 const configFile = 'test/golden/published/tinyllama-1.1b/config.json';
-const expectedParameters = { before: 1_100_048_384, after: 945_907_712 };
+/** Three files, so that more than one is read and their index is. */
 const maxShardBytes = 1e9;
+const expectedParameters = { before: 1_100_048_384, after: 945_907_712 };
 const calibration = { rows: 10, length: 64 };
 const evaluation = { rows: 8, length: 128 };
-
-/** Elements of a random tensor made at once. */
-const blockElements = 4 * 2 ** 20;
-
-/** bfloat16 by the sum of four random bytes: nearly normal, with a standard deviation of 0.02. */
-const bellCurve = fromFloat32(
-  Float32Array.from({ length: 1021 }, (_, sum) => (0.02 * (sum - 510)) / Math.sqrt((4 * (256 ** 2 - 1)) / 12)),
-  'BF16',
-);
 
 /** Beside this bundle, as run-ts.mjs says. */
 const commandLine = fileURLToPath(new URL('./cli.js', import.meta.url));
@@ -52,7 +41,8 @@ async function measure(): Promise<void> {
   if (args.folder === undefined) throw new Error('Name a folder with 5 GB of room: --folder DIR');
   const places = placesIn(resolve(args.folder));
   await mkdir(places.peaks, { recursive: true });
-  await provideModel(places.model);
+  const config = JSON.parse(await readFile(configFile, 'utf8')) as object;
+  await provideRandomModel(places.model, config, 'BF16', maxShardBytes);
   await writeInputs(places);
   const steps = [
     await step('plan', ['plan', places.recipe, '--json'], places),
@@ -86,49 +76,14 @@ function placesIn(folder: string): Places {
   };
 }
 
-async function provideModel(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  // The index is placed last: where it lies, all shards do.
-  if ((await readdir(folder)).includes('model.safetensors.index.json')) return;
-  process.stderr.write(`writing a random model into ${folder}\n`);
-  await writeFile(join(folder, 'config.json'), await readFile(configFile));
-  const { family, config } = await describeModel(folder);
-  const tensors = [...modelGraph(family, config).graph.params.values()].map(
-    (param, i): TensorSource => ({
-      name: param.name,
-      dtype: 'BF16',
-      shape: shapeOf(param).map(Number),
-      data: () => randomTensor(shapeOf(param).map(Number), i + 1),
-    }),
-  );
-  await writeCheckpoint(folder, tensors, { maxShardBytes });
-}
-
-/** A norm's weights are 1; a matrix's are drawn with a standard deviation of 0.02, as models are initialised. */
-function* blocksOf(shape: readonly number[], seed: number): Iterable<Uint8Array> {
-  const count = shape.reduce((a, b) => a * b, 1);
-  if (shape.length === 1) {
-    yield new Uint8Array(fromFloat32(new Float32Array(count).fill(1), 'BF16').buffer);
-    return;
-  }
-  let word = seed;
-  for (let from = 0; from < count; from += blockElements) {
-    const block = new Uint16Array(Math.min(blockElements, count - from));
-    for (let i = 0; i < block.length; i++) {
-      word ^= word << 13; // xorshift32 (Marsaglia 2003): a billion numbers in seconds
-      word ^= word >>> 17;
-      word ^= word << 5;
-      block[i] = bellCurve[(word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24)];
-    }
-    yield new Uint8Array(block.buffer);
-  }
-}
-
-async function* randomTensor(shape: readonly number[], seed: number): AsyncIterable<Uint8Array> {
-  yield* blocksOf(shape, seed);
-}
-
-async function writeInputs({ model, recipe, calibration: rows, evaluation: chunks, run, peaks }: Places): Promise<void> {
+async function writeInputs({
+  model,
+  recipe,
+  calibration: rows,
+  evaluation: chunks,
+  run,
+  peaks,
+}: Places): Promise<void> {
   const { config } = await describeModel(model);
   await writeFile(rows, randomRows(calibration, config.vocabSize, 0));
   await writeFile(chunks, randomRows(evaluation, config.vocabSize, 1));
@@ -148,7 +103,11 @@ async function writeInputs({ model, recipe, calibration: rows, evaluation: chunk
   await mkdir(peaks);
 }
 
-function randomRows({ rows, length }: { rows: number; length: number }, vocabSize: number, stream: number): string {
+function randomRows(
+  { rows, length }: { rows: number; length: number },
+  vocabSize: number,
+  stream: number,
+): string {
   const random = new RandomStream(1, 'calibration', stream);
   const row = (): number[] => Array.from({ length }, () => random.below(vocabSize));
   return Array.from({ length: rows }, () => `${JSON.stringify({ input_ids: row() })}\n`).join('');
@@ -156,7 +115,17 @@ function randomRows({ rows, length }: { rows: number; length: number }, vocabSiz
 
 function evalArguments({ run, evaluation: text }: Places): string[] {
   const length = String(evaluation.length);
-  return ['eval', join(run, runFiles.model), '--text', text, '--seq-len', length, '--memory', args.memory, '--json'];
+  return [
+    'eval',
+    join(run, runFiles.model),
+    '--text',
+    text,
+    '--seq-len',
+    length,
+    '--memory',
+    args.memory,
+    '--json',
+  ];
 }
 
 interface Step {
@@ -198,7 +167,8 @@ async function step(name: string, commandArguments: readonly string[], { peaks }
 }
 
 function requireParameters({ before, after }: RunReport): void {
-  if (before.parameters === expectedParameters.before && after.parameters === expectedParameters.after) return;
+  if (before.parameters === expectedParameters.before && after.parameters === expectedParameters.after)
+    return;
   throw new Error(
     `Expected ${expectedParameters.before} and ${expectedParameters.after} parameters, ` +
       `found ${before.parameters} and ${after.parameters}.`,
@@ -235,11 +205,15 @@ async function printStages(runFolder: string): Promise<void> {
   process.stdout.write('\n');
   printTable([['Stage of the run', 'wall time'], ...rows]);
   const log = await readFile(join(runFolder, 'log.txt'), 'utf8');
-  process.stdout.write(`\nRecorded in the run's log: ${/peak memory of the worker: .*/.exec(log)?.[0] ?? 'nothing'}\n`);
+  process.stdout.write(
+    `\nRecorded in the run's log: ${/peak memory of the worker: .*/.exec(log)?.[0] ?? 'nothing'}\n`,
+  );
 }
 
 function printVerdict(workerBytes: number): void {
   const verdict = workerBytes <= mostWorkerBytes ? 'stayed within' : 'EXCEEDED';
-  process.stdout.write(`The worker ${verdict} ${mebibytes(mostWorkerBytes)}: ${mebibytes(workerBytes)} at its peak.\n`);
+  process.stdout.write(
+    `The worker ${verdict} ${mebibytes(mostWorkerBytes)}: ${mebibytes(workerBytes)} at its peak.\n`,
+  );
   if (workerBytes > mostWorkerBytes) process.exitCode = 1;
 }

@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run, type RunReport, type RunSettings } from '../../main/engine/run.ts';
+import { evaluateModel, run, runFiles, type RunReport, type RunSettings } from '../../main/engine/run.ts';
+import { openModel } from '../../main/engine/runtime/model.ts';
+import { paceOf } from '../../main/engine/runtime/pace.ts';
 import { prepareRun } from '../../main/studio/preview-plan.ts';
 import { readRecipe } from '../../main/studio/recipe.ts';
 
 /** The demo at about a fifth and a half of all parameters: settings on top of resources/demo/recipe.yaml. */
-export const contrastSizes = {
-  '20 %': ['prune.ratio=0.3'],
-  '50 %': ['prune.ratio=0.6', 'prune.layers.attention=[0, 8]', 'prune.layers.mlp=[0, 8]'],
-} as const;
+export const contrastSizes = { '20 %': ['prune.ratio=0.3'], '50 %': ['prune.ratio=0.76'] } as const;
 
 export interface Contrast {
   readonly removedOfParameters: number;
@@ -22,17 +21,18 @@ export interface Contrast {
 
 /** Perplexity after pruning by Taylor, by L2, and at random with seeds 1 to `seeds`; every other setting alike. */
 export async function contrastCriteria(settings: readonly string[], seeds: number): Promise<Contrast> {
-  const measured = async (criterion: string, seed = 42): Promise<RunReport> =>
+  const pruned = async (criterion: string, seed = 42): Promise<Pruned> =>
     prune(await settingsOf([...settings, `prune.criterion=${criterion}`, `prune.seed=${seed}`]));
-  const taylor = await measured('taylor-element1');
-  const l2 = await measured('magnitude-l2');
+  const taylor = await pruned('taylor-element1');
+  const l2 = await pruned('magnitude-l2');
   const random: number[] = [];
-  for (let seed = 1; seed <= seeds; seed++) random.push(perplexityOf((await measured('random', seed)).after));
+  for (let seed = 1; seed <= seeds; seed++) random.push((await pruned('random', seed)).perplexity);
+  const original = await settingsOf(settings);
   return {
-    removedOfParameters: taylor.removedOfParameters,
-    before: perplexityOf(taylor.before),
-    taylor: perplexityOf(taylor.after),
-    l2: perplexityOf(l2.after),
+    removedOfParameters: taylor.report.removedOfParameters,
+    before: await perplexityOf(original.model, original, tmpdir()),
+    taylor: taylor.perplexity,
+    l2: l2.perplexity,
     random,
   };
 }
@@ -44,20 +44,39 @@ export function riseRatio({ before, taylor, random }: Contrast): number {
 }
 
 async function settingsOf(overrides: readonly string[]): Promise<RunSettings> {
-  return (await prepareRun(await readRecipe('resources/demo/recipe.yaml', overrides, process.cwd()))).settings;
+  return (await prepareRun(await readRecipe('resources/demo/recipe.yaml', overrides, process.cwd())))
+    .settings;
 }
 
-async function prune(settings: RunSettings): Promise<RunReport> {
+interface Pruned {
+  readonly report: RunReport;
+  readonly perplexity: number;
+}
+
+/** A run without its two evaluations, of which the one before is the same for all; then the one after. */
+async function prune(settings: RunSettings): Promise<Pruned> {
   const folder = await mkdtemp(join(tmpdir(), 'contrast-'));
   const silent = { stage: () => undefined, progress: () => undefined, metric: () => undefined };
+  const unmeasured = { ...settings, evaluate: { ...settings.evaluate, text: null } };
   try {
-    return await run(settings, folder, silent, new AbortController().signal);
+    const report = await run(unmeasured, folder, silent, new AbortController().signal);
+    return { report, perplexity: await perplexityOf(join(folder, runFiles.model), settings, folder) };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-function perplexityOf({ perplexity }: RunReport['after']): number {
-  if (perplexity === null) throw new RangeError('The recipe has no evaluation text.');
-  return perplexity;
+async function perplexityOf(
+  modelFolder: string,
+  settings: RunSettings,
+  scratchFolder: string,
+): Promise<number> {
+  const model = await openModel(modelFolder);
+  const pace = paceOf(new AbortController().signal, () => undefined);
+  try {
+    const scratch = join(scratchFolder, `contrast-${process.pid}.bin`);
+    return (await evaluateModel(model, settings.evaluate, settings, scratch, pace)).perplexity;
+  } finally {
+    await model.checkpoint.close();
+  }
 }

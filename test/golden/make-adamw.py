@@ -69,7 +69,9 @@ def schedule(peak, warmup, total):
 def main():
     torch.set_num_threads(1)
     out = {"adamw": [adamw(o, 40 + i) for i, o in enumerate(OPTIONS)],
-           "clipping": [clipping(1.0, 2.0, 50), clipping(1.0, 0.05, 51), clipping(0.5, 1e-9, 52)],
+           # In the third, the 1e-6 that clip_grad_norm_ adds to the norm counts.
+           "clipping": [clipping(1.0, 2.0, 50), clipping(1.0, 0.05, 51), clipping(1e-6, 1e-6, 52),
+                        clipping(0.5, 1e-9, 53)],
            "schedules": [schedule(**s) for s in SCHEDULES]}
     with open(os.path.join(HERE, "adamw.json"), "w") as f:
         f.write(json.dumps(out, separators=(",", ":")) + "\n")

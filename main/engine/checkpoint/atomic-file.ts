@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { EngineError } from '../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, writeError } from './file-errors.ts';
 
@@ -30,13 +31,36 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
   }
 }
 
-/** Creates `folder` and its parents where they are missing; throws disk-full or folder-not-writable. */
+/**
+ * Creates `folder` and its parents where they are missing; throws disk-full or folder-not-writable. One by one: Node's
+ * own recursive mkdir never returns where the system says of an existing folder that it does not exist, as it does of
+ * what is made in /proc.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw writeError(error, folder);
-  }
+  const parent = dirname(folder);
+  if (parent !== folder && !(await exists(parent))) await makeFolder(parent);
+  await mkdir(folder).catch(async (error: unknown) => {
+    if (errnoOf(error) === 'EEXIST' && (await stat(folder)).isDirectory()) return;
+    const errno = errnoOf(error) ?? '';
+    const why = { ENOTDIR: 'is a file, not a folder', ENOENT: 'takes no new folders' }[errno];
+    if (why === undefined) throw writeError(error, folder);
+    throw new EngineError(
+      'folder-not-writable',
+      `${folder} could not be made: ${parent} ${why}.`,
+      { folder, parent, errno },
+      'Choose another folder.',
+    );
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+      throw writeError(error, path);
+    },
+  );
 }
 
 /** A file being written under another name in the folder where it will appear: create, write, finish, place. */

@@ -22,7 +22,12 @@ export async function readDocuments(path: string): Promise<Documents> {
   }
   return extname(path).toLowerCase() === '.jsonl'
     ? parseRows(content, path)
-    : { kind: 'text', text: content };
+    : { kind: 'text', text: unixNewlines(content) };
+}
+
+/** \r\n and \r as \n, as Python reads a text file: the same tokens as there, whatever system saved the file. */
+function unixNewlines(text: string): string {
+  return text.replaceAll(/\r\n?/g, '\n');
 }
 
 async function readText(path: string): Promise<string> {
@@ -66,8 +71,10 @@ function parseRows(content: string, path: string): Documents {
 function parseRow(line: string, number: number, path: string): string | number[] {
   const row = parseJson(line, number, path);
   if (typeof row === 'object' && row !== null) {
-    if ('input_ids' in row && isTokenIds(row.input_ids)) return row.input_ids;
-    if ('text' in row && typeof row.text === 'string') return row.text;
+    const { input_ids: ids, text } = row as { readonly input_ids?: unknown; readonly text?: unknown };
+    if (isTokenIds(ids)) return ids;
+    // Ids that are wrong are not passed over for a text beside them: the row asks to be used token for token.
+    if ((ids === undefined || ids === null) && typeof text === 'string') return text;
   }
   throw invalidRow(
     path,

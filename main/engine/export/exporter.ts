@@ -1,11 +1,13 @@
 import type { PrunePlan } from '../prune/plan.ts';
 import type { Model } from '../runtime/model.ts';
+import type { Pace } from '../runtime/pace.ts';
 
 /** What an export is made from: the original, what stays of it, and facts for the model card. */
 export interface ExportSource {
   readonly model: Model;
   readonly plan: PrunePlan;
   readonly card: ModelCard;
+  readonly pace: Pace;
 }
 
 /** What a reader of the exported folder should know of its making. */

@@ -2,10 +2,12 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic-file.ts';
 import { errnoOf, writeError } from '../checkpoint/file-errors.ts';
-import { writeCheckpoint } from '../checkpoint/write-checkpoint.ts';
+import { tensorSizeBytes } from '../checkpoint/safetensors-header.ts';
+import { writeCheckpoint, type TensorSource } from '../checkpoint/write-checkpoint.ts';
 import type { LayerShape } from '../families/family.ts';
 import type { PrunePlan } from '../prune/plan.ts';
 import { slicedTensors } from '../prune/slice.ts';
+import type { Pace } from '../runtime/pace.ts';
 import { defineExporter, type ModelCard } from './exporter.ts';
 
 /** Files beside the weights that belong to the tokenizer or to generation, copied as they are. */
@@ -24,10 +26,10 @@ const companionFiles = [
 /** A Hugging Face folder: config.json, safetensors in the original's element types, tokenizer files, a model card. */
 export const huggingFace = defineExporter({
   id: 'hugging-face',
-  async write({ model, plan, card }, folder) {
+  async write({ model, plan, card, pace }, folder) {
     await makeFolder(folder);
     const written = model.family.writeConfig(model.config, shapesOf(plan));
-    await writeCheckpoint(folder, slicedTensors(model, plan));
+    await writeCheckpoint(folder, paced(slicedTensors(model, plan), pace));
     for (const file of companionFiles) await copyIfThere(join(model.folder, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
     await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
@@ -39,6 +41,22 @@ function shapesOf(plan: PrunePlan): LayerShape[] {
     heads: attention.keptHeads.length,
     kvHeads: attention.keptKvHeads.length,
     mlpWidth: mlp.keptChannels.length,
+  }));
+}
+
+/** The same tensors, which stop between two of them when cancelled and report the bytes written so far. */
+function paced(tensors: readonly TensorSource[], pace: Pace): TensorSource[] {
+  const sizeBytes = ({ dtype, shape }: TensorSource): number => tensorSizeBytes(dtype, shape);
+  const totalBytes = tensors.reduce((total, tensor) => total + sizeBytes(tensor), 0);
+  let writtenBytes = 0;
+  return tensors.map((tensor) => ({
+    ...tensor,
+    async *data() {
+      await pace.breathe();
+      yield* tensor.data();
+      writtenBytes += sizeBytes(tensor);
+      pace.report(writtenBytes / totalBytes);
+    },
   }));
 }
 

@@ -153,13 +153,21 @@ function refuseUnsupported(config: ConfigReader): void {
       },
     );
   }
-  if (config.has('sliding_window')) {
+  const window = slidingWindow(config);
+  if (window !== null) {
     throw new EngineError(
       'feature-unsupported',
-      'config.json: a sliding attention window is not supported; only "sliding_window": null is.',
-      { sliding_window: JSON.stringify(config.source.sliding_window) },
+      `config.json: a sliding attention window (${JSON.stringify(window)}) is not supported; only "sliding_window": null is.`,
+      { sliding_window: JSON.stringify(window) },
+      'The window only matters for texts longer than it: set it to null to prune the model all the same.',
     );
   }
+}
+
+/** transformers gives a Mistral without the key a window of 4096. */
+function slidingWindow({ source }: ConfigReader): unknown {
+  if (source.sliding_window !== undefined) return source.sliding_window;
+  return source.model_type === 'mistral' ? 4096 : null;
 }
 
 function writeLlamaConfig(config: ModelConfig, layers: readonly LayerShape[]): WrittenConfig {

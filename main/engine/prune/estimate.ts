@@ -14,13 +14,13 @@ import { MemberScorer, type SalienceSums, type ScoredWeight } from './member-sco
 import { unitScores, type GqaFold } from './unit-scores.ts';
 import { inWindow, type LayerWindow } from './windows.ts';
 
-/** What each structure of a layer is worth; a kind that is not pruned there has no scores. */
+/** What each structure of a layer is worth. */
 export interface LayerScores {
   readonly layer: number;
   /** One a prunable attention unit: a head, with GQA a KV head and its query heads. */
-  readonly heads?: readonly number[];
+  readonly heads: readonly number[];
   /** One an MLP channel. */
-  readonly channels?: readonly number[];
+  readonly channels: readonly number[];
 }
 
 export interface EstimateRequest {
@@ -68,27 +68,22 @@ export async function estimate(network: Network, request: EstimateRequest): Prom
   }
 }
 
-function kindsIn(layer: number, { windows }: EstimateRequest): ('attention' | 'mlp')[] {
-  return (['attention', 'mlp'] as const).filter((kind) => inWindow(layer, windows[kind]));
-}
-
-function scoredLayers(network: Network, request: EstimateRequest): number[] {
+/** Layers inside either window; both kinds of structures are scored there, whichever is pruned. */
+function scoredLayers(network: Network, { windows, done }: EstimateRequest): number[] {
   return Array.from({ length: network.layerCount }, (_, layer) => layer).filter(
-    (layer) => kindsIn(layer, request).length > 0 && !request.done.has(layer),
+    (layer) => (inWindow(layer, windows.attention) || inWindow(layer, windows.mlp)) && !done.has(layer),
   );
 }
 
-function groupsOf(network: Network, layer: number, request: EstimateRequest): LayerGroup[] {
-  const { family, config } = network.model;
-  const groups = layerGroups(family, config, config.layers[layer]);
-  return kindsIn(layer, request).map((kind) => groups[kind]);
+function groupsOf({ model: { family, config } }: Network, layer: number): LayerGroup[] {
+  return Object.values(layerGroups(family, config, config.layers[layer]));
 }
 
 function drawnScores(network: Network, layer: number, request: EstimateRequest): LayerScores {
   const { criterion } = request;
   if (criterion.kind !== 'drawn') throw new RangeError(`${criterion.id} does not draw its scores.`);
   const random = new RandomStream(request.seed, 'random-criterion', layer);
-  const scores = groupsOf(network, layer, request).map((group) => {
+  const scores = groupsOf(network, layer).map((group) => {
     const channels = Float64Array.from({ length: group.units * group.unitSize }, () =>
       criterion.draw(random),
     );
@@ -177,9 +172,7 @@ async function backwardPass(
   for (let layer = network.layerCount - 1; layer >= lowest; layer--) {
     const weights = await network.takeLayer(layer);
     if (layer > lowest) network.prefetchLayer(layer - 1);
-    const scored = layers.includes(layer)
-      ? groupsOf(network, layer, request).flatMap((group) => group.scored)
-      : [];
+    const scored = layers.includes(layer) ? groupsOf(network, layer).flatMap((group) => group.scored) : [];
     const contractions = await backwardLayer(network, layer, weights, batches, scored, request);
     if (scored.length > 0) {
       await request.save(await scoreLayer(network, scorer, layer, weights, contractions, request));
@@ -256,7 +249,7 @@ async function scoreLayer(
   const criterion = request.criterion as WeightCriterion;
   const sums = new Map<string, SalienceSums>();
   const scores: (readonly [LayerGroup, number[]])[] = [];
-  for (const group of groupsOf(network, layer, request)) {
+  for (const group of groupsOf(network, layer)) {
     for (const { param } of group.scored) {
       if (sums.has(param)) continue;
       const { dtype } = checkpoint.info(family.layerPrefix(layer) + param);
@@ -281,9 +274,6 @@ function memberScores(
 }
 
 function layerScores(layer: number, scores: readonly (readonly [LayerGroup, number[]])[]): LayerScores {
-  const of = (kind: LayerGroup['kind']): number[] | undefined =>
-    scores.find(([group]) => group.kind === kind)?.[1];
-  const heads = of('attention');
-  const channels = of('mlp');
-  return { layer, ...(heads && { heads }), ...(channels && { channels }) };
+  const of = (kind: LayerGroup['kind']): number[] => scores.find(([group]) => group.kind === kind)?.[1] ?? [];
+  return { layer, heads: of('attention'), channels: of('mlp') };
 }

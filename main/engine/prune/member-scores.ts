@@ -12,8 +12,8 @@ import {
 import type { ActivationStore } from '../runtime/activation-store.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
-/** A block of gradient rows held at once; a fixed size, so that results do not depend on the memory at hand. */
-const gradientBlockBytes = 64 * 2 ** 20;
+/** A block of gradient rows held at once, small enough for a processor's cache; fixed, so that results do not depend on the memory at hand. */
+const gradientBlockBytes = 8 * 2 ** 20;
 
 /** A linear weight [rows, columns] and where its gradient comes from: x and dy of every batch. */
 export interface ScoredWeight {

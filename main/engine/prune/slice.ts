@@ -64,43 +64,37 @@ function indicesWhere(unitOf: Int32Array, stays: (unit: number) => boolean): num
   return indices;
 }
 
+/**
+ * Blocks of rows are read whole and what stays is moved together in place: a random selection of MLP channels keeps
+ * four rows in a row on average, and reading each such run by itself took twice as long.
+ */
 async function* slicedBlocks(checkpoint: Checkpoint, info: TensorInfo, cut: Cut): AsyncIterable<Uint8Array> {
   const [rowCount = 1, ...rest] = info.shape;
   const columnCount = rest.reduce((a, b) => a * b, 1);
-  const keptColumns = cut.get(1);
-  for (const [from, to] of runsOf(cut.get(0), rowCount, blockRows(info, columnCount))) {
-    const rows = await checkpoint.readRows(info.name, from, to);
-    const block = keptColumns ? pickColumns(rows, columnCount, keptColumns) : rows;
+  const [keptRows, keptColumns] = [cut.get(0), cut.get(1)];
+  const most = Math.max(1, Math.floor(copyBlockBytes / (columnCount * bytesPerElement[info.dtype])));
+  for (let from = 0; from < rowCount; from += most) {
+    const to = Math.min(rowCount, from + most);
+    const inBlock = keptRows?.filter((row) => row >= from && row < to).map((row) => row - from);
+    if (inBlock?.length === 0) continue;
+    let block = await checkpoint.readRows(info.name, from, to);
+    if (inBlock) block = keepRows(block, columnCount, inBlock);
+    if (keptColumns) block = keepColumns(block, columnCount, keptColumns);
     yield new Uint8Array(block.buffer, block.byteOffset, block.byteLength);
   }
 }
 
-const blockRows = (info: TensorInfo, columnCount: number): number =>
-  Math.max(1, Math.floor(copyBlockBytes / (columnCount * bytesPerElement[info.dtype])));
-
-/** Consecutive kept rows as ranges [from, to) of at most `most` rows. */
-function* runsOf(
-  kept: readonly number[] | undefined,
-  count: number,
-  most: number,
-): Iterable<[number, number]> {
-  const rows = kept ?? Array.from({ length: count }, (_, i) => i);
-  let start = 0;
-  for (let i = 1; i <= rows.length; i++) {
-    if (i < rows.length && rows[i] === rows[i - 1] + 1 && i - start < most) continue;
-    if (i > start) yield [rows[start], rows[i - 1] + 1];
-    start = i;
-  }
+/** Moves the rows `kept`, ascending, to the front; returns them as a part of the same array. */
+function keepRows(block: RawArray, columnCount: number, kept: readonly number[]): RawArray {
+  kept.forEach((row, i) => block.copyWithin(i * columnCount, row * columnCount, (row + 1) * columnCount));
+  return block.subarray(0, kept.length * columnCount);
 }
 
-function pickColumns(rows: RawArray, columnCount: number, kept: readonly number[]): RawArray {
-  const rowCount = rows.length / columnCount;
-  const picked =
-    rows instanceof Float32Array
-      ? new Float32Array(rowCount * kept.length)
-      : new Uint16Array(rowCount * kept.length);
-  for (let row = 0; row < rowCount; row++) {
-    for (let i = 0; i < kept.length; i++) picked[row * kept.length + i] = rows[row * columnCount + kept[i]];
+/** Moves the columns `kept`, ascending, of every row to the front; returns them as a part of the same array. */
+function keepColumns(block: RawArray, columnCount: number, kept: readonly number[]): RawArray {
+  let end = 0;
+  for (let row = 0; row < block.length; row += columnCount) {
+    for (const column of kept) block[end++] = block[row + column];
   }
-  return picked;
+  return block.subarray(0, end);
 }

@@ -84,6 +84,12 @@ export class FullTraining {
     return { loss: sumOfPredicted(results.losses.data, batch) / predictedTokens(batch), gradientNorm: norm };
   }
 
+  /** Mean next-token loss over a batch, changing nothing. */
+  async loss(batch: Batch): Promise<number> {
+    const results = await this.session.run({ ...this.feeds(batch), ...this.weightFeeds() });
+    return sumOfPredicted(results.losses.data, batch) / predictedTokens(batch);
+  }
+
   release(): Promise<void> {
     return this.session.release();
   }

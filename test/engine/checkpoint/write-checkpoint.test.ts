@@ -261,7 +261,7 @@ describe('a write that fails', () => {
   });
 
   it.each([
-    ['below a file', 'file/model', 'folder does not exist'],
+    ['below a file', 'file/model', 'is a file, not a folder'],
     ['where a file is', 'file', 'a file has that name'],
   ])('cannot make a folder %s', async (_, name, sentence) => {
     const folder = temporaryFolder();

@@ -24,7 +24,9 @@ describe('rotary frequencies', () => {
     [6, 1000000],
     [2, 10000],
   ])('of a head of %i, base %i', (headDim, theta) => {
-    expect(worstRelative(frequencies(headDim, { rope_theta: theta }), plain(theta, headDim))).toBeLessThan(tolerance);
+    expect(worstRelative(frequencies(headDim, { rope_theta: theta }), plain(theta, headDim))).toBeLessThan(
+      tolerance,
+    );
   });
 
   it.each([
@@ -37,7 +39,12 @@ describe('rotary frequencies', () => {
   });
 
   it('scaled as Llama 3.1: short waves kept, long ones stretched by 8, between them a blend', () => {
-    const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+    const scaling = {
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    };
     const found = frequencies(128, { rope_theta: 500000, rope_scaling: { rope_type: 'llama3', ...scaling } });
     const base = plain(500000, 128);
     // A wave of pair i is 2π·500000^(i/64) tokens long: below 2048 up to 28, above 8192 from 35 on.
@@ -48,7 +55,12 @@ describe('rotary frequencies', () => {
       return ((1 - smooth) * frequency) / 8 + smooth * frequency;
     });
     expect(worstRelative(found, expected)).toBeLessThan(tolerance);
-    expect([28, 29, 34, 35].map((i) => Math.abs(found[i] / base[i] - 1) < 1e-3)).toEqual([true, false, false, false]);
+    expect([28, 29, 34, 35].map((i) => Math.abs(found[i] / base[i] - 1) < 1e-3)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
     const newKeys = { rope_parameters: { rope_type: 'llama3', rope_theta: 500000, ...scaling } };
     expect(frequencies(128, newKeys)).toEqual(found);
   });

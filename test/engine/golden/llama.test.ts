@@ -14,7 +14,12 @@ import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
 import type { BlockGradient, Network } from '../../../main/engine/runtime/network.ts';
 import { floats, indices, openSession, weightFeed, type Feed } from '../../../main/engine/runtime/session.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
-import { goldenForward, goldenModelFolder, goldenModelNames, goldenTensors } from '../../fixtures/golden-files.ts';
+import {
+  goldenForward,
+  goldenModelFolder,
+  goldenModelNames,
+  goldenTensors,
+} from '../../fixtures/golden-files.ts';
 import type { GoldenTensor } from '../../fixtures/golden-files.ts';
 import { openNetwork, session } from '../../fixtures/open-network.ts';
 
@@ -28,7 +33,8 @@ const linearNames = [
   ...['gate_proj', 'up_proj', 'down_proj'].map((name) => `mlp.${name}.weight`),
 ];
 
-const tokensOf = (rows: readonly (readonly number[])[]): number => rows.reduce((total, row) => total + row.length, 0);
+const tokensOf = (rows: readonly (readonly number[])[]): number =>
+  rows.reduce((total, row) => total + row.length, 0);
 
 function tensor(tensors: ReadonlyMap<string, GoldenTensor>, name: string): Float32Array {
   const found = tensors.get(name);
@@ -74,7 +80,10 @@ function scattered(dx: Float32Array, { ids }: Batch, rows: number): Float64Array
 }
 
 /** Losses and gradients of every parameter over several batches, from the whole network as one graph. */
-async function wholeGraph(model: Model, batches: readonly Batch[]): Promise<{ loss: number; gradients: Map<string, Float64Array> }> {
+async function wholeGraph(
+  model: Model,
+  batches: readonly Batch[],
+): Promise<{ loss: number; gradients: Map<string, Float64Array> }> {
   const { family, config, checkpoint } = model;
   const { graph, logits } = modelGraph(family, config);
   const labels = graph.input('labels', 'int64', ['batch', 'sequence']);

@@ -5,7 +5,12 @@ import { modelCosts, prunedShapes, selectLocally, type PrunePlan } from '../../.
 import { packBatches, predictedTokens, sumOfPredicted } from '../../../main/engine/runtime/batch.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated } from '../../fixtures/estimating.ts';
-import { goldenForward, goldenModelFolder, goldenPruned, goldenTensors } from '../../fixtures/golden-files.ts';
+import {
+  goldenForward,
+  goldenModelFolder,
+  goldenPruned,
+  goldenTensors,
+} from '../../fixtures/golden-files.ts';
 import { openNetwork, unhurried } from '../../fixtures/open-network.ts';
 import { layerPlan, shapesAfter, wholePlan, writePruned } from '../../fixtures/pruned-folder.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -25,7 +30,11 @@ describe.each(['mha', 'gqa'])('%s pruned as PyTorch pruned it', (name) => {
     const original = await openNetwork(goldenModelFolder(name));
     const { family, config } = original.model;
     const windows = { attention: [from, to], mlp: [from, to] } as const;
-    const { scores } = await estimated(original, { criterion: 'taylor-element1', rows: golden.inputIds, windows });
+    const { scores } = await estimated(original, {
+      criterion: 'taylor-element1',
+      rows: golden.inputIds,
+      windows,
+    });
     const plan = selectLocally(config, prunedShapes(config, { ratio: 0.25, windows }), scores);
     const expected: PrunePlan = {
       layers: wholePlan(config).layers.map((whole, layer) => {

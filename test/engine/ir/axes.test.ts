@@ -18,7 +18,8 @@ import {
 const product = (...factors: Axis[]): Product => ({ kind: 'product', factors });
 const sum = (...terms: Axis[]): Sum => ({ kind: 'sum', terms });
 
-const graphInvalid = (message: string): unknown => expect.objectContaining({ code: 'graph-invalid', message });
+const graphInvalid = (message: string): unknown =>
+  expect.objectContaining({ code: 'graph-invalid', message });
 
 describe('sizes', () => {
   it('multiplies factors and adds terms', () => {
@@ -117,14 +118,54 @@ describe('unify', () => {
 
   it.each([
     ['two sizes', atom('a', 3), atom('b', 4), 'Two axes must be one, but a:3 is not b:4.'],
-    ['an indivisible total', atom('a', 7), product(atom('h', undefined), atom('d', 2)), 'Two axes must be one, but a:7 is not (h:? d:2).'],
-    ['two missing factors', atom('a', 8), product(atom('h', undefined), atom('d', undefined)), 'Two axes must be one, but a:8 is not (h:? d:?).'],
-    ['a product of another size', product(atom('h', 2), atom('d', 3)), product(atom('g', 3), atom('e', 3)), 'Two axes must be one, but g:3 is not h:2.'],
-    ['factors that do not divide', product(atom('h', 3), atom('d', 2)), product(atom('g', 2), atom('e', 3)), 'Two axes must be one, but e:3 is not d:2.'],
-    ['a product that is longer', product(atom('g', 2), atom('h', 2), atom('d', 3)), product(atom('e', 2), atom('f', 3)), 'Two axes must be one, but (g:2 e:2 f:3) is not (e:2 f:3).'],
-    ['sums of two and three', sum(atom('q', 2), atom('k', 2)), sum(atom('a', 1), atom('b', 1), atom('c', 2)), 'Two axes must be one, but (q:2 + k:2) is not (a:1 + b:1 + c:2).'],
-    ['a sum and a product', sum(atom('q', 2), atom('k', 2)), product(atom('h', 2), atom('d', 2)), 'Two axes must be one, but (q:2 + k:2) is not (h:2 d:2).'],
-    ['a size and one known at run time', atom('h', 4), atom('batch', 'dynamic'), 'Two axes must be one, but h:4 is not batch:dynamic.'],
+    [
+      'an indivisible total',
+      atom('a', 7),
+      product(atom('h', undefined), atom('d', 2)),
+      'Two axes must be one, but a:7 is not (h:? d:2).',
+    ],
+    [
+      'two missing factors',
+      atom('a', 8),
+      product(atom('h', undefined), atom('d', undefined)),
+      'Two axes must be one, but a:8 is not (h:? d:?).',
+    ],
+    [
+      'a product of another size',
+      product(atom('h', 2), atom('d', 3)),
+      product(atom('g', 3), atom('e', 3)),
+      'Two axes must be one, but g:3 is not h:2.',
+    ],
+    [
+      'factors that do not divide',
+      product(atom('h', 3), atom('d', 2)),
+      product(atom('g', 2), atom('e', 3)),
+      'Two axes must be one, but e:3 is not d:2.',
+    ],
+    [
+      'a product that is longer',
+      product(atom('g', 2), atom('h', 2), atom('d', 3)),
+      product(atom('e', 2), atom('f', 3)),
+      'Two axes must be one, but (g:2 e:2 f:3) is not (e:2 f:3).',
+    ],
+    [
+      'sums of two and three',
+      sum(atom('q', 2), atom('k', 2)),
+      sum(atom('a', 1), atom('b', 1), atom('c', 2)),
+      'Two axes must be one, but (q:2 + k:2) is not (a:1 + b:1 + c:2).',
+    ],
+    [
+      'a sum and a product',
+      sum(atom('q', 2), atom('k', 2)),
+      product(atom('h', 2), atom('d', 2)),
+      'Two axes must be one, but (q:2 + k:2) is not (h:2 d:2).',
+    ],
+    [
+      'a size and one known at run time',
+      atom('h', 4),
+      atom('batch', 'dynamic'),
+      'Two axes must be one, but h:4 is not batch:dynamic.',
+    ],
   ] as [string, Axis, Axis, string][])('refuses %s', (_what, a, b, message) => {
     expect(() => unify(a, b)).toThrow(graphInvalid(message));
   });
@@ -163,7 +204,11 @@ describe('locks', () => {
     lockAxis(r, 'whole groups');
     unify(product(h, e), product(product(g, r), d));
     expect(atomsOf(product(h, e)).map((part) => part.lock)).toEqual([undefined, 'whole groups', 'pairs']);
-    expect([g, r, d].map((axis) => (resolve(axis) as Atom).lock)).toEqual([undefined, 'whole groups', 'pairs']);
+    expect([g, r, d].map((axis) => (resolve(axis) as Atom).lock)).toEqual([
+      undefined,
+      'whole groups',
+      'pairs',
+    ]);
   });
 
   it('of an axis reach both parts when it is split', () => {
@@ -209,7 +254,9 @@ describe('coordinates', () => {
 
   it('of heads whose query, key and value are interleaved, h·(3 d)', () => {
     const [h, d] = [atom('h', 2), atom('d', 2)];
-    expect([...coordinatesOf(product(h, product(atom('three', 3), d)), h)]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+    expect([...coordinatesOf(product(h, product(atom('three', 3), d)), h)]).toEqual([
+      0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1,
+    ]);
     expect([...coordinatesOf(product(h, sum(d, d, d)), h)]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
     expect([...coordinatesOf(product(h, sum(d, d, d)), d)]).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
   });

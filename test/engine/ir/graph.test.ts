@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { atomsOf, resolve } from '../../../main/engine/ir/axes.ts';
 import { GraphBuilder, shapeOf } from '../../../main/engine/ir/graph.ts';
 import { defineOp, type OpDefinition } from '../../../main/engine/ir/op.ts';
-import { add, attention, embedding, linear, mergeHeads, multiply, rotary, splitHeads } from '../../../main/engine/ops/index.ts';
+import {
+  add,
+  attention,
+  embedding,
+  linear,
+  mergeHeads,
+  multiply,
+  rotary,
+  splitHeads,
+} from '../../../main/engine/ops/index.ts';
 
 /** An op that is never emitted: only its axes matter here. */
 const opOf = (axes: string, more: Partial<Pick<OpDefinition, 'locks' | 'sizes'>> = {}): OpDefinition => {
@@ -74,7 +83,9 @@ describe('shapes', () => {
 
   it('take the sizes of an axis from the attributes', () => {
     const graph = new GraphBuilder();
-    const unstack = opOf('x[... (q + k)] -> a[... q], b[... k]', { sizes: ({ left }) => ({ q: left, k: 5 }) });
+    const unstack = opOf('x[... (q + k)] -> a[... q], b[... k]', {
+      sizes: ({ left }) => ({ q: left, k: 5 }),
+    });
     const { a, b } = graph.apply(unstack, { x: hidden(graph, 'x', 8) }, { left: 3 });
     expect([shapeOf(a), shapeOf(b)]).toEqual([
       ['batch', 'sequence', 3],
@@ -86,7 +97,10 @@ describe('shapes', () => {
     const graph = new GraphBuilder();
     const { y } = graph.apply(opOf('x[... h] -> y[... o]'), { x: hidden(graph, 'x', 8) });
     expect(() => shapeOf(y)).toThrow(
-      expect.objectContaining({ code: 'graph-invalid', message: 'The value test.0.y has an axis of unknown size.' }),
+      expect.objectContaining({
+        code: 'graph-invalid',
+        message: 'The value test.0.y has an axis of unknown size.',
+      }),
     );
   });
 });
@@ -179,7 +193,8 @@ describe('what does not fit is refused by the name of the node', () => {
     ],
     [
       'leading axes of another number',
-      (graph) => graph.apply(multiply, { a: hidden(graph, 'a', 4), b: graph.input('b', 'float', ['batch', 4]) }),
+      (graph) =>
+        graph.apply(multiply, { a: hidden(graph, 'a', 4), b: graph.input('b', 'float', ['batch', 4]) }),
       '"..." differs in length at "b"',
     ],
     [
@@ -188,7 +203,11 @@ describe('what does not fit is refused by the name of the node', () => {
         graph.apply(multiply, { a: graph.input('a', 'float', [2, 4]), b: graph.input('b', 'float', [3, 4]) }),
       'at "b", b:3: Two axes must be one, but a:2 is not b:3.',
     ],
-    ['a missing input', (graph) => graph.apply(add, { a: hidden(graph, 'a', 4) }), 'its input "b" is missing'],
+    [
+      'a missing input',
+      (graph) => graph.apply(add, { a: hidden(graph, 'a', 4) }),
+      'its input "b" is missing',
+    ],
     [
       '"..." inside brackets',
       (graph) => graph.apply(opOf('x[(... h)] -> y[h]'), { x: graph.input('x', 'float', [4]) }),

@@ -7,7 +7,8 @@ const sum = (...terms: DimPattern[]): DimPattern => ({ kind: 'sum', terms });
 const rest: DimPattern = { kind: 'rest' };
 
 /** What the dimensions of `x[source]` are read as. */
-const dimsOf = (source: string): readonly DimPattern[] => parseSignature(`x[${source}] -> y[a]`).inputs[0].dims;
+const dimsOf = (source: string): readonly DimPattern[] =>
+  parseSignature(`x[${source}] -> y[a]`).inputs[0].dims;
 
 it('reads ports and their names on both sides of the arrow, and keeps the text', () => {
   const text = 'x[... i], weight[o i] -> y[... o], rest[b t]';
@@ -31,13 +32,16 @@ it.each([
   ['b t (h d)', [axis('b'), axis('t'), product(axis('h'), axis('d'))]],
   ['((g r) d)', [product(product(axis('g'), axis('r')), axis('d'))]],
   ['(q + k + v)', [sum(axis('q'), axis('k'), axis('v'))]],
-  ['(g r d + g d + g d)', [
-    sum(
-      product(axis('g'), axis('r'), axis('d')),
-      product(axis('g'), axis('d')),
-      product(axis('g'), axis('d')),
-    ),
-  ]],
+  [
+    '(g r d + g d + g d)',
+    [
+      sum(
+        product(axis('g'), axis('r'), axis('d')),
+        product(axis('g'), axis('d')),
+        product(axis('g'), axis('d')),
+      ),
+    ],
+  ],
   ['(h (q + k) d)', [product(axis('h'), sum(axis('q'), axis('k')), axis('d'))]],
   ['(h)', [axis('h')]],
 ] satisfies [string, DimPattern[]][])('reads [%s]', (source, dims) => {

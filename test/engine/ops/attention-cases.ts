@@ -29,7 +29,12 @@ interface Heads {
 /** Scores and mixing are 2·s·t·d a head, the softmax s·t. */
 const macsOf = ({ query, d }: Heads, s: number, t: number): number => query * (2 * s * t * d + s * t);
 
-function selfAttention(what: string, heads: Heads, mask: PortCase['fill'], runs: readonly RunSizes[]): OpCase {
+function selfAttention(
+  what: string,
+  heads: Heads,
+  mask: PortCase['fill'],
+  runs: readonly RunSizes[],
+): OpCase {
   const { query, kv, d, e = d } = heads;
   return {
     what,
@@ -64,7 +69,10 @@ const attention: OpCases = {
       sumOver(keys, (t) => at(exponential, ...row, t)),
     );
     return tensorOf([batch, queryHeads, queries, v.dims[3]], ([b, h, s, e]) => {
-      const mixed = sumOver(keys, (t) => at(exponential, b, h, s, t) * at(v, b, Math.floor(h / perKvHead), t, e));
+      const mixed = sumOver(
+        keys,
+        (t) => at(exponential, b, h, s, t) * at(v, b, Math.floor(h / perKvHead), t, e),
+      );
       return mixed / at(total, b, h, s);
     });
   },
@@ -76,7 +84,9 @@ const attention: OpCases = {
     ]),
     selfAttention('three query heads on the one KV head', { query: 3, kv: 1, d: 2 }, causal, someRuns),
     selfAttention('one head', { query: 1, kv: 1, d: 2 }, causal, [{ batch: 2, sequence: 3 }]),
-    selfAttention('an additive mask that biases', { query: 6, kv: 3, d: 2 }, anyBias, [{ batch: 2, sequence: 3 }]),
+    selfAttention('an additive mask that biases', { query: 6, kv: 3, d: 2 }, anyBias, [
+      { batch: 2, sequence: 3 },
+    ]),
     selfAttention('values wider than keys', { query: 4, kv: 2, d: 2, e: 5 }, causal, someRuns),
     {
       what: 'fewer queries than keys',
@@ -134,7 +144,9 @@ const exact = { forward: 0, gradient: 1e-7 };
 const splitHeads: OpCases = {
   reference: ({ x }, { headDim }) => {
     const [batch, length, width] = x.dims;
-    return tensorOf([batch, width / headDim, length, headDim], ([b, h, t, d]) => at(x, b, t, h * headDim + d));
+    return tensorOf([batch, width / headDim, length, headDim], ([b, h, t, d]) =>
+      at(x, b, t, h * headDim + d),
+    );
   },
   cases: [
     {
@@ -181,4 +193,9 @@ const mergeHeads: OpCases = {
   ],
 };
 
-export const attentionCases: Readonly<Record<string, OpCases>> = { attention, rotary, splitHeads, mergeHeads };
+export const attentionCases: Readonly<Record<string, OpCases>> = {
+  attention,
+  rotary,
+  splitHeads,
+  mergeHeads,
+};

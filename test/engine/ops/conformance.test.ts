@@ -162,7 +162,9 @@ describe.each(Object.entries(suites))('%s', (type, { reference, cases }) => {
           const { data, dims } = results[gradientName(name)];
           expect(dims).toEqual(values[name].dims);
           const expected = differences(reference, opCase, values, name, upstream);
-          expect(worstOfLargest(data, expected), `gradient of ${name}`).toBeLessThanOrEqual(tolerance.gradient);
+          expect(worstOfLargest(data, expected), `gradient of ${name}`).toBeLessThanOrEqual(
+            tolerance.gradient,
+          );
         }
       }
     });

@@ -43,7 +43,7 @@ export interface OpCases {
 
 type Fill = PortCase['fill'];
 
-export const normal: Fill = (random) => random.normal();
+const normal: Fill = (random) => random.normal();
 
 const port =
   (kind: PortCase['kind'], differentiable: boolean) =>

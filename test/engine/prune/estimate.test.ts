@@ -19,14 +19,17 @@ const fewRows = rows.slice(0, 6);
 const byLayer = ({ scores }: Estimated): unknown[] => [...scores.values()].sort((a, b) => a.layer - b.layer);
 
 describe('the same bits', () => {
-  it.each(taylors)('of %s, with every activation in the scratch file, half of them, or none', async (criterion) => {
-    const network = await openNetwork(goldenModelFolder('gqa'));
-    const inMemory = await estimated(network, { criterion, rows, batchTokens: 96 });
-    for (const activationBytes of [0, 100_000]) {
-      const spilled = await estimated(network, { criterion, rows, batchTokens: 96, activationBytes });
-      expect(spilled).toEqual(inMemory);
-    }
-  });
+  it.each(taylors)(
+    'of %s, with every activation in the scratch file, half of them, or none',
+    async (criterion) => {
+      const network = await openNetwork(goldenModelFolder('gqa'));
+      const inMemory = await estimated(network, { criterion, rows, batchTokens: 96 });
+      for (const activationBytes of [0, 100_000]) {
+        const spilled = await estimated(network, { criterion, rows, batchTokens: 96, activationBytes });
+        expect(spilled).toEqual(inMemory);
+      }
+    },
+  );
 
   it.each(taylors)('of %s, with weights from memory or from the disk', async (criterion) => {
     const [ram, stream] = [
@@ -72,16 +75,16 @@ describe('the same bits', () => {
 });
 
 describe('windows', () => {
-  it.each([...taylors, 'magnitude-l1'])('of %s: scores inside, none outside, the same bits', async (criterion) => {
-    const network = await openNetwork(goldenModelFolder('gqa'));
-    const whole = await estimated(network, { criterion, rows: fewRows });
-    const windows = { attention: [1, 3], mlp: [2, 3] } as const;
-    const found = await estimated(network, { criterion, rows: fewRows, windows });
-    expect(byLayer(found)).toEqual([
-      { layer: 1, heads: whole.scores.get(1)?.heads },
-      { layer: 2, heads: whole.scores.get(2)?.heads, channels: whole.scores.get(2)?.channels },
-    ]);
-  });
+  it.each([...taylors, 'magnitude-l1', 'random'])(
+    'of %s: both kinds have scores in every layer inside either, none outside, the same bits',
+    async (criterion) => {
+      const network = await openNetwork(goldenModelFolder('gqa'));
+      const whole = await estimated(network, { criterion, rows: fewRows });
+      const windows = { attention: [1, 2], mlp: [3, 4] } as const;
+      const found = await estimated(network, { criterion, rows: fewRows, windows });
+      expect(byLayer(found)).toEqual([whole.scores.get(1), whole.scores.get(3)]);
+    },
+  );
 
   it('may be empty', async () => {
     const network = await openNetwork(goldenModelFolder('gqa'));
@@ -96,11 +99,18 @@ describe('calibration', () => {
   it('of rows of different lengths has the loss of all predicted tokens together', async () => {
     const golden = goldenForward('gqa');
     const network = await openNetwork(goldenModelFolder('gqa'));
-    const found = await estimated(network, { criterion: 'taylor-vector', rows: golden.raggedIds, batchTokens: 40 });
+    const found = await estimated(network, {
+      criterion: 'taylor-vector',
+      rows: golden.raggedIds,
+      batchTokens: 40,
+    });
     expect(Math.abs((found.calibrationLoss ?? NaN) - golden.raggedLoss)).toBeLessThan(3e-6);
   });
 
-  it.each([['no rows', []], ['rows that predict nothing', [[5], [7]]]])('needs tokens to predict, not %s', async (_what, none) => {
+  it.each([
+    ['no rows', []],
+    ['rows that predict nothing', [[5], [7]]],
+  ])('needs tokens to predict, not %s', async (_what, none) => {
     const network = await openNetwork(goldenModelFolder('gqa'));
     const error = await rejection(estimated(network, { criterion: 'taylor-vector', rows: none }));
     expect(error.code).toBe('text-empty');
@@ -145,7 +155,10 @@ describe('random scores', () => {
   it('repeat with the seed and change with it, layer by layer', async () => {
     const first = await scoresOf(1);
     expect(await scoresOf(1)).toEqual(first);
-    const drawn = [...byLayer(first), ...byLayer(await scoresOf(2))] as { heads: number[]; channels: number[] }[];
+    const drawn = [...byLayer(first), ...byLayer(await scoresOf(2))] as {
+      heads: number[];
+      channels: number[];
+    }[];
     expect(new Set(drawn.map(({ heads }) => heads.join())).size).toBe(8);
     expect(new Set(drawn.map(({ channels }) => channels.join())).size).toBe(8);
   });
@@ -159,18 +172,18 @@ describe('random scores', () => {
     const channels: number[] = [];
     for (let seed = 0; seed < 60; seed++) {
       for (const layer of (await scoresOf(seed, model)).scores.values()) {
-        heads.push(...(layer.heads ?? []));
-        channels.push(...(layer.channels ?? []));
+        heads.push(...layer.heads);
+        channels.push(...layer.channels);
       }
     }
     expect([heads.length % units, channels.length % width]).toEqual([0, 0]);
     const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-    const variance = (values: number[]): number => mean(values.map((value) => (value - mean(values)) ** 2));
+    const variance = mean(channels.map((value) => (value - 0.5) ** 2));
     // Five standard errors: 1/√12 over the root of the number of draws.
     const error = (values: number[]): number => 5 * Math.sqrt(1 / 12 / values.length);
     expect(Math.abs(mean(channels) - 0.5)).toBeLessThan(error(channels));
     expect(Math.abs(mean(heads) / headDim - 0.5)).toBeLessThan(error(heads) / Math.sqrt(headDim));
-    expect(variance(channels)).toBeCloseTo(1 / 12, 2);
+    expect(variance).toBeCloseTo(1 / 12, 2);
     expect(Math.min(...channels)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...channels)).toBeLessThan(1);
   });

@@ -44,7 +44,11 @@ const leastCompared = 0.9;
 
 function planOf(config: ModelConfig, ratio: number, scores: ReadonlyMap<number, LayerScores>): PrunePlan {
   const all = [0, config.layers.length] as const;
-  return selectLocally(config, prunedShapes(config, { ratio, windows: { attention: all, mlp: all } }), scores);
+  return selectLocally(
+    config,
+    prunedShapes(config, { ratio, windows: { attention: all, mlp: all } }),
+    scores,
+  );
 }
 
 /** Counts the picks that were compared, so that a file where all are close shows. */
@@ -95,13 +99,20 @@ describe.each(goldenScoreNames)('%s', (name) => {
       for (const fold of ['correct', 'published'] as const) {
         const kvHeads = folds[fold];
         if (!kvHeads) continue;
-        const found = await estimated(network, { criterion: criterion.id, aggregation, fold, rows: golden.inputIds });
+        const found = await estimated(network, {
+          criterion: criterion.id,
+          aggregation,
+          fold,
+          rows: golden.inputIds,
+        });
         expect([...found.scores.keys()].sort()).toEqual(kvHeads.map((_, layer) => layer));
-        for (const { layer, heads = [], channels = [] } of found.scores.values()) {
+        for (const { layer, heads, channels } of found.scores.values()) {
           const what = `${aggregation}, ${fold} fold, layer ${layer}`;
           const tolerance = aggregation === 'prod' ? criterion.prodTolerance : criterion.tolerance;
           expect(worstOfLargest(heads, kvHeads[layer]), `${what}, heads`).toBeLessThan(tolerance);
-          expect(worstOfLargest(channels, expected.channels[layer]), `${what}, channels`).toBeLessThan(tolerance);
+          expect(worstOfLargest(channels, expected.channels[layer]), `${what}, channels`).toBeLessThan(
+            tolerance,
+          );
         }
         for (const [ratio, chosen] of Object.entries(golden.picks[criterion.golden][aggregation])) {
           picks.plan(planOf(config, Number(ratio), found.scores), chosen, fold, `${aggregation} at ${ratio}`);
@@ -131,7 +142,7 @@ describe('a calibration set larger than one micro-batch', () => {
           batchTokens,
         });
         expect(Math.abs((calibrationLoss ?? NaN) - golden.loss)).toBeLessThan(lossTolerance);
-        for (const { layer, heads = [], channels = [] } of scores.values()) {
+        for (const { layer, heads, channels } of scores.values()) {
           const what = `${id}, ${batchTokens} tokens a batch, layer ${layer}`;
           expect(worstOfLargest(heads, expected.kvHeads[layer]), what).toBeLessThan(tolerance);
           expect(worstOfLargest(channels, expected.channels[layer]), what).toBeLessThan(tolerance);

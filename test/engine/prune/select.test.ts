@@ -17,6 +17,8 @@ describe('how many units go', () => {
     ['heads of LLaMA-7B at 0.6', 32, headDim, 0.6, 19],
     ['channels of LLaMA-7B at 0.2', 11008, 1, 0.2, 2202],
     ['heads of LLaMA-7B at 0.2: 6, not 6.4', 32, headDim, 0.2, 6],
+    ['channels of LLaMA-7B at 0.3: what stays is rounded down', 11008, 1, 0.3, 3303],
+    ['channels of LLaMA-7B at 0.15', 11008, 1, 0.15, 1652],
     ['channels of Llama-3-8B at 0.25', 14336, 1, 0.25, 3584],
     ['KV heads of Llama-3-8B at 0.25', 8, headDim, 0.25, 2],
     ['channels of TinyLlama at 0.25', 5632, 1, 0.25, 1408],
@@ -34,15 +36,20 @@ describe('how many units go', () => {
   it('is never more than the ratio asks for, rounded up to a channel, and leaves one unit', () => {
     const ratios = fc.double({ min: 1e-6, max: 1 - 1e-6, noNaN: true });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 20000 }), fc.integer({ min: 1, max: 256 }), ratios, (total, unitSize, ratio) => {
-        const removed = removedUnits(total, unitSize, ratio);
-        expect(Number.isInteger(removed)).toBe(true);
-        expect(removed).toBeGreaterThanOrEqual(0);
-        expect(removed).toBeLessThan(total);
-        expect(removed * unitSize).toBeLessThanOrEqual(Math.ceil(total * unitSize * ratio + 1e-6));
-        const most = Math.min(total - 1, Math.floor((total * unitSize * ratio) / unitSize - 1e-6));
-        expect(removed).toBeGreaterThanOrEqual(most);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 20000 }),
+        fc.integer({ min: 1, max: 256 }),
+        ratios,
+        (total, unitSize, ratio) => {
+          const removed = removedUnits(total, unitSize, ratio);
+          expect(Number.isInteger(removed)).toBe(true);
+          expect(removed).toBeGreaterThanOrEqual(0);
+          expect(removed).toBeLessThan(total);
+          expect(removed * unitSize).toBeLessThanOrEqual(Math.ceil(total * unitSize * ratio + 1e-6));
+          const most = Math.min(total - 1, Math.floor((total * unitSize * ratio) / unitSize - 1e-6));
+          expect(removed).toBeGreaterThanOrEqual(most);
+        },
+      ),
       { seed: 5, numRuns: 300 },
     );
   });
@@ -101,12 +108,17 @@ describe('a local plan', () => {
   });
 
   it('does not guess where scores are missing', () => {
-    expect(() => selectLocally(config, shapes, new Map())).toThrow('Layer 0 has no scores for its 10 channels.');
+    expect(() => selectLocally(config, shapes, new Map())).toThrow(
+      'Layer 0 has no scores for its 10 channels.',
+    );
   });
 
   it.each([0, 1, -0.1, 1.5, NaN, Infinity])('has a ratio between 0 and 1, not %d', (ratio) => {
     expect(() => checkRatio(ratio)).toThrow(
-      expect.objectContaining({ code: 'ratio-out-of-range', message: expect.stringContaining(`prune.ratio is ${ratio},`) }),
+      expect.objectContaining({
+        code: 'ratio-out-of-range',
+        message: expect.stringContaining(`prune.ratio is ${ratio},`),
+      }),
     );
     expect(() => checkRatio(0.5)).not.toThrow();
   });

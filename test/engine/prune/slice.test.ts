@@ -34,7 +34,10 @@ function masked({ checkpoint, config, family }: Model, plan: PrunePlan): Checkpo
     const heads = new Set(attention.keptHeads);
     const channels = new Set(mlp.keptChannels);
     const prefix = family.layerPrefix(layer);
-    zeroed.set(`${prefix}self_attn.o_proj.weight`, (column) => !heads.has(Math.floor(column / config.headDim)));
+    zeroed.set(
+      `${prefix}self_attn.o_proj.weight`,
+      (column) => !heads.has(Math.floor(column / config.headDim)),
+    );
     zeroed.set(`${prefix}mlp.down_proj.weight`, (column) => !channels.has(column));
   });
   const read = async (name: string): Promise<RawArray> => {
@@ -65,7 +68,9 @@ function plans({ config }: Model): fc.Arbitrary<PrunePlan> {
       )
       .map((kept) => kept.sort((a, b) => a - b));
   const layers = config.layers.map((shape) =>
-    fc.tuple(some(shape.kvHeads), some(shape.mlpWidth)).map(([kvHeads, channels]) => layerPlan(shape, kvHeads, channels)),
+    fc
+      .tuple(some(shape.kvHeads), some(shape.mlpWidth))
+      .map(([kvHeads, channels]) => layerPlan(shape, kvHeads, channels)),
   );
   return fc.tuple(fc.tuple(...layers), fc.boolean()).map(([different, alike]) => ({
     layers: alike ? different.map(() => different[0]) : different,
@@ -117,7 +122,12 @@ describe.each(['mha', 'gqa', 'tied', 'headdim', 'sharded-bf16'])('%s', (name) =>
 
 describe('weights of more than one copied block', () => {
   const width = 300_000;
-  const { family, config } = picoModel({ hidden_size: 32, head_dim: 4, num_hidden_layers: 1, intermediate_size: width });
+  const { family, config } = picoModel({
+    hidden_size: 32,
+    head_dim: 4,
+    num_hidden_layers: 1,
+    intermediate_size: width,
+  });
   const { graph } = modelGraph(family, config);
 
   /** Weights that are computed when they are read: each element is its own place, row · columns + column. */
@@ -125,7 +135,14 @@ describe('weights of more than one copied block', () => {
   const info: Checkpoint['info'] = (name) => {
     const param = graph.params.get(name);
     if (!param) throw new RangeError(name);
-    return { name, dtype: 'F32', shape: shapeOf(param) as number[], file: 'model.safetensors', offset: 0, sizeBytes: 0 };
+    return {
+      name,
+      dtype: 'F32',
+      shape: shapeOf(param) as number[],
+      file: 'model.safetensors',
+      offset: 0,
+      sizeBytes: 0,
+    };
   };
   const checkpoint: Checkpoint = {
     folder: '',
@@ -137,7 +154,9 @@ describe('weights of more than one copied block', () => {
     readRows: async (name, from, to) => {
       const columns = info(name).shape[1] ?? 1;
       blocks.push([from, to]);
-      return Float32Array.from({ length: (to - from) * columns }, (_, i) => from * columns + i);
+      const values = new Float32Array((to - from) * columns);
+      for (let i = 0; i < values.length; i++) values[i] = from * columns + i;
+      return values;
     },
     close: () => Promise.resolve(),
   };
@@ -148,7 +167,12 @@ describe('weights of more than one copied block', () => {
 
   it.each([
     ['gate_proj', 'rows', (i: number) => kept[Math.floor(i / 32)] * 32 + (i % 32), kept.length * 32],
-    ['down_proj', 'columns', (i: number) => Math.floor(i / kept.length) * width + kept[i % kept.length], 32 * kept.length],
+    [
+      'down_proj',
+      'columns',
+      (i: number) => Math.floor(i / kept.length) * width + kept[i % kept.length],
+      32 * kept.length,
+    ],
   ])('lose the right %s %s', async (name, _what, placeOf, length) => {
     const tensor = slicedTensors(model, plan).find((candidate) => candidate.name.includes(name));
     blocks.length = 0;

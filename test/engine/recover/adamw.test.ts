@@ -10,17 +10,22 @@ const golden = goldenAdamW();
 const tolerance = 5e-7;
 
 describe('AdamW takes the steps of torch.optim.AdamW', () => {
-  it.each(golden.adamw)('betas $beta1 $beta2, eps $eps, decay $weightDecay', ({ start, steps, ...options }) => {
-    const parameter = trainedParameter('w', Float32Array.from(start), true);
-    steps.forEach(({ learningRate, gradient, values, firstMoment, secondMoment }, i) => {
-      adamwStep(parameter, Float32Array.from(gradient), { step: i + 1, learningRate, scale: 1 }, options);
-      expect(worstOfLargest(parameter.values, values), `values after step ${i + 1}`).toBeLessThan(tolerance);
-      expect(worstOfLargest(parameter.firstMoment, firstMoment)).toBeLessThan(tolerance);
-      expect(worstOfLargest(parameter.secondMoment, secondMoment)).toBeLessThan(tolerance);
-      // Small values have their own say: gradients differ by a factor of 10 million.
-      values.forEach((value, j) => expect(Math.abs(parameter.values[j] - value)).toBeLessThan(1e-6));
-    });
-  });
+  it.each(golden.adamw)(
+    'betas $beta1 $beta2, eps $eps, decay $weightDecay',
+    ({ start, steps, ...options }) => {
+      const parameter = trainedParameter('w', Float32Array.from(start), true);
+      steps.forEach(({ learningRate, gradient, values, firstMoment, secondMoment }, i) => {
+        adamwStep(parameter, Float32Array.from(gradient), { step: i + 1, learningRate, scale: 1 }, options);
+        expect(worstOfLargest(parameter.values, values), `values after step ${i + 1}`).toBeLessThan(
+          tolerance,
+        );
+        expect(worstOfLargest(parameter.firstMoment, firstMoment)).toBeLessThan(tolerance);
+        expect(worstOfLargest(parameter.secondMoment, secondMoment)).toBeLessThan(tolerance);
+        // Small values have their own say: gradients differ by a factor of 10 million.
+        values.forEach((value, j) => expect(Math.abs(parameter.values[j] - value)).toBeLessThan(1e-6));
+      });
+    },
+  );
 
   it('with a scale is the step of the scaled gradient', () => {
     const [{ start, steps, ...options }] = golden.adamw;
@@ -62,11 +67,16 @@ describe('clipping', () => {
 });
 
 describe('the cosine schedule', () => {
-  it.each(golden.schedules)('to $peak over $totalSteps steps, $warmupSteps of warm-up, is transformers’', ({ rates, ...schedule }) => {
-    rates.forEach((rate, step) => {
-      expect(Math.abs(cosineSchedule(step, { ...schedule, floor: 0 }) - rate)).toBeLessThan(1e-12 * schedule.peak);
-    });
-  });
+  it.each(golden.schedules)(
+    'to $peak over $totalSteps steps, $warmupSteps of warm-up, is transformers’',
+    ({ rates, ...schedule }) => {
+      rates.forEach((rate, step) => {
+        expect(Math.abs(cosineSchedule(step, { ...schedule, floor: 0 }) - rate)).toBeLessThan(
+          1e-12 * schedule.peak,
+        );
+      });
+    },
+  );
 
   it('with a floor ends there and stays, and starts from 0 all the same', () => {
     const schedule = { peak: 2, warmupSteps: 2, totalSteps: 10, floor: 0.25 };

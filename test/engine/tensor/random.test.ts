@@ -26,10 +26,14 @@ describe('Philox4x32-10', () => {
 
 const count = 20_000;
 
-const draw = (stream: RandomStream, length: number): number[] => Array.from({ length }, () => stream.uniform());
+const draw = (stream: RandomStream, length: number): number[] =>
+  Array.from({ length }, () => stream.uniform());
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-const moment = (values: readonly number[], power: number): number =>
-  mean(values.map((value) => (value - mean(values)) ** power));
+/** The central moment. */
+function moment(values: readonly number[], power: number): number {
+  const centre = mean(values);
+  return mean(values.map((value) => (value - centre) ** power));
+}
 
 describe('a stream', () => {
   it('draws the words of its counter, four at a time', () => {
@@ -39,13 +43,22 @@ describe('a stream', () => {
   });
 
   it('repeats', () => {
-    expect(draw(new RandomStream(3, 'calibration', 1), 50)).toEqual(draw(new RandomStream(3, 'calibration', 1), 50));
+    expect(draw(new RandomStream(3, 'calibration', 1), 50)).toEqual(
+      draw(new RandomStream(3, 'calibration', 1), 50),
+    );
   });
 
   it('differs from every other: of another seed, purpose or index', () => {
-    const purposes: readonly RandomPurpose[] = ['calibration', 'random-criterion', 'initialisation', 'data-order'];
+    const purposes: readonly RandomPurpose[] = [
+      'calibration',
+      'random-criterion',
+      'initialisation',
+      'data-order',
+    ];
     const firsts = [0, 1, 2, 2 ** 32, 2 ** 32 + 1].flatMap((seed) =>
-      purposes.flatMap((purpose) => [0, 1, 2].map((index) => draw(new RandomStream(seed, purpose, index), 3).join())),
+      purposes.flatMap((purpose) =>
+        [0, 1, 2].map((index) => draw(new RandomStream(seed, purpose, index), 3).join()),
+      ),
     );
     expect(new Set(firsts).size).toBe(firsts.length);
   });
@@ -59,7 +72,8 @@ describe('a stream', () => {
     expect(Math.abs(moment(values, 2) - 1 / 12)).toBeLessThan(5 * Math.sqrt(1 / 180 / count));
     const tenths = new Array<number>(10).fill(0);
     for (const value of values) tenths[Math.floor(10 * value)]++;
-    for (const tenth of tenths) expect(Math.abs(tenth - count / 10)).toBeLessThan(5 * Math.sqrt(count * 0.09));
+    for (const tenth of tenths)
+      expect(Math.abs(tenth - count / 10)).toBeLessThan(5 * Math.sqrt(count * 0.09));
   });
 
   it('has no memory: neighbours do not correlate', () => {
@@ -83,7 +97,8 @@ describe('a stream', () => {
     const seen = new Array<number>(7).fill(0);
     for (let i = 0; i < count; i++) seen[stream.below(7)]++;
     expect(seen.length).toBe(7);
-    for (const times of seen) expect(Math.abs(times - count / 7)).toBeLessThan(5 * Math.sqrt((count * 6) / 49));
+    for (const times of seen)
+      expect(Math.abs(times - count / 7)).toBeLessThan(5 * Math.sqrt((count * 6) / 49));
   });
 });
 
@@ -107,6 +122,7 @@ describe('a permutation', () => {
       orders.set(order, (orders.get(order) ?? 0) + 1);
     }
     expect(orders.size).toBe(6);
-    for (const times of orders.values()) expect(Math.abs(times - 1000)).toBeLessThan(5 * Math.sqrt((6000 * 5) / 36));
+    for (const times of orders.values())
+      expect(Math.abs(times - 1000)).toBeLessThan(5 * Math.sqrt((6000 * 5) / 36));
   });
 });

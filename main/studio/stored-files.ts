@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { EngineError } from '../engine/errors.ts';
+import { aggregationNames } from '../engine/prune/aggregate.ts';
+
+/** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
+
+const window = z.tuple([z.int().min(0), z.int().min(0)]);
+const count = z.int().min(1);
+
+const settings = z.object({
+  model: z.string(),
+  prune: z.object({
+    criterion: z.string(),
+    aggregation: z.enum(aggregationNames),
+    ratio: z.number(),
+    gqaFold: z.enum(['correct', 'published']),
+    windows: z.object({ attention: window, mlp: window }),
+    seed: z.int(),
+  }),
+  calibration: z.object({
+    source: z.string().nullable(),
+    samples: count.nullable(),
+    seqLen: count,
+    seed: z.int(),
+  }),
+  evaluate: z.object({ text: z.string().nullable(), seqLen: count, samples: count.nullable() }),
+  threads: count,
+  memory: z.object({
+    budgetBytes: count,
+    residency: z.enum(['stream', 'ram']),
+    batchTokens: count,
+    activationBytes: z.int().min(0),
+  }),
+  platform: z.string(),
+});
+
+/** settings.json */
+export const settingsFile = z.object({
+  identity: z.object({ hash: z.string(), engineVersion: z.string() }),
+  settings,
+});
+
+const measured = z.looseObject({
+  parameters: z.number(),
+  macs: z.number(),
+  weightBytes: z.number(),
+  memoryBytes: z.number(),
+  perplexity: z.number().nullable(),
+});
+
+/** report.json, as far as it is shown. */
+export const reportFile = z.looseObject({
+  windows: z.object({ attention: window, mlp: window }),
+  ratioInWindow: z.number(),
+  removedOfParameters: z.number(),
+  evaluation: z.object({ tokens: z.number(), chunks: z.number(), seqLen: z.number() }).nullable(),
+  before: measured,
+  after: measured,
+});
+
+/** @throws EngineError run-folder-invalid naming the first key that does not fit. */
+export function checkStored<T extends z.ZodType>(schema: T, value: unknown, path: string): z.output<T> {
+  const checked = schema.safeParse(value);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  throw damaged(path, `${issue.path.join('.') || '(the whole file)'}: ${issue.message}`);
+}
+
+export function damaged(path: string, why: string): EngineError {
+  return new EngineError(
+    'run-folder-invalid',
+    `${path} is damaged: ${why}`,
+    { path },
+    'Start the run again in another folder.',
+  );
+}

@@ -1,0 +1,129 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readDocuments, type Documents } from '../../../main/engine/dataset/documents.ts';
+import type { EngineError } from '../../../main/engine/errors.ts';
+import { rejection } from '../checkpoint/rejection.ts';
+import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
+
+async function fileOf(name: string, content: string | Uint8Array): Promise<string> {
+  const file = path.join(temporaryFolder(), name);
+  await writeFile(file, content);
+  return file;
+}
+
+const read = async (name: string, content: string | Uint8Array): Promise<Documents> =>
+  readDocuments(await fileOf(name, content));
+
+async function refused(
+  name: string,
+  content: string | Uint8Array,
+): Promise<{ file: string; error: EngineError }> {
+  const file = await fileOf(name, content);
+  return { file, error: await rejection(readDocuments(file)) };
+}
+
+const byteOrderMark = '\ufeff';
+
+describe('plain text', () => {
+  it('is one text, blank lines and blanks as they are, line ends as Python reads them', async () => {
+    const text = '  One.\r\n\r\nTwo:\tthree\rfour \n\n';
+    expect(await read('a.txt', text)).toEqual({ kind: 'text', text: '  One.\n\nTwo:\tthree\nfour \n\n' });
+  });
+
+  it('loses a byte order mark', async () => {
+    expect(await read('a.txt', `${byteOrderMark}One.`)).toEqual({ kind: 'text', text: 'One.' });
+  });
+
+  it('is what any other file than .jsonl holds, rows or not', async () => {
+    const text = '{"input_ids":[1,2]}\n';
+    expect(await read('rows.json', text)).toEqual({ kind: 'text', text });
+    expect(await read('noExtension', text)).toEqual({ kind: 'text', text });
+  });
+
+  it.each(['', ' \n\r\n\t', byteOrderMark])('must hold text: %j does not', async (content) => {
+    const { file, error } = await refused('a.txt', content);
+    expect(error.code).toBe('text-empty');
+    expect(error.message).toBe(`${file} holds no text.`);
+  });
+
+  it.each([
+    ['a lone continuation byte', [0x41, 0x80]],
+    ['UTF-16', [0xff, 0xfe, 0x41, 0x00]],
+    ['a character cut short', [0xe2, 0x82]],
+  ])('must be UTF-8: %s is not', async (_what, bytes) => {
+    const { file, error } = await refused('a.txt', Uint8Array.from(bytes));
+    expect(error.code).toBe('file-unreadable');
+    expect(error.message).toBe(`${file} is not UTF-8 text.`);
+  });
+
+  it('may have 256 MiB, and no byte is read of a larger file', async () => {
+    const file = await fileOf('large.txt', 'x');
+    await truncate(file, 256 * 2 ** 20 + 1);
+    const error = await rejection(readDocuments(file));
+    expect(error.code).toBe('limit-exceeded');
+    expect(error.message).toBe(`${file} has 268435457 bytes; a text may have at most 268435456.`);
+  });
+
+  it('must be there, as a file', async () => {
+    const folder = temporaryFolder();
+    expect((await rejection(readDocuments(path.join(folder, 'none.txt')))).code).toBe('file-missing');
+    expect((await rejection(readDocuments(folder))).code).toBe('file-unreadable');
+  });
+});
+
+describe('JSONL', () => {
+  it('gives the texts of its rows, without a byte order mark, blank lines and the rest of each row', async () => {
+    const content = `${byteOrderMark}{"text":"One\\n","id":7}\r\n\r\n  \n{"input_ids":null,"text":""}\n{"text":"é"}`;
+    expect(await read('a.JSONL', content)).toEqual({ kind: 'texts', texts: ['One\n', '', 'é'] });
+  });
+
+  it('gives rows of ids as they are, of any length, even where texts lie beside them', async () => {
+    const content = '{"input_ids":[3,1,2],"text":"abc"}\n{"input_ids":[0]}\n{"input_ids":[2147483647,5]}\n';
+    const rows = [[3, 1, 2], [0], [2 ** 31 - 1, 5]];
+    expect(await read('a.jsonl', content)).toEqual({ kind: 'ids', rows });
+  });
+
+  it('is of one kind', async () => {
+    const { file, error } = await refused('a.jsonl', '{"text":"a"}\n{"input_ids":[1]}\n{"text":"b"}\n');
+    expect(error.code).toBe('row-invalid');
+    expect(error.message).toBe(
+      `${file} mixes rows of "text" and rows of "input_ids"; all must be of one kind.`,
+    );
+    expect(error.facts).toMatchObject({ texts: 2, ids: 1 });
+  });
+
+  it('of blank lines holds no text', async () => {
+    expect((await refused('a.jsonl', '\n \r\n')).error.code).toBe('text-empty');
+  });
+
+  const object = 'an object with "text" (a string) or "input_ids" (whole numbers from 0, at least one)';
+  it.each([
+    ['{"text":"a"', 'JSON'],
+    ['plain words', 'JSON'],
+    ['NaN', 'JSON'],
+    ['"text"', object],
+    ['null', object],
+    ['[1,2]', object],
+    ['{"txt":"a"}', object],
+    ['{"text":5}', object],
+    ['{"input_ids":[]}', object],
+    ['{"input_ids":[1.5]}', object],
+    ['{"input_ids":[-1]}', object],
+    ['{"input_ids":[2147483648]}', object],
+    ['{"input_ids":["1"]}', object],
+    ['{"input_ids":"1"}', object],
+    // Read by its text, the row would not be used token for token, as it asks to be.
+    ['{"input_ids":[-1],"text":"a"}', object],
+  ])('names the line of a wrong row: %s', async (row, expected) => {
+    const { file, error } = await refused('a.jsonl', `{"text":"a"}\n\r\n${row}\n`);
+    expect(error.code).toBe('row-invalid');
+    expect(error.message).toBe(`${file}, line 3: expected ${expected}, found ${row}`);
+    expect(error.facts).toMatchObject({ line: 3 });
+  });
+
+  it('shows no more of a wrong row than a line takes', async () => {
+    const { error } = await refused('a.jsonl', 'x'.repeat(5000));
+    expect(error.message.endsWith(`found ${'x'.repeat(60)}…`)).toBe(true);
+  });
+});

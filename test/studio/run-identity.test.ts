@@ -1,0 +1,158 @@
+import { appendFile, cp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { RunSettings } from '../../main/engine/run.ts';
+import { engineVersion } from '../../main/studio/engine-version.ts';
+import { defaultRecipe } from '../../main/studio/recipe.ts';
+import { identityOf, requireUnchanged } from '../../main/studio/run-identity.ts';
+import { createRun, type StoredRun } from '../../main/studio/run-store.ts';
+import { rejection } from '../engine/checkpoint/rejection.ts';
+import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
+import { goldenModelFolder } from '../fixtures/golden-files.ts';
+import { writeRows } from '../fixtures/random-model.ts';
+import { runSettings } from '../fixtures/run-settings.ts';
+
+/** A copy of model and data in a folder of their own. */
+async function copied(model = 'gqa'): Promise<{ folder: string; settings: RunSettings }> {
+  const folder = temporaryFolder();
+  await cp(goldenModelFolder(model), path.join(folder, 'model'), { recursive: true });
+  await writeFile(path.join(folder, 'text.txt'), 'What is evaluated.');
+  const settings = {
+    ...runSettings,
+    model: path.join(folder, 'model'),
+    calibration: {
+      ...runSettings.calibration,
+      source: await writeRows(path.join(folder, 'rows.jsonl'), [[1, 2, 3]]),
+    },
+    evaluate: { ...runSettings.evaluate, text: path.join(folder, 'text.txt') },
+  };
+  return { folder, settings };
+}
+
+const hashOf = async (settings: RunSettings): Promise<string> => (await identityOf(settings)).hash;
+
+/** The lowest bit of the byte in the middle, turned over. */
+async function changeOneBit(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  const middle = Math.floor((await handle.stat()).size / 2);
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, middle);
+  await handle.write(Uint8Array.of(buffer[0] ^ 1), 0, 1, middle);
+  await handle.close();
+}
+
+it('is the same for the same content at another path, time and time again', async () => {
+  const [one, other] = [await copied(), await copied()];
+  expect(await hashOf(one.settings)).toMatch(/^[0-9a-f]{64}$/);
+  expect(await hashOf(one.settings)).toBe(await hashOf(one.settings));
+  expect(await hashOf(other.settings)).toBe(await hashOf(one.settings));
+});
+
+describe('is another for another', () => {
+  it.each([
+    ['byte of the weights', 'gqa', 'model/model.safetensors'],
+    ['byte of one shard', 'sharded-bf16', 'model/model-00004-of-00005.safetensors'],
+    ['byte of the index', 'sharded-bf16', 'model/model.safetensors.index.json'],
+    ['byte of the config', 'gqa', 'model/config.json'],
+    ['byte of a file that the result takes over', 'gqa', 'model/generation_config.json'],
+    ['byte of the calibration data', 'gqa', 'rows.jsonl'],
+    ['byte of the evaluation text', 'gqa', 'text.txt'],
+  ])('%s', async (_what, model, file) => {
+    const { folder, settings } = await copied(model);
+    const before = await hashOf(settings);
+    await changeOneBit(path.join(folder, file));
+    expect(await hashOf(settings)).not.toBe(before);
+  });
+
+  it('tokenizer, chat template or vocabulary beside the weights', async () => {
+    const { folder, settings } = await copied();
+    const seen = new Set([await hashOf(settings)]);
+    for (const file of ['tokenizer.json', 'tokenizer.model', 'chat_template.jinja', 'merges.txt']) {
+      await writeFile(path.join(folder, 'model', file), '{}');
+      seen.add(await hashOf(settings));
+    }
+    expect(seen.size).toBe(5);
+    await writeFile(path.join(folder, 'model', 'README.md'), 'What is not read.');
+    expect(seen).toContain(await hashOf(settings));
+  });
+
+  const changes: Record<string, (settings: RunSettings) => RunSettings> = {
+    criterion: (s) => ({ ...s, prune: { ...s.prune, criterion: 'magnitude-l1' } }),
+    aggregation: (s) => ({ ...s, prune: { ...s.prune, aggregation: 'max' } }),
+    ratio: (s) => ({ ...s, prune: { ...s.prune, ratio: 0.5000001 } }),
+    'GQA fold': (s) => ({ ...s, prune: { ...s.prune, gqaFold: 'published' } }),
+    window: (s) => ({ ...s, prune: { ...s.prune, windows: { attention: [1, 3], mlp: [1, 4] } } }),
+    seed: (s) => ({ ...s, prune: { ...s.prune, seed: 43 } }),
+    'number of samples': (s) => ({ ...s, calibration: { ...s.calibration, samples: 1 } }),
+    'sequence length': (s) => ({ ...s, evaluate: { ...s.evaluate, seqLen: 64 } }),
+    'number of threads': (s) => ({ ...s, threads: 2 }),
+    'memory plan': (s) => ({ ...s, memory: { ...s.memory, batchTokens: 1 } }),
+    platform: (s) => ({ ...s, platform: 'elsewhere' }),
+    'evaluation text: none': (s) => ({ ...s, evaluate: { ...s.evaluate, text: null } }),
+    'pair of texts, exchanged': (s) => ({
+      ...s,
+      calibration: { ...s.calibration, source: s.evaluate.text },
+      evaluate: { ...s.evaluate, text: s.calibration.source },
+    }),
+  };
+
+  it.each(Object.keys(changes))('%s', async (name) => {
+    const { settings } = await copied();
+    expect(await hashOf(changes[name](settings))).not.toBe(await hashOf(settings));
+  });
+
+  it('engine', async () => {
+    const { settings } = await copied();
+    const now = await identityOf(settings);
+    expect(now.engineVersion).toBe(engineVersion);
+    expect(await identityOf(settings, engineVersion)).toEqual(now);
+    expect((await identityOf(settings, '0.0.1')).hash).not.toBe(now.hash);
+  });
+});
+
+describe('a stored run', () => {
+  async function stored(version = engineVersion): Promise<StoredRun> {
+    const { folder, settings } = await copied();
+    const identity = await identityOf(settings, version);
+    return createRun(
+      path.join(folder, 'run'),
+      { ...defaultRecipe(), model: settings.model },
+      settings,
+      identity,
+    );
+  }
+
+  it('may go on while nothing it was made from has changed, by an older engine too', async () => {
+    await expect(requireUnchanged(await stored())).resolves.toBeUndefined();
+    await expect(requireUnchanged(await stored('0.0.1'))).resolves.toBeUndefined();
+  });
+
+  it.each(['model/model.safetensors', 'rows.jsonl', 'text.txt'])(
+    'may not once %s has changed',
+    async (file) => {
+      const run = await stored();
+      await appendFile(path.join(path.dirname(run.folder), file), '\n');
+      const error = await rejection(requireUnchanged(run));
+      expect(error.code).toBe('run-folder-invalid');
+      expect(error.message).toBe(
+        `The run in ${run.folder} cannot go on: its settings, its model or its data have changed since it began.`,
+      );
+    },
+  );
+
+  it('may not once its own settings have changed, or a file is gone', async () => {
+    const run = await stored();
+    const prune = { ...run.settings.prune, ratio: 0.25 };
+    const changed = { ...run, settings: { ...run.settings, prune } };
+    expect((await rejection(requireUnchanged(changed))).code).toBe('run-folder-invalid');
+    await rm(path.join(path.dirname(run.folder), 'text.txt'));
+    expect((await rejection(requireUnchanged(run))).code).toBe('file-missing');
+  });
+});
+
+it('changes nothing that it reads', async () => {
+  const { folder, settings } = await copied();
+  const weights = path.join(folder, 'model/model.safetensors');
+  const before = await readFile(weights);
+  await identityOf(settings);
+  expect((await readFile(weights)).equals(before)).toBe(true);
+});
