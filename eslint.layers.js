@@ -112,7 +112,7 @@ const files = [
   layer('cli', ['main/cli.ts', 'main/cli/**']),
   layer('window', ['main/*.ts']),
   layer('contract', ['preload/contract.ts', 'preload/channels.ts']),
-  layer('default-app', ['scripts/electron/default-app/**']),
+  layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),
   layer('config', ['*.js']),
 ].filter(({ pattern }) => pattern.length > 0);

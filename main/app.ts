@@ -5,6 +5,7 @@ import { askBeforeLeaving } from './dialogs.ts';
 import { serveCalls, summaryOf, systemLocale, tell } from './ipc.ts';
 import { setMenu } from './menu.ts';
 import { registerPageScheme, servePage } from './protocol.ts';
+import { StudioLog } from './studio-log.ts';
 import { Studio } from './studio/studio.ts';
 import { spawnUtilityWorker } from './utility-worker.ts';
 import { StudioWindow } from './window.ts';
@@ -24,14 +25,22 @@ async function open(): Promise<void> {
   denyPermissions(session.defaultSession);
   servePage(join(app.getAppPath(), 'dist', 'renderer'));
   const dataFolder = app.getPath('userData');
-  const window = await StudioWindow.remembering(join(dataFolder, 'window.json'), warn);
+  const log = new StudioLog(join(dataFolder, 'studio.log'));
+  const warn = (message: string): void => {
+    log.warn(message);
+  };
+  const window = await StudioWindow.at(join(dataFolder, 'window.json'), warn);
   const studio = await Studio.open(
     { dataFolder, demoFolder: demoFolder(), spawn: spawnUtilityWorker },
     {
       runProgress: (runId, progress) => {
         tell(window, 'run:progress', { runId, progress });
       },
-      runsChanged: () => void tellRuns(studio, window),
+      runsChanged: () => {
+        void tellRuns(studio, window).catch((error: unknown) => {
+          warn(`The runs could not be listed: ${String(error)}`);
+        });
+      },
       warn,
     },
   );
@@ -41,8 +50,9 @@ async function open(): Promise<void> {
     setMenu(words());
   };
   applySettings();
-  serveCalls({ studio, window, words, settingsChanged: applySettings });
-  watchProcesses();
+  serveCalls({ studio, window, words, settingsChanged: applySettings, warn });
+  watchProcesses(warn);
+  finishWriting([() => window.remembered(), () => log.written()]);
   const show = leaveWithCare(studio, window, words);
   app.on('second-instance', show);
   app.on('activate', show);
@@ -55,11 +65,7 @@ async function tellRuns(studio: Studio, window: StudioWindow): Promise<void> {
     app.quit();
     return;
   }
-  try {
-    tell(window, 'run:changed', { runs: (await studio.listRuns()).map(summaryOf) });
-  } catch (error) {
-    warn(`The runs could not be listed: ${String(error)}`);
-  }
+  tell(window, 'run:changed', { runs: (await studio.listRuns()).map(summaryOf) });
 }
 
 /**
@@ -106,7 +112,20 @@ function demoFolder(): string {
   return join(resources, 'demo');
 }
 
-function watchProcesses(): void {
+/** Lets the last writes end before the program does. */
+function finishWriting(writes: readonly (() => Promise<void>)[]): void {
+  let finished = false;
+  app.on('will-quit', (event) => {
+    if (finished) return;
+    event.preventDefault();
+    void Promise.allSettled(writes.map((written) => written())).then(() => {
+      finished = true;
+      app.quit();
+    });
+  });
+}
+
+function watchProcesses(warn: (message: string) => void): void {
   app.on('render-process-gone', (_event, contents, { reason }) => {
     warn(`The window's process is gone: ${reason}`);
     if (reason !== 'clean-exit') contents.reload();
@@ -114,10 +133,6 @@ function watchProcesses(): void {
   app.on('child-process-gone', (_event, { type, name, reason, exitCode }) => {
     if (reason !== 'clean-exit') warn(`${name ?? type} is gone: ${reason} (exit code ${exitCode})`);
   });
-}
-
-function warn(message: string): void {
-  console.warn(message);
 }
 
 function giveUp(error: unknown): void {

@@ -13,7 +13,6 @@ import {
   type RunSummary,
   type StreamMessage,
   type StreamName,
-  type StudioError,
 } from '../preload/contract.ts';
 import { pickFolder, pickText } from './dialogs.ts';
 import { EngineError } from './engine/errors.ts';
@@ -44,14 +43,16 @@ export interface CallSurroundings {
   readonly studio: Studio;
   readonly window: StudioWindow;
   /** In the language of the settings. */
-  words(): ReturnType<typeof wordsFor>;
+  readonly words: () => ReturnType<typeof wordsFor>;
   /** The language or the theme is another one now. */
-  settingsChanged(): void;
+  readonly settingsChanged: () => void;
+  readonly warn: (message: string) => void;
 }
 
 /** Answers the window's calls; whoever else asks, or asks for anything else, is refused. */
 export function serveCalls(surroundings: CallSurroundings): void {
   const handlers = handlersOf(surroundings);
+  const answer = answering(surroundings.warn);
   ipcMain.handle(channels.call, (event, name: unknown, request: unknown) =>
     answer(async () => {
       requireOwnPage(event, surroundings.window);
@@ -180,22 +181,22 @@ function isCallName(name: unknown): name is CallName {
   return typeof name === 'string' && Object.hasOwn(calls, name);
 }
 
-async function answer<T>(ask: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return { ok: true, value: await ask() };
-  } catch (error) {
-    return { ok: false, error: describe(error) };
-  }
-}
-
-function describe(error: unknown): StudioError {
-  if (error instanceof EngineError || error instanceof Refusal) {
-    const { code, message, hint } = error;
-    return { code, message, ...(hint !== undefined && { hint }) };
-  }
-  console.error(error);
-  const reason = error instanceof Error ? error.message : String(error);
-  return { code: 'studio-failed', message: `The studio met an error of its own: ${reason}` };
+/** An error is an answer too; one of the program itself is told in the log, with its place. */
+function answering(warn: (message: string) => void) {
+  return async <T>(ask: () => Promise<T>): Promise<Answer<T>> => {
+    try {
+      return { ok: true, value: await ask() };
+    } catch (error) {
+      if (error instanceof EngineError || error instanceof Refusal) {
+        const { code, message, hint } = error;
+        return { ok: false, error: { code, message, ...(hint !== undefined && { hint }) } };
+      }
+      warn(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      const message = `The studio met an error of its own: ${reason}`;
+      return { ok: false, error: { code: 'studio-failed', message, hint: 'studio.log says where it was.' } };
+    }
+  };
 }
 
 function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse<'model:inspect'>> {

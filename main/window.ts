@@ -22,16 +22,22 @@ const rememberAfterMs = 500;
 /** The studio's window: at most one, which opens where it was. */
 export class StudioWindow {
   private window: BrowserWindow | undefined;
+  private remembering: Promise<void> = Promise.resolve();
 
   private constructor(private readonly place: StoredDocument<z.infer<typeof placeSchema>>) {}
 
-  static async remembering(file: string, warn: (message: string) => void): Promise<StudioWindow> {
+  static async at(file: string, warn: (message: string) => void): Promise<StudioWindow> {
     const nowhere = { bounds: null, maximized: false };
     return new StudioWindow(await StoredDocument.open(file, placeSchema, nowhere, warn));
   }
 
   get current(): BrowserWindow | undefined {
     return this.window;
+  }
+
+  /** Resolves when it is on disk where the window was. */
+  remembered(): Promise<void> {
+    return this.remembering;
   }
 
   /** Sends to the page, if there is one. */
@@ -86,7 +92,7 @@ export class StudioWindow {
       clearTimeout(timer);
       const content = { bounds: window.getNormalBounds(), maximized: window.isMaximized() };
       // Where the window was is no reason to disturb anyone.
-      void this.place.replace(content).catch(() => undefined);
+      this.remembering = this.place.replace(content).catch(() => undefined);
     };
     const later = (): void => {
       clearTimeout(timer);

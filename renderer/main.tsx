@@ -2,6 +2,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { I18nextProvider } from 'react-i18next';
 import { App } from './app.tsx';
+import { WindowBoundary } from './components/window-boundary.tsx';
 import { createTexts, resolveLanguage } from './language/i18n.ts';
 import { StudioContext, StudioStore } from './studio/studio-store.ts';
 import './styles.css';
@@ -22,7 +23,9 @@ createRoot(root).render(
   <StrictMode>
     <StudioContext value={store}>
       <I18nextProvider i18n={texts}>
-        <App nonce={nonce} />
+        <WindowBoundary>
+          <App nonce={nonce} />
+        </WindowBoundary>
       </I18nextProvider>
     </StudioContext>
   </StrictMode>,

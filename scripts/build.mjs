@@ -2,7 +2,7 @@
 //
 //   node scripts/build.mjs
 
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -54,7 +54,31 @@ function isBuildFailure(error) {
 }
 
 async function buildPage() {
-  await vite.build({ configFile: path.join(root, 'renderer', 'vite.config.ts'), logLevel: 'warn' });
+  const folder = path.join(root, 'dist', 'renderer');
+  const partial = `${folder}.${process.pid}.partial`;
+  try {
+    await vite.build({
+      configFile: path.join(root, 'renderer', 'vite.config.ts'),
+      logLevel: 'warn',
+      build: { outDir: partial },
+    });
+    await replaceFolder(folder, partial);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A window may be reading the old page, so the new one takes its place only when it is whole.
+ *
+ * @param {string} folder
+ * @param {string} partial
+ */
+async function replaceFolder(folder, partial) {
+  const old = `${folder}.${process.pid}.old.partial`;
+  await rename(folder, old).catch(() => undefined);
+  await rename(partial, folder);
+  await rm(old, { recursive: true, force: true });
 }
 
 /** @param {(typeof bundles)[number]} bundle */

@@ -1,3 +1,4 @@
+import { EngineError } from '../engine/errors.ts';
 import type { RunStage } from '../engine/run.ts';
 import type { WorkerMemory } from '../worker/messages.ts';
 import { peakMemoryIn } from './conduct-run.ts';
@@ -75,10 +76,20 @@ export function afterEvent(progress: RunProgress, event: TimedRunEvent): RunProg
       };
     }
     case 'cancelled':
-      return ended(progress, event.time);
+      // A person who kills a run sees no error in that its process has ended.
+      return { ...ended(progress, event.time), error: null };
     case 'finished':
       return { ...ended(progress, event.time), fraction: 1 };
   }
+}
+
+/** What a run that could not be carried out shows of it. */
+export function failureOf(error: unknown): RunFailure {
+  if (error instanceof EngineError) {
+    const { code, message, hint } = error;
+    return { code, message, ...(hint !== undefined && { hint }) };
+  }
+  return { code: 'studio-failed', message: error instanceof Error ? error.message : String(error) };
 }
 
 export function afterLogLine(progress: RunProgress, line: string): RunProgress {

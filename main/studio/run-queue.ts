@@ -16,9 +16,9 @@ interface RunEnd {
 }
 
 export interface RunHearing {
-  event(event: RunEvent): void;
-  log(line: string): void;
-  memory(memory: WorkerMemory): void;
+  readonly event: (event: RunEvent) => void;
+  readonly log: (line: string) => void;
+  readonly memory: (memory: WorkerMemory) => void;
 }
 
 export interface QueueListener {

@@ -3,11 +3,11 @@ import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
-import { conductRun } from './conduct-run.ts';
+import { conductRun, type ConductedRun } from './conduct-run.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
 import { ModelLibrary } from './model-library.ts';
-import { prepareRunOf, type PlanPreview } from './preview-plan.ts';
+import { prepareRunOf, requireRunnable, type PlanPreview } from './preview-plan.ts';
 import { checkRecipe, type Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import {
@@ -18,9 +18,11 @@ import {
   type KeptRun,
   type KeptUnits,
 } from './run-library.ts';
-import type { RunProgress } from './run-progress.ts';
-import { RunQueue, type OpenedRun } from './run-queue.ts';
-import { appendEvent, openRun, type RunState } from './run-store.ts';
+import { requireUnchanged } from './run-identity.ts';
+import { lockRun } from './run-lock.ts';
+import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
+import { RunQueue, type OpenedRun, type RunHearing } from './run-queue.ts';
+import { appendEvent, openRun, type RunState, type StoredRun } from './run-store.ts';
 import { SettingsStore } from './settings.ts';
 import { TextPreviews } from './text-previews.ts';
 
@@ -98,6 +100,8 @@ const quitPatienceMs = 5000;
 export class Studio {
   private readonly queue: RunQueue;
   private readonly texts: TextPreviews;
+  /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
+  private readonly failures = new Map<string, RunFailure>();
 
   private constructor(
     private readonly place: StudioPlace,
@@ -119,7 +123,9 @@ export class Studio {
           listener.runsChanged();
         },
         failed: (runId, error) => {
-          listener.warn(`The run ${runId} could not be carried out: ${reasonOf(error)}`);
+          const failure = failureOf(error);
+          this.failures.set(runId, failure);
+          listener.warn(`The run ${runId} could not be carried out: ${failure.message}`);
         },
       },
     );
@@ -202,17 +208,19 @@ export class Studio {
   async startRun(request: RunRequest): Promise<string> {
     const model = await this.models.inspect(request.modelId);
     const recipe = this.recipeOf(request, model);
-    const made = await this.runs.make(prepareRunOf(model, recipe), recipe, this.models.nameOf(model.folder));
-    if (this.listed(made).state !== 'finished') this.queue.add(made.id);
+    const prepared = prepareRunOf(model, recipe);
+    await requireRunnable(prepared);
+    const made = await this.runs.make(prepared, recipe, this.models.nameOf(model.folder));
+    if (made.stored.state !== 'finished') this.enqueue(made.id);
     this.listener.runsChanged();
     return made.id;
   }
 
-  /** @throws Refusal run-state for a run that is finished, or queued already. */
+  /** @throws Refusal run-state for a run that is finished. */
   async resumeRun(runId: string): Promise<void> {
-    const { state } = this.listed(await this.runs.find(runId));
-    if (state === 'finished') throw new Refusal('run-state', 'This run is finished.');
-    this.queue.add(runId);
+    const { stored } = await this.runs.find(runId);
+    if (stored.state === 'finished') throw new Refusal('run-state', 'This run is finished.');
+    this.enqueue(runId);
   }
 
   /** Takes a queued run out of the line, or asks the one at work to stop at the next layer. */
@@ -256,11 +264,9 @@ export class Studio {
   async runDetails(runId: string): Promise<RunDetails> {
     const kept = await this.runs.find(runId);
     const { folder } = kept.stored;
-    const stored = await readProgress(folder);
     return {
       run: this.listed(kept),
-      // After what was read: the run may have begun, or moved on, meanwhile.
-      progress: this.queue.progressOf(runId) ?? stored,
+      progress: this.queue.progressOf(runId) ?? (await this.storedProgress(runId, folder)),
       scores: await readScores(folder),
       kept: await readKept(folder),
     };
@@ -289,7 +295,8 @@ export class Studio {
 
   private listed({ stored, ...run }: KeptRun): ListedRun {
     const position = this.queue.queued.indexOf(run.id);
-    const waiting = position < 0 ? stored.state : 'queued';
+    const unqueued = this.failures.has(run.id) ? 'failed' : stored.state;
+    const waiting = position < 0 ? unqueued : 'queued';
     return {
       ...run,
       name: basename(stored.folder),
@@ -301,21 +308,51 @@ export class Studio {
     };
   }
 
+  private enqueue(runId: string): void {
+    this.failures.delete(runId);
+    this.queue.add(runId);
+  }
+
+  private async storedProgress(runId: string, folder: string): Promise<RunProgress> {
+    const progress = await readProgress(folder);
+    const error = this.failures.get(runId);
+    return error === undefined ? progress : { ...progress, error };
+  }
+
+  /** @throws EngineError run-folder-occupied while another process works on it; run-folder-invalid where it has changed. */
   private async openRun(runId: string): Promise<OpenedRun> {
     const { folder } = (await this.runs.find(runId)).stored;
-    const stored = await openRun(folder);
-    return {
-      progress: await readProgress(folder),
-      start: ({ event, log, memory }) => {
-        const { outcome, ...run } = conductRun(stored, event, {
-          spawn: this.place.spawn,
-          onLog: log,
-          onMemory: memory,
-        });
-        const recorded = outcome.finally(() => this.runs.refresh(runId));
-        return { ...run, outcome: recorded };
-      },
-    };
+    const letGo = await lockRun(folder);
+    try {
+      const stored = await openRun(folder);
+      // What was made a moment ago has just been read.
+      if (stored.lastStage !== undefined) await requireUnchanged(stored);
+      return {
+        progress: await readProgress(folder),
+        start: (hearing) => this.conduct(runId, stored, hearing, letGo),
+      };
+    } catch (error) {
+      await letGo();
+      throw error;
+    }
+  }
+
+  private conduct(
+    runId: string,
+    stored: StoredRun,
+    { event, log, memory }: RunHearing,
+    letGo: () => Promise<void>,
+  ): ConductedRun {
+    const { outcome, ...run } = conductRun(stored, event, {
+      spawn: this.place.spawn,
+      onLog: log,
+      onMemory: memory,
+    });
+    const recorded = outcome.finally(async () => {
+      await letGo();
+      await this.runs.refresh(runId);
+    });
+    return { ...run, outcome: recorded };
   }
 
   private async recordCancelled(runId: string): Promise<void> {
@@ -327,8 +364,4 @@ export class Studio {
 function requireText(id: string | null): string {
   if (id !== null) return id;
   throw new Refusal('request-invalid', 'No text was picked.', 'Pick a text or a JSONL file.');
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

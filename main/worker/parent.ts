@@ -2,8 +2,8 @@ import type { FromWorker, ToWorker } from './messages.ts';
 
 /** What a worker hears from the process that started it. */
 interface ParentListener {
-  message(message: ToWorker): void;
-  gone(): void;
+  readonly message: (message: ToWorker) => void;
+  readonly gone: () => void;
 }
 
 interface Parent {

@@ -30,7 +30,7 @@ export function DifferenceChart({ report }: { readonly report: RunReport }): Rea
     ];
   });
   const reach = Math.max(10, ...bars.map(({ percent }) => Math.abs(percent)));
-  const limit = reach * 1.35;
+  const limit = reach * 1.6;
   const axisText = { fill: colors.text, fontSize: typeScale.xs };
   return (
     <ChartFrame

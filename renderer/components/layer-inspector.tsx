@@ -32,6 +32,7 @@ export function LayerInspector({
         </Button>
       </header>
       <Facts
+        isWide
         facts={[
           { name: t('map.attentionHeads'), value: fromTo(before.heads, after.heads), term: 'head' },
           { name: t('model.kvHeads'), value: fromTo(before.kvHeads, after.kvHeads), term: 'kvGroup' },

@@ -1,5 +1,5 @@
 import { Button, Tooltip } from 'antd';
-import { useEffect, useId, useRef, type ReactNode } from 'react';
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 
 export interface PrimaryAction {
   readonly label: string;
@@ -40,7 +40,7 @@ export function Screen({ title, subtitle, primary, actions, above, children }: S
         </div>
         <div className="screen-actions">
           {actions}
-          {primary && <PrimaryButton {...primary} />}
+          {primary && <PrimaryButton key={primary.label} {...primary} />}
         </div>
       </header>
       {above}
@@ -49,12 +49,22 @@ export function Screen({ title, subtitle, primary, actions, above, children }: S
   );
 }
 
+const reasonDelayMs = 500;
+
 function PrimaryButton({ label, onAct, blockedBy = null, isBusy = false }: PrimaryAction): ReactNode {
   const reasonId = useId();
+  const [isReasonOpen, setReasonOpen] = useState(false);
+  // A button that appears under a resting pointer says nothing until it is pointed at.
+  const [bornAt] = useState(() => performance.now());
   const isBlocked = blockedBy !== null;
   return (
-    // Another action under a resting pointer says nothing of itself.
-    <Tooltip key={label} title={blockedBy} placement="bottomRight" mouseEnterDelay={0.6}>
+    <Tooltip
+      title={blockedBy}
+      placement="bottomRight"
+      mouseEnterDelay={reasonDelayMs / 1000}
+      open={isReasonOpen}
+      onOpenChange={(isOpen) => setReasonOpen(isOpen && performance.now() - bornAt > 2 * reasonDelayMs)}
+    >
       <Button
         type="primary"
         size="large"

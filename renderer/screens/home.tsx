@@ -1,7 +1,8 @@
-import { Button, Popconfirm } from 'antd';
+import { Button } from 'antd';
 import { useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlanPreview, RunSummary } from '../../preload/contract.ts';
+import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ModelMapThumbnail } from '../components/model-map.tsx';
 import { RouteLink } from '../components/route-link.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
@@ -143,7 +144,11 @@ export function RunRowActions({ run }: { readonly run: RunSummary }): ReactNode 
   return (
     <span className="row-actions">
       {canResume(run) && (
-        <Button size="small" onClick={() => void actions.resume(run.id)}>
+        <Button
+          size="small"
+          aria-label={`${t('actions.resume')}: ${run.name}`}
+          onClick={() => void actions.resume(run.id)}
+        >
           {t('actions.resume')}
         </Button>
       )}
@@ -154,18 +159,16 @@ export function RunRowActions({ run }: { readonly run: RunSummary }): ReactNode 
           </Button>
         )
       ) : (
-        <Popconfirm
-          title={t('runs.deleteTitle')}
-          description={t('runs.deleteWhat', { name: run.name })}
-          okText={t('actions.delete')}
-          cancelText={t('actions.keep')}
-          okButtonProps={{ danger: true }}
+        <ConfirmButton
+          label={t('actions.delete')}
+          fullLabel={`${t('actions.delete')}: ${run.name}`}
+          question={t('runs.deleteTitle')}
+          consequence={t('runs.deleteWhat', { name: run.name })}
+          confirm={t('actions.delete')}
+          refuse={t('actions.keep')}
+          button={{ size: 'small', type: 'text' }}
           onConfirm={() => void actions.remove(run.id)}
-        >
-          <Button size="small" type="text">
-            {t('actions.delete')}
-          </Button>
-        </Popconfirm>
+        />
       )}
     </span>
   );

@@ -176,7 +176,7 @@ function ModelCard({
         </div>
       </Panel>
       <Panel title={t('map.title')} className="map-panel">
-        <div className="map-and-inspector">
+        <div>
           <ModelMap
             layers={layers}
             removal="planned"

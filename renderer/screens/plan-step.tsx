@@ -97,7 +97,7 @@ function PlanPicture({
       {view === 'table' ? (
         <MapTable layers={layers} />
       ) : (
-        <div className="map-and-inspector">
+        <div>
           <ModelMap
             layers={layers}
             removal="planned"

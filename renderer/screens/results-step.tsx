@@ -119,7 +119,7 @@ function ResultsMap({ layers }: { readonly layers: readonly MapLayer[] }): React
   const [selected, setSelected] = useState<number | null>(null);
   return (
     <Panel title={t('results.map')} className="map-panel results-map">
-      <div className="map-and-inspector">
+      <div>
         <ModelMap
           layers={layers}
           removal="done"

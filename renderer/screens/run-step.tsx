@@ -1,8 +1,9 @@
-import { Button, Popconfirm } from 'antd';
+import { Button } from 'antd';
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlanPreview, RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
 import { BeforeAfterBar, type Measured } from '../components/before-after-bar.tsx';
+import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { LayerInspector } from '../components/layer-inspector.tsx';
@@ -37,7 +38,9 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
   return (
     <Screen
       title={
-        run ? t(isUnderWay(run) ? 'run.title' : 'run.titleOver', { model: run.modelName }) : t('steps.run')
+        run
+          ? t(run.state === 'running' ? 'run.title' : 'run.titleOver', { model: run.modelName })
+          : t('steps.run')
       }
       subtitle={run && <RunStateTag run={run} />}
       primary={primary}
@@ -125,16 +128,15 @@ function StopButtons({ run }: { readonly run: RunSummary }): ReactNode {
   return (
     <>
       {isAsked && (
-        <Popconfirm
-          title={t('run.killTitle')}
-          description={t('run.killText')}
-          okText={t('actions.kill')}
-          cancelText={t('actions.wait')}
-          okButtonProps={{ danger: true }}
+        <ConfirmButton
+          label={t('actions.kill')}
+          question={t('run.killTitle')}
+          consequence={t('run.killText')}
+          confirm={t('actions.kill')}
+          refuse={t('actions.wait')}
+          button={{ danger: true }}
           onConfirm={() => void actions.kill(run.id)}
-        >
-          <Button danger>{t('actions.kill')}</Button>
-        </Popconfirm>
+        />
       )}
       <Button disabled={isAsked} onClick={() => void cancel()}>
         {isAsked ? t('run.cancelling') : t('actions.cancelRun')}
@@ -168,7 +170,7 @@ function RunAtWork({
       </div>
       <div className="column">
         <Panel title={t('map.title')} className="map-panel">
-          <div className="map-and-inspector">
+          <div>
             <ModelMap
               layers={layers}
               removal={run.state === 'finished' ? 'done' : 'planned'}

@@ -18,10 +18,8 @@ import { routeOf, RunRowActions, type ListScreenProps } from './home.tsx';
 export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
   const { t } = useTranslation();
   const runs = useStudio((state) => state.runs);
-  const queue = (runs ?? [])
-    .filter(({ state }) => state === 'queued')
-    .sort((a, b) => (a.queuePosition ?? 0) - (b.queuePosition ?? 0))
-    .map(({ id }) => id);
+  const inOrder = inWorkingOrder(runs ?? []);
+  const queue = inOrder.filter(({ state }) => state === 'queued').map(({ id }) => id);
   return (
     <Screen
       title={t('runs.title')}
@@ -52,7 +50,7 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
               </tr>
             </thead>
             <tbody>
-              {(runs ?? []).map((run) => (
+              {inOrder.map((run) => (
                 <RunRow key={run.id} run={run} queue={queue} />
               ))}
             </tbody>
@@ -61,6 +59,18 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
       )}
     </Screen>
   );
+}
+
+/** What works first, then the queue as it will be worked off, then what is over, newest first. */
+function inWorkingOrder(runs: readonly RunSummary[]): RunSummary[] {
+  const place = ({ state, queuePosition }: RunSummary): number => {
+    if (state === 'running') return -1;
+    return state === 'queued' ? (queuePosition ?? 0) : Infinity;
+  };
+  return [...runs].sort((a, b) => {
+    const [first, second] = [place(a), place(b)];
+    return first === second ? b.createdAt.localeCompare(a.createdAt) : first - second;
+  });
 }
 
 function RunRow({ run, queue }: { readonly run: RunSummary; readonly queue: readonly string[] }): ReactNode {

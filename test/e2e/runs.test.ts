@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, realpath, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,8 +86,7 @@ describe('a run', () => {
       modelId: settings.modelId,
       prune: settings.prune,
     });
-    const { perplexity: _, ...costs } = run.report?.after ?? { perplexity: null };
-    expect(plan.after).toEqual(costs);
+    expect(run.report).toMatchObject({ before: plan.before, after: plan.after });
     expect(plan.layers).toEqual(run.layers);
 
     expect(await call(studio.page, 'run:start', settings)).toEqual({ runId });
@@ -140,6 +139,35 @@ describe('a run', () => {
     });
     await call(studio.page, 'run:resume', { runId });
     await expectUndisturbed(await runEnded(studio, runId));
+  });
+});
+
+describe('a run that cannot go on', () => {
+  it('has failed and says why, until the reason is gone', async () => {
+    const studio = await startStudio();
+    const { page } = studio;
+    const own = await writeRunFiles(temporaryFolder());
+    const { runId } = await call(page, 'run:start', await longRun(studio, own));
+    await midway(studio, runId);
+    await call(page, 'run:kill', { runId });
+    const { folder: runFolder, progress: killed } = await runEnded(studio, runId);
+    expect(killed.error).toBeNull();
+    const resumed = async (): Promise<string> => {
+      await call(page, 'run:resume', { runId });
+      const { run, progress } = await runEnded(studio, runId);
+      return `${run.state} ${progress.error?.code ?? ''}`;
+    };
+
+    const lock = path.join(runFolder, 'run.lock');
+    await writeFile(lock, String(process.pid));
+    expect(await resumed()).toBe('failed run-folder-occupied');
+    await rm(lock);
+
+    const rows = await readFile(own.rows);
+    await writeFile(own.rows, '{"input_ids": [1, 2, 3]}\n');
+    expect(await resumed()).toBe('failed run-folder-invalid');
+    await writeFile(own.rows, rows);
+    expect(await resumed()).toBe('finished ');
   });
 });
 

@@ -106,7 +106,7 @@ const filtered = '2';
 interface StartedProgram {
   readonly page: Page;
   /** The Seccomp mode of each page's process. */
-  seccompModes(): string[];
+  readonly seccompModes: () => string[];
 }
 
 /** The program, driven over its debugging port: the fuses keep Playwright from its main process. */

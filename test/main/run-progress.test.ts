@@ -61,6 +61,12 @@ describe('progress by events', () => {
     });
   });
 
+  it('shows no error of a run that a person has killed', () => {
+    const crash = { type: 'failed', code: 'worker-crashed', message: 'x', time: at(8) } as const;
+    const killed = [...estimating, crash, { type: 'cancelled', time: at(9) } as const];
+    expect(progressOf(killed, [])).toMatchObject({ error: null, endedAt: at(9) });
+  });
+
   it('forgets an end and its error when the run is resumed, and keeps what was measured', () => {
     const failed = [
       ...estimating,

@@ -10,8 +10,8 @@ interface Puppet {
   readonly hearing: RunHearing;
   readonly cancel: ReturnType<typeof vi.fn>;
   readonly kill: ReturnType<typeof vi.fn>;
-  end(kind: End): void;
-  break(error: Error): void;
+  readonly end: (kind: End) => void;
+  readonly break: (error: Error) => void;
 }
 
 interface Stage {
@@ -20,7 +20,7 @@ interface Stage {
   /** What the listener heard, and whose killing was written down. */
   readonly told: string[];
   readonly progress: RunProgress[];
-  started(runId: string): Promise<Puppet>;
+  readonly started: (runId: string) => Promise<Puppet>;
 }
 
 function setStage(openRun?: (runId: string) => Promise<void>): Stage {
@@ -240,8 +240,8 @@ describe('closing', () => {
 /** Promise.withResolvers, which Node 20 has not. */
 function withResolvers<T>(): {
   readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: Error): void;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
 } {
   let resolve: (value: T) => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
