@@ -5,6 +5,11 @@ import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cl
 import { memorySize } from './studio/recipe.ts';
 import { describeError, exitCode, printError, type ExitCode } from './cli/output.ts';
 
+// Whoever reads the output may stop early, as `head` does: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? exitCode.done : exitCode.failed);
+});
+
 process.exitCode = await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<number> {

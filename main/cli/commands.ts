@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
-import { conductRun } from '../studio/conduct-run.ts';
+import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
 import { prepareRun, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
@@ -19,7 +19,6 @@ import {
   type StoredRun,
 } from '../studio/run-store.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
-import { timeLeftEstimator } from '../studio/conduct-run.ts';
 import { beforeAfterTable } from './before-after.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';

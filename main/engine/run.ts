@@ -121,7 +121,7 @@ export async function run(
     const plan = await workshop.select();
     const pruned = await workshop.slice(plan);
     const after = await workshop.evaluate('evaluate-after', pruned);
-    return await workshop.report(before, after, estimated, plan);
+    return await workshop.report(before, after, estimated);
   } finally {
     await workshop.close();
   }
@@ -142,8 +142,11 @@ class Workshop {
     private readonly model: Model,
     private readonly criterion: Criterion,
     private readonly shapes: readonly LayerShape[],
+    private readonly calibration: readonly (readonly number[])[],
+    private readonly evaluationText: Int32Array | null,
   ) {}
 
+  /** Looks at everything the run stands on before it leaves anything in the folder or computes for long. */
   static async open(
     settings: RunSettings,
     folder: string,
@@ -159,9 +162,23 @@ class Workshop {
       checkWindow('attention', settings.prune.windows.attention, layers);
       checkWindow('mlp', settings.prune.windows.mlp, layers);
       const shapes = prunedShapes(model.config, settings.prune);
+      const calibration = await calibrationOf(criterion, settings, model);
+      const { text, samples } = settings.evaluate;
+      const evaluationText =
+        text === null ? null : await evaluationTokens(await tokenSource(text, model), samples);
       for (const part of ['', runFiles.scores, runFiles.checkpoints]) await makeFolder(join(folder, part));
       await removePartials(folder);
-      return new Workshop(settings, folder, listener, signal, model, criterion, shapes);
+      return new Workshop(
+        settings,
+        folder,
+        listener,
+        signal,
+        model,
+        criterion,
+        shapes,
+        calibration,
+        evaluationText,
+      );
     } catch (error) {
       await model.checkpoint.close();
       throw error;
@@ -177,12 +194,13 @@ class Workshop {
     stage: 'evaluate-before' | 'evaluate-after',
     modelFolder: string,
   ): Promise<Perplexity | null> {
-    const { evaluate } = this.settings;
-    if (evaluate.text === null) return null;
+    const { settings, evaluationText: tokens } = this;
+    if (tokens === null) return null;
     const measured = await this.once(stage, async (pace) => {
       const model = stage === 'evaluate-before' ? this.model : await openModel(modelFolder);
       try {
-        return await evaluateModel(model, evaluate, this.settings, join(this.folder, runFiles.scratch), pace);
+        const scratchPath = join(this.folder, runFiles.scratch);
+        return await measureModel(model, tokens, settings.evaluate.seqLen, settings, scratchPath, pace);
       } finally {
         if (model !== this.model) await model.checkpoint.close();
       }
@@ -194,7 +212,7 @@ class Workshop {
   /** Scores of every layer in the windows, one file each. */
   estimate(): Promise<Estimated> {
     return this.once('estimate', async (pace) => {
-      const rows = await this.calibration();
+      const rows = this.calibration;
       const done = new Set((await this.readScores()).keys());
       const store = new ActivationStore(
         join(this.folder, runFiles.scratch),
@@ -232,9 +250,10 @@ class Workshop {
     return plan;
   }
 
-  /** Writes the pruned model's folder; it appears whole or not at all. */
+  /** Writes the pruned model's folder; it appears whole or not at all, and again where somebody removed it. */
   async slice(plan: PrunePlan): Promise<string> {
     const finished = join(this.folder, runFiles.model);
+    if (!(await hasConfig(finished))) await rm(this.checkpointFile('slice'), { force: true });
     await this.once('slice', async (pace) => {
       const partial = `${finished}.partial`;
       await rm(partial, { recursive: true, force: true });
@@ -266,7 +285,6 @@ class Workshop {
     before: Perplexity | null,
     after: Perplexity | null,
     estimated: Estimated,
-    plan: PrunePlan,
   ): Promise<RunReport> {
     const costsBefore = this.costs(this.model.config.layers);
     const costsAfter = this.costs(this.shapes);
@@ -283,8 +301,6 @@ class Workshop {
       before: { ...costsBefore, perplexity: before?.perplexity ?? null },
       after: { ...costsAfter, perplexity: after?.perplexity ?? null },
     };
-    if (plan.layers.length !== this.shapes.length)
-      throw new RangeError('The plan and the model differ in layers.');
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
   }
@@ -295,7 +311,7 @@ class Workshop {
 
   /** Does a stage, or takes its result from an interrupted run. */
   private async once<T extends object>(stage: RunStage, work: (pace: Pace) => Promise<T>): Promise<T> {
-    const file = join(this.folder, runFiles.checkpoints, `${stage}.json`);
+    const file = this.checkpointFile(stage);
     this.listener.stage(stage);
     const known = await readIfThere(file);
     if (known !== undefined) return known as T;
@@ -309,13 +325,8 @@ class Workshop {
     return result;
   }
 
-  private async calibration(): Promise<number[][]> {
-    const { settings, model } = this;
-    const { source } = settings.calibration;
-    if (source === null || !needsCalibration(this.criterion)) return [];
-    const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
-    requireRoomFor(longest(rows), model, settings.memory);
-    return rows;
+  private checkpointFile(stage: RunStage): string {
+    return join(this.folder, runFiles.checkpoints, `${stage}.json`);
   }
 
   private async readScores(): Promise<Map<number, LayerScores>> {
@@ -352,6 +363,14 @@ export function requireCalibrationSource({ prune, calibration }: RunSettings): v
   );
 }
 
+async function calibrationOf(criterion: Criterion, settings: RunSettings, model: Model): Promise<number[][]> {
+  const { source } = settings.calibration;
+  if (source === null || !needsCalibration(criterion)) return [];
+  const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
+  requireRoomFor(longest(rows), model, settings.memory);
+  return rows;
+}
+
 /** Perplexity of an open model on a text file. */
 export async function evaluateModel(
   model: Model,
@@ -362,10 +381,21 @@ export async function evaluateModel(
 ): Promise<Perplexity> {
   if (evaluation.text === null) throw new RangeError('There is no text to evaluate on.');
   const tokens = await evaluationTokens(await tokenSource(evaluation.text, model), evaluation.samples);
+  return measureModel(model, tokens, evaluation.seqLen, options, scratchPath, pace);
+}
+
+async function measureModel(
+  model: Model,
+  tokens: Int32Array,
+  seqLen: number,
+  options: { readonly threads: number; readonly memory: MemoryPlan },
+  scratchPath: string,
+  pace: Pace,
+): Promise<Perplexity> {
   // A text shorter than that is told so by the measurement.
-  if (evaluation.seqLen <= tokens.length) requireRoomFor(evaluation.seqLen, model, options.memory);
+  if (seqLen <= tokens.length) requireRoomFor(seqLen, model, options.memory);
   const measured = await withNetwork(model, options, (network) =>
-    measurePerplexity(network, tokens, evaluation.seqLen, { memory: options.memory, scratchPath, pace }),
+    measurePerplexity(network, tokens, seqLen, { memory: options.memory, scratchPath, pace }),
   );
   if (!Number.isFinite(measured.perplexity)) throw notANumber(`The perplexity of ${model.folder}`);
   return measured;
@@ -415,6 +445,11 @@ async function withNetwork<T>(
   } finally {
     await network.release();
   }
+}
+
+async function hasConfig(modelFolder: string): Promise<boolean> {
+  const names: string[] = await readdir(modelFolder).catch(() => []);
+  return names.includes('config.json');
 }
 
 async function readIfThere(path: string): Promise<unknown> {

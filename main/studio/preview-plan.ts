@@ -1,3 +1,4 @@
+import { EngineError } from '../engine/errors.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
 import { requireCalibrationSource, type RunSettings } from '../engine/run.ts';
@@ -49,9 +50,18 @@ export function prepareRunOf(model: InspectedModel, recipe: Recipe): PreparedRun
 
 /**
  * Looks for what a run needs beyond a preview, before anything is made for it.
- * @throws EngineError file-missing without weights, as openModel; recipe-invalid without calibration data.
+ * @throws EngineError file-missing without weights, as openModel; recipe-invalid without calibration data;
+ * ratio-out-of-range where nothing would go.
  */
-export async function requireRunnable({ model, settings }: PreparedRun): Promise<void> {
+export async function requireRunnable({ model, settings, preview }: PreparedRun): Promise<void> {
+  if (preview.removedOfParameters === 0) {
+    throw new EngineError(
+      'ratio-out-of-range',
+      `A ratio of ${preview.ratioInWindow} inside these layers removes nothing: not one head or channel is whole enough to go.`,
+      { ratio: preview.ratioInWindow },
+      'Choose a larger prune.ratio, or wider windows in prune.layers.',
+    );
+  }
   requireCalibrationSource(settings);
   if (!model.hasWeights) await (await openModel(model.folder)).checkpoint.close();
 }

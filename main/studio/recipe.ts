@@ -10,7 +10,8 @@ const window = z
   .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
   .nullable();
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-const count = z.int().min(1);
+/** More rows than a calibration or an evaluation can use, and few enough to be held. */
+const count = z.int().min(1).max(1e6);
 const seqLen = z
   .int()
   .min(2)

@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
@@ -62,10 +62,12 @@ export async function createRun(
   settings: RunSettings,
   identity: RunIdentity,
 ): Promise<StoredRun> {
-  if ((await findRun(folder)) !== undefined) {
+  const known = await findRun(folder);
+  if (known !== undefined && !(await isBarren(folder))) {
     throw occupied(folder, 'holds another run: its recipe, model or data differ from those of this one');
   }
   await makeFolder(folder);
+  for (const file of [files.events, files.log]) await rm(join(folder, file), { force: true });
   // The recipe comes last: a folder without it is one whose making was interrupted (isFree).
   await writeFileAtomic(join(folder, files.settings), `${JSON.stringify({ identity, settings }, null, 2)}\n`);
   await writeFileAtomic(join(folder, files.recipe), formatRecipe(resolvedRecipe(recipe, settings)));
@@ -101,7 +103,7 @@ export async function openRun(folder: string): Promise<StoredRun> {
     ),
     settings,
     identity,
-    state: stateAfter(events),
+    state: (await hasResult(folder)) ? stateAfter(events) : unfinishedState(stateAfter(events)),
     lastStage: events.findLast((event) => event.type === 'stage')?.stage,
   };
 }
@@ -176,6 +178,22 @@ function stateAfter(events: readonly RunEvent[]): RunState {
   return last?.type === 'finished' || last?.type === 'failed' || last?.type === 'cancelled'
     ? last.type
     : 'interrupted';
+}
+
+/** A run whose result somebody removed has to be done again, whatever its events say. */
+function unfinishedState(state: RunState): RunState {
+  return state === 'finished' ? 'interrupted' : state;
+}
+
+async function hasResult(folder: string): Promise<boolean> {
+  const model = await namesIn(join(folder, runFiles.model));
+  return model.includes('config.json') && (await namesIn(folder)).includes(runFiles.report);
+}
+
+/** Whether a run has left nothing worth keeping: its data was refused, say, before any stage was done. */
+async function isBarren(folder: string): Promise<boolean> {
+  const kept = [runFiles.checkpoints, runFiles.scores].map((part) => namesIn(join(folder, part)));
+  return (await Promise.all(kept)).every((names) => names.length === 0);
 }
 
 function occupied(folder: string, how: string): EngineError {

@@ -79,8 +79,10 @@ describe('making a run', () => {
     expect(await readFile(inFolder(name), 'utf8')).toBe(content);
   });
 
-  it('is refused where another run lies, which stays as it was', async () => {
+  it('is refused where another run has come somewhere, which stays as it was', async () => {
     await create();
+    await mkdir(inFolder('checkpoints'));
+    await writeFile(inFolder('checkpoints/evaluate-before.json'), '{}');
     const before = hashesBelow(folder);
     const error = await rejection(create());
     expect(error.code).toBe('run-folder-occupied');
@@ -88,6 +90,15 @@ describe('making a run', () => {
       / holds another run: its recipe, model or data differ from those of this one\.$/,
     );
     expect(hashesBelow(folder)).toEqual(before);
+  });
+
+  it('takes the place of another run that came to nothing, and of its events', async () => {
+    await create();
+    await writeFile(inFolder('events.jsonl'), '{"type":"failed"}\n');
+    const again = await createRun(folder, recipe, runSettings, { ...identity, hash: 'other' });
+    expect(again.identity.hash).toBe('other');
+    expect(again.state).toBe('interrupted');
+    expect(await readEvents(folder)).toEqual([]);
   });
 
   it('is refused under the name of a file, and below one', async () => {
@@ -220,8 +231,23 @@ describe('events', () => {
     await create();
     const lines = types.map((type) => `${JSON.stringify({ time: '2026-01-01T00:00:00.000Z', type })}\n`);
     await writeFile(inFolder('events.jsonl'), lines.join(''));
+    await mkdir(inFolder('model'));
+    await writeFile(inFolder('model/config.json'), '{}');
+    await writeFile(inFolder('report.json'), '{}');
     expect((await openRun(folder)).state).toBe(state);
   });
+
+  it.each(['model/config.json', 'report.json'])(
+    'do not make a run finished whose %s is gone',
+    async (gone) => {
+      await create();
+      await writeFile(inFolder('events.jsonl'), '{"type":"finished"}\n');
+      await mkdir(inFolder('model'));
+      for (const file of ['model/config.json', 'report.json']) await writeFile(inFolder(file), '{}');
+      await rm(inFolder(gone));
+      expect((await openRun(folder)).state).toBe('interrupted');
+    },
+  );
 });
 
 describe('the report', () => {

@@ -1,6 +1,6 @@
 import { defineCriterion } from './criterion.ts';
 
-/** Σ |w| over one row or column; no root is taken (llm-pruner.md, A2). */
+/** Σ |w| over one row or column; no root is taken (docs/method.md, Scores). */
 export const magnitudeL1 = defineCriterion({
   kind: 'weight',
   id: 'magnitude-l1',

@@ -1,6 +1,6 @@
 import { defineCriterion } from './criterion.ts';
 
-/** Σ w² over one row or column; no root is taken (llm-pruner.md, A2). */
+/** Σ w² over one row or column; no root is taken (docs/method.md, Scores). */
 export const magnitudeL2 = defineCriterion({
   kind: 'weight',
   id: 'magnitude-l2',

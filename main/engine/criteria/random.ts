@@ -1,6 +1,6 @@
 import { defineCriterion } from './criterion.ts';
 
-/** One uniform number a channel, so a head's score is a sum of them, as published (llm-pruner.md, A2). */
+/** One uniform number a channel, so a head's score is a sum of them, as published (docs/method.md, Scores). */
 export const random = defineCriterion({
   kind: 'drawn',
   id: 'random',

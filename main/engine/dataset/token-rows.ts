@@ -31,7 +31,7 @@ const publishedSamples = 10;
 
 /**
  * The calibration set as rows of token ids. Rows of ids are taken as they are, in order. Of texts, rows are drawn at
- * random until one has at least `seqLen` tokens, and a random window of it is taken, as published (llm-pruner.md, A4);
+ * random until one has at least `seqLen` tokens, and a random window of it is taken, as published (docs/method.md, Calibration);
  * of one running text, random windows.
  * @throws EngineError text-too-short where nothing is long enough, tokenizer-mismatch.
  */
@@ -95,7 +95,7 @@ function drawnTexts(
 
 /**
  * The evaluation text as one run of tokens: rows of ids one after the other; texts joined by two newlines and
- * tokenised once, as published (llm-pruner.md, C). `samples` takes only the first rows.
+ * tokenised once, as published (docs/method.md, Evaluation). `samples` takes only the first rows.
  */
 export async function evaluationTokens(source: TokenSource, samples: number | null): Promise<Int32Array> {
   const { documents } = source;

@@ -2,7 +2,7 @@ import { EngineError } from '../errors.ts';
 import { atomsOf, sizeOf, type Axis } from '../ir/axes.ts';
 import type { GraphBuilder, GraphNode, Value } from '../ir/graph.ts';
 
-/** The published sequence length at which MACs are counted (llm-pruner.md, C): one sequence of 64 tokens. */
+/** The published sequence length at which MACs are counted (docs/method.md, Evaluation): one sequence of 64 tokens. */
 export const macSequenceLength = 64;
 
 /** Elements of all parameters, a tied tensor once. */

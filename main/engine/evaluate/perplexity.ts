@@ -16,7 +16,7 @@ export interface Perplexity {
 }
 
 /**
- * Perplexity as LLM-Pruner computes it (llm-pruner.md, C): the text tokenised once, cut into chunks of `seqLen` that
+ * Perplexity as LLM-Pruner computes it (docs/method.md, Evaluation): the text tokenised once, cut into chunks of `seqLen` that
  * do not overlap, the tail dropped, exp of the mean over the seqLen - 1 predicted tokens of every chunk.
  * @throws EngineError text-too-short where not even one chunk can be filled.
  */

@@ -30,7 +30,7 @@ export interface SideInput {
   readonly data: Float32Array;
 }
 
-/** Which weight's rows open a group in block-wise mode, as in the published scripts (llm-pruner.md, A1). */
+/** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
 export interface GroupRoots {
   readonly attention: string;
   readonly mlp: string;

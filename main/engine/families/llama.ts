@@ -20,7 +20,7 @@ import { perLayerKeys, readLayerShapes, withoutLayerShapes, withLayerShapes } fr
 import { causalMask, rotaryFrequencies, rotaryTables } from './rotary-frequencies.ts';
 
 /**
- * LLaMA 1/2/3, Vicuna, TinyLlama, SmolLM2: pre-norm, RoPE, SwiGLU, optional GQA (families.md). A pruned model whose
+ * LLaMA 1/2/3, Vicuna, TinyLlama, SmolLM2: pre-norm, RoPE, SwiGLU, optional GQA (docs/method.md, LLaMA). A pruned model whose
  * heads no longer divide the hidden size is written, and read back, as Mistral without a sliding window: the same
  * network, whose loader asks for no such division.
  */
@@ -102,7 +102,7 @@ export const llama = defineFamily({
   publishedCacheBytes: (config) => config.layers.length * rotaryCacheBytes(config),
 });
 
-/** cos and sin in fp16 for the 2048 positions of LLaMA-7B: the 32 MiB beside its weights (llm-pruner.md, C). */
+/** cos and sin in fp16 for the 2048 positions of LLaMA-7B: the 32 MiB beside its weights (docs/method.md, Evaluation). */
 const rotaryCacheBytes = (config: ModelConfig): number => 2 * 2 * 2048 * config.headDim;
 
 function selfAttention(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value {
@@ -151,6 +151,14 @@ function refuseUnsupported(config: ConfigReader): void {
       {
         hidden_act: activation,
       },
+    );
+  }
+  if (config.has('quantization_config')) {
+    throw new EngineError(
+      'feature-unsupported',
+      'config.json: the weights are quantised ("quantization_config"); pruning needs F32, F16 or BF16 weights.',
+      {},
+      'Take the original, unquantised model.',
     );
   }
   const window = slidingWindow(config);

@@ -4,7 +4,7 @@ import type { SideInput } from './family.ts';
 
 /**
  * Rotary frequencies of a config, transformers 4's keys (`rope_theta`, `rope_scaling`) or 5's (`rope_parameters`),
- * in float32 steps as transformers computes them (families.md). [rotaryDim / 2]
+ * in float32 steps as transformers computes them (docs/method.md, LLaMA). [rotaryDim / 2]
  * @throws EngineError feature-unsupported for a scaling other than none, linear and llama3.
  */
 export function rotaryFrequencies(config: ConfigReader, rotaryDim: number): Float32Array {

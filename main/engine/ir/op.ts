@@ -37,7 +37,7 @@ export interface OpDefinition {
    * out have no gradient (indices, masks, angles).
    */
   readonly vjp: (onnx: OnnxGraph, values: OnnxPorts, gradients: OnnxPorts, node: NodeView) => OnnxPorts;
-  /** Multiply-accumulates as LLM-Pruner's hooks count them (reference: llm-pruner.md, C). */
+  /** Multiply-accumulates as LLM-Pruner's hooks count them (docs/method.md, Evaluation). */
   readonly macs: (sizes: AxisSizes) => number;
 }
 

@@ -3,7 +3,7 @@ import { defineOp } from '../ir/op.ts';
 
 /**
  * Rotary position embedding over all of d, half-split pairs (i, i + d/2). cos and sin are [t, d/2]: one angle a
- * pair (families.md, LLaMA).
+ * pair (docs/method.md, LLaMA).
  */
 export const rotary = defineOp({
   type: 'rotary',

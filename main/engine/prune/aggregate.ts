@@ -1,5 +1,5 @@
 /**
- * How the scores of a group's members become one (llm-pruner.md, A2). Members are in the order in which the network
+ * How the scores of a group's members become one (docs/method.md, Scores). Members are in the order in which the network
  * executes them, the root first: `first` is the root (q_proj, or k_proj under GQA; gate_proj), `last` the last
  * executed structure (o_proj, down_proj), the paper's "Last-only" (section 3.2).
  */

@@ -32,7 +32,7 @@ export interface SalienceSums {
 /**
  * Sums a criterion's salience over the rows and columns of linear weights. The gradient dW = Σ dyᵀ·x is formed over
  * all batches, one block of rows at a time, before salience is taken: |w·g| of a sum is not the sum of |w·g|
- * (design.md, traps). No whole gradient leaves the graph.
+ * (ARCHITECTURE.md). No whole gradient leaves the graph.
  */
 export class MemberScorer {
   private readonly sessions = new Map<string, Promise<Session>>();

@@ -16,7 +16,7 @@ export interface PrunePlan {
   readonly layers: readonly LayerPlan[];
 }
 
-/** What a model costs, by the published formulas (llm-pruner.md, C). */
+/** What a model costs, by the published formulas (docs/method.md, Evaluation). */
 export interface ModelCosts {
   readonly parameters: number;
   /** Multiply-accumulates of one forward over 64 tokens. */

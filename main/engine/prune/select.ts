@@ -1,6 +1,6 @@
 /**
  * How many of `total` units a local selection removes: the published count in channels,
- * n = size - int(size · (1 - ratio)), in whole units floor(n / unitSize) (llm-pruner.md, A3); one unit always stays.
+ * n = size - int(size · (1 - ratio)), in whole units floor(n / unitSize) (docs/method.md, Selection); one unit always stays.
  * @param unitSize Channels a unit has: head_dim for a head, 1 for an MLP channel.
  */
 export function removedUnits(total: number, unitSize: number, ratio: number): number {

@@ -5,13 +5,13 @@ import type { LayerGroup } from './layer-groups.ts';
 /**
  * How a query projection's scores are brought to the length of its KV heads' under GQA. `correct` adds each KV
  * head's own query heads; `published` pairs query head h with KV head h mod G, as the published code does
- * (llm-pruner.md, A1, a defect kept for comparison).
+ * (docs/method.md, Groups: a defect kept for comparison).
  */
 export type GqaFold = 'correct' | 'published';
 
 /**
  * Scores of a group's units from its members' scores: each member is folded to the root's channels, the members are
- * aggregated channel by channel, and a unit's score is the sum over its channels (llm-pruner.md, A2).
+ * aggregated channel by channel, and a unit's score is the sum over its channels (docs/method.md, Scores).
  * @param members Scores by index of each scored member's dimension.
  */
 export function unitScores(

@@ -67,7 +67,7 @@ export class ActivationStore {
   private async write(values: Float32Array, offset: number): Promise<void> {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     try {
-      this.file ??= await open(this.scratchPath, 'w+');
+      this.file ??= await openAnew(this.scratchPath);
       let done = 0;
       while (done < bytes.length)
         done += (await this.file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
@@ -75,4 +75,10 @@ export class ActivationStore {
       throw writeError(error, this.scratchPath, { sizeBytes: bytes.length });
     }
   }
+}
+
+/** Never a file that is there: another process, not yet ended, may still write into it. */
+async function openAnew(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, 'wx+');
 }

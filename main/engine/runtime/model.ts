@@ -67,10 +67,24 @@ export function storedBytesPerElement({ checkpoint }: Model): (param: string) =>
   return (param) => bytesPerElement[checkpoint.info(param).dtype];
 }
 
-/** Bytes of an element by config.json alone; transformers takes float32 where nothing is said. */
+/**
+ * Bytes of an element by config.json alone; transformers takes float32 where nothing is said.
+ * @throws EngineError config-invalid for an element type that no checkpoint here has.
+ */
 export function declaredBytesPerElement({ config }: DescribedModel): (param: string) => number {
-  const declared = config.source.dtype ?? config.source.torch_dtype;
-  const names: Readonly<Record<string, Dtype>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
-  const dtype = typeof declared === 'string' ? names[declared] : undefined;
-  return () => bytesPerElement[dtype ?? 'F32'];
+  const declared = config.source.dtype ?? config.source.torch_dtype ?? 'float32';
+  const dtype = declaredDtypes.find(([name]) => name === declared)?.[1];
+  if (dtype !== undefined) return () => bytesPerElement[dtype];
+  const known = declaredDtypes.map(([name]) => name);
+  throw new EngineError(
+    'config-invalid',
+    `config.json: "dtype" should be one of ${known.join(', ')}, but is ${JSON.stringify(declared)}.`,
+    { expected: known },
+  );
 }
+
+const declaredDtypes: readonly (readonly [string, Dtype])[] = [
+  ['float32', 'F32'],
+  ['float16', 'F16'],
+  ['bfloat16', 'BF16'],
+];

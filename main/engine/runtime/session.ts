@@ -45,7 +45,7 @@ export interface SessionOptions {
   readonly spinning?: boolean;
 }
 
-/** A program on a device. `run` blocks the JavaScript thread while it computes (onnx-runtime.md, rule 3). */
+/** A program on a device. `run` blocks the JavaScript thread while it computes (ARCHITECTURE.md, Processes). */
 export interface Session {
   readonly program: Program;
   run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Result>>;
