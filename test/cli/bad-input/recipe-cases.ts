@@ -29,6 +29,16 @@ const badRatios: readonly BadInput[] = [0, 1, -0.1, 1.5, '.inf', '-.inf', '.nan'
   };
 });
 
+const emptyRemovals: readonly BadInput[] = [
+  ['windows without a layer', { 'prune.layers.attention': '[1, 1]', 'prune.layers.mlp': '[2, 2]' }],
+  ['a ratio too small for one channel', { 'prune.ratio': 1e-20 }],
+].map(([what, keys]) => ({
+  what: what as string,
+  code: 'ratio-out-of-range' as const,
+  sentence: ' inside these layers removes nothing: ',
+  arrange: set(keys as Record<string, string | number>),
+}));
+
 const badWindows: readonly BadInput[] = [
   ['attention', '[0, 5]', 'prune.layers.attention is [0, 5), but the model has layers 0 to 3.'],
   ['mlp', '[3, 1]', 'prune.layers.mlp is [3, 1), but the model has layers 0 to 3.'],
@@ -109,6 +119,7 @@ const malformed: readonly BadInput[] = (
 
 export const badRecipes: readonly BadInput[] = [
   ...badRatios,
+  ...emptyRemovals,
   ...badWindows,
   ...malformed,
   {

@@ -145,6 +145,12 @@ describe('what it refuses', () => {
       '"hidden_act" should be a text, but is 3',
     ],
     [
+      'quantised weights',
+      { quantization_config: { bits: 4 } },
+      'feature-unsupported',
+      'the weights are quantised',
+    ],
+    [
       'a sliding window',
       { sliding_window: 4096 },
       'feature-unsupported',
