@@ -125,10 +125,17 @@ function finishWriting(writes: readonly (() => Promise<void>)[]): void {
   });
 }
 
+/** A page that crashes again so soon would do nothing else. */
+const reloadPauseMs = 10_000;
+
 function watchProcesses(warn: (message: string) => void): void {
+  let reloadedAt = 0;
   app.on('render-process-gone', (_event, contents, { reason }) => {
+    if (reason === 'clean-exit') return;
     warn(`The window's process is gone: ${reason}`);
-    if (reason !== 'clean-exit') contents.reload();
+    if (Date.now() - reloadedAt < reloadPauseMs) return;
+    reloadedAt = Date.now();
+    contents.reload();
   });
   app.on('child-process-gone', (_event, { type, name, reason, exitCode }) => {
     if (reason !== 'clean-exit') warn(`${name ?? type} is gone: ${reason} (exit code ${exitCode})`);

@@ -76,9 +76,19 @@ async function buildPage() {
  */
 async function replaceFolder(folder, partial) {
   const old = `${folder}.${process.pid}.old.partial`;
-  await rename(folder, old).catch(() => undefined);
-  await rename(partial, folder);
-  await rm(old, { recursive: true, force: true });
+  for (let placed = false; !placed;) {
+    await rename(folder, old).catch(() => undefined);
+    await rm(old, { recursive: true, force: true });
+    placed = await rename(partial, folder).then(
+      () => true,
+      (/** @type {unknown} */ error) => {
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        // Another build has placed its own meanwhile.
+        if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+        throw error;
+      },
+    );
+  }
 }
 
 /** @param {(typeof bundles)[number]} bundle */

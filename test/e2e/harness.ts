@@ -12,7 +12,6 @@ import type {
   StudioBridge,
   StudioError,
 } from '../../preload/contract.ts';
-import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 
 /** The bridge as a page sees it. */
 export type PageWithStudio = Window & { readonly studio: StudioBridge };
@@ -37,8 +36,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 
 /** Starts the built studio (dist/) in a real Electron; it is gone after the test. */
 export async function startStudio({ userData, locale }: StudioOptions = {}): Promise<OpenStudio> {
-  // The folder is the last to go.
-  const folder = userData ?? temporaryFolder();
+  const folder = userData ?? (await userDataFolder());
   const studio = await launchStudio(folder, locale);
   onTestFinished(() => endStudio(studio));
   return studio;
@@ -49,17 +47,33 @@ export function sharedStudio(): () => OpenStudio {
   let studio: OpenStudio | undefined;
   let userData: string | undefined;
   beforeAll(async () => {
-    userData = await mkdtemp(path.join(await realpath(tmpdir()), 'studio-window-'));
+    userData = await makeUserData();
     studio = await launchStudio(userData);
   });
   afterAll(async () => {
     if (studio !== undefined) await endStudio(studio);
-    if (userData !== undefined) await rm(userData, { recursive: true, force: true });
+    if (userData !== undefined) await removeUserData(userData);
   });
   return () => {
     if (studio === undefined) throw new Error('The studio was not started.');
     return studio;
   };
+}
+
+/** A folder for a studio's settings and runs, which is gone after the test. */
+export async function userDataFolder(): Promise<string> {
+  const folder = await makeUserData();
+  onTestFinished(() => removeUserData(folder));
+  return folder;
+}
+
+async function makeUserData(): Promise<string> {
+  return mkdtemp(path.join(await realpath(tmpdir()), 'studio-window-'));
+}
+
+/** Chromium's processes end a moment after main, and write until then. */
+async function removeUserData(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }
 
 async function launchStudio(userData: string, locale = 'en-US'): Promise<OpenStudio> {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { uptime, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunDetail } from '../../preload/contract.ts';
@@ -159,7 +159,8 @@ describe('a run that cannot go on', () => {
     };
 
     const lock = path.join(runFolder, 'run.lock');
-    await writeFile(lock, String(process.pid));
+    const bootSeconds = Math.round(Date.now() / 1000 - uptime());
+    await writeFile(lock, JSON.stringify({ processId: process.pid, bootSeconds }));
     expect(await resumed()).toBe('failed run-folder-occupied');
     await rm(lock);
 

@@ -11,6 +11,7 @@ import {
   secondStart,
   sharedStudio,
   startStudio,
+  userDataFolder,
   type OpenStudio,
   type PageWithStudio,
 } from './harness.ts';
@@ -54,7 +55,7 @@ describe('settings', () => {
   });
 
   it('that are damaged give way to the defaults, with a warning', async () => {
-    const userData = temporaryFolder();
+    const userData = await userDataFolder();
     await writeFile(path.join(userData, 'settings.json'), '{"theme": "da');
     const { page } = await startStudio({ userData });
     expect(await call(page, 'settings:get')).toEqual({ language: 'system', theme: 'system' });
@@ -92,7 +93,7 @@ describe('the window', () => {
   });
 
   it('is found again where its screen is gone', async () => {
-    const userData = temporaryFolder();
+    const userData = await userDataFolder();
     const bounds = { x: 90_000, y: 90_000, width: 1000, height: 700 };
     await writeFile(path.join(userData, 'window.json'), JSON.stringify({ bounds, maximized: false }));
     const { app } = await startStudio({ userData });
@@ -102,6 +103,23 @@ describe('the window', () => {
       return x < width && y < height;
     });
     expect(found).toBe(true);
+  });
+
+  it('comes back where its process crashes, and says so in the log', async () => {
+    const { app, userData } = await startStudio();
+    const answer = await app.evaluate(async ({ BrowserWindow }) => {
+      const [{ webContents }] = BrowserWindow.getAllWindows();
+      const gone = new Promise((resolve) => webContents.once('render-process-gone', resolve));
+      const back = new Promise<void>((resolve) => webContents.once('did-finish-load', () => resolve()));
+      webContents.forcefullyCrashRenderer();
+      await gone;
+      await back;
+      return (await webContents.executeJavaScript("window.studio.call('app:info')")) as { ok: boolean };
+    });
+    expect(answer.ok).toBe(true);
+    expect(await readFile(path.join(userData, 'studio.log'), 'utf8')).toContain(
+      "The window's process is gone",
+    );
   });
 
   it('is one: a second start brings it to the front', async () => {

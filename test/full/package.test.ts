@@ -5,7 +5,7 @@ import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { chromium, type Page } from 'playwright-core';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { RunDetail } from '../../preload/contract.ts';
-import { call, electronExecutable, refusal } from '../e2e/harness.ts';
+import { call, electronExecutable, refusal, userDataFolder } from '../e2e/harness.ts';
 import { runEnded } from '../e2e/long-run.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 import { command, documentOf } from '../fixtures/command-line.ts';
@@ -111,7 +111,7 @@ interface StartedProgram {
 
 /** The program, driven over its debugging port: the fuses keep Playwright from its main process. */
 async function startProgram(user: ProgramUser): Promise<StartedProgram> {
-  const userData = temporaryFolder();
+  const userData = await userDataFolder();
   const { uid, gid } = user.ids;
   if (uid !== undefined && gid !== undefined) chownSync(userData, uid, gid);
   const studio = spawn(
