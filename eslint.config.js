@@ -67,7 +67,7 @@ export default defineConfig(
   },
   {
     // Their tools read the default export.
-    files: ['*.config.{js,ts}', '*.cjs'],
+    files: ['**/*.config.{js,ts}', '*.cjs'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );

@@ -50,6 +50,7 @@ const sees = {
   cli: [...engine, 'studio', 'worker'],
   window: [...engine, 'studio', 'worker', 'contract'],
   contract: [],
+  'default-app': [],
   preload: ['contract'],
   renderer: ['contract'],
   scripts: [...engine, 'studio', 'worker'],
@@ -75,10 +76,10 @@ const sees = {
 const seesTypesOf = { criteria: ['onnx'] };
 
 /** Layers without main/engine/errors.ts: they know main/ only through the contract. */
-const withoutErrors = ['contract', 'preload', 'renderer'];
+const withoutErrors = ['contract', 'default-app', 'preload', 'renderer'];
 
 /** Layers that run in Electron's processes, and those that have no Node there: a sandboxed page. */
-const electronLayers = ['window', 'preload'];
+const electronLayers = ['window', 'preload', 'default-app'];
 const sandboxedLayers = ['renderer'];
 
 /**
@@ -110,7 +111,8 @@ const files = [
   layer('worker', ['main/worker/**']),
   layer('cli', ['main/cli.ts', 'main/cli/**']),
   layer('window', ['main/*.ts']),
-  layer('contract', ['preload/contract.ts']),
+  layer('contract', ['preload/contract.ts', 'preload/channels.ts']),
+  layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),
   layer('config', ['*.js']),
 ].filter(({ pattern }) => pattern.length > 0);

@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // test/full takes minutes; test/oracles is a package of its own, with its own dependencies.
     exclude: [...configDefaults.exclude, 'test/full/**', 'test/oracles/**'],
-    globalSetup: ['test/build-bundles.ts'],
+    globalSetup: ['test/build-bundles.ts', 'test/electron-runtime.ts'],
     // Processes, not worker threads: a thread that is ended inside ONNX Runtime's run aborts the whole process.
     pool: 'forks',
     // Each process computes with several threads of its own.

@@ -12,5 +12,7 @@ import type { TestProject } from 'vitest/node';
 export function setup({ config: { root } }: TestProject): void {
   const { status } = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' });
   if (status === 0) return;
-  for (const bundle of ['cli.js', 'worker.js']) rmSync(path.join(root, 'dist', bundle), { force: true });
+  for (const made of ['app.js', 'cli.js', 'preload.cjs', 'renderer', 'worker.js']) {
+    rmSync(path.join(root, 'dist', made), { recursive: true, force: true });
+  }
 }

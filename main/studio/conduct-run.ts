@@ -1,6 +1,7 @@
 import type { RunReport } from '../engine/run.ts';
+import type { SpawnWorker } from '../worker/channel.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
-import type { JobEvent, JobStage } from '../worker/messages.ts';
+import type { JobEvent, JobStage, WorkerMemory } from '../worker/messages.ts';
 import { engineVersion } from './engine-version.ts';
 import { appendEvent, appendLog, type RunEvent, type StoredRun } from './run-store.ts';
 
@@ -11,6 +12,14 @@ export interface ConductedRun {
   kill(): void;
 }
 
+/** What a window shows beyond the events, and how it starts a worker. */
+export interface RunWatch {
+  readonly spawn?: SpawnWorker;
+  /** Hears each line of log.txt once it is written. */
+  readonly onLog?: (line: string) => void;
+  readonly onMemory?: (memory: WorkerMemory) => void;
+}
+
 /** Lines of progress a run's events.jsonl gets: enough for a curve, few enough to read. */
 const storedProgressIntervalMs = 1000;
 
@@ -18,16 +27,22 @@ const storedProgressIntervalMs = 1000;
  * Carries out a stored run in a worker process and writes what happens into its folder; `onEvent` hears the same.
  * A run that was interrupted goes on where it stopped.
  */
-export function conductRun(run: StoredRun, onEvent: (event: RunEvent) => void): ConductedRun {
-  const record = new Recorder(run.folder, onEvent);
+export function conductRun(
+  run: StoredRun,
+  onEvent: (event: RunEvent) => void,
+  { spawn, onLog, onMemory }: RunWatch = {},
+): ConductedRun {
+  const record = new Recorder(run.folder, onEvent, onLog);
   record.event({ type: run.lastStage === undefined ? 'started' : 'resumed' });
   for (const message of changedSince(run)) record.event({ type: 'warning', message });
   const timeLeft = timeLeftEstimator();
-  const job = startJob({ kind: 'run', settings: run.settings, folder: run.folder }, (event) => {
-    record.event(asRunEvent(event, timeLeft));
-  });
+  const hear = (event: JobEvent): void => {
+    if (event.type === 'memory') onMemory?.(event);
+    else record.event(asRunEvent(event, timeLeft));
+  };
+  const job = startJob({ kind: 'run', settings: run.settings, folder: run.folder }, hear, spawn);
   const outcome = job.outcome.then(async (ended) => {
-    if (ended.kind === 'done') record.log(`peak memory of the worker: ${ended.peakRssBytes} bytes`);
+    if (ended.kind === 'done') record.log(peakMemoryLine(ended.peakRssBytes));
     if (ended.kind === 'failed' && ended.stack !== undefined) record.log(ended.stack);
     record.event(lastEvent(ended));
     await record.flushed();
@@ -44,6 +59,17 @@ export function conductRun(run: StoredRun, onEvent: (event: RunEvent) => void): 
   };
 }
 
+function peakMemoryLine(peakRssBytes: number): string {
+  return `peak memory of the worker: ${peakRssBytes} bytes`;
+}
+
+/** The peak memory that a run's log.txt tells of, in bytes; null where it tells of none. */
+export function peakMemoryIn(log: readonly string[]): number | null {
+  const line = log.findLast((text) => text.includes('peak memory of the worker')) ?? '';
+  const [, bytes] = /(\d+) bytes$/.exec(line) ?? [];
+  return bytes === undefined ? null : Number(bytes);
+}
+
 /** Writes events in the order in which they came. */
 class Recorder {
   private writing: Promise<void> = Promise.resolve();
@@ -53,6 +79,7 @@ class Recorder {
   constructor(
     private readonly folder: string,
     private readonly onEvent: (event: RunEvent) => void,
+    private readonly onLog: (line: string) => void = () => undefined,
   ) {}
 
   event(event: RunEvent): void {
@@ -66,7 +93,9 @@ class Recorder {
   }
 
   log(line: string): void {
-    this.write(() => appendLog(this.folder, line));
+    this.write(async () => {
+      this.onLog(await appendLog(this.folder, line));
+    });
   }
 
   /** Waits for all that was written; throws what a write met. */
@@ -98,7 +127,7 @@ function changedSince({ identity, settings }: StoredRun): string[] {
 }
 
 function asRunEvent(
-  event: JobEvent,
+  event: Exclude<JobEvent, { type: 'memory' }>,
   timeLeft: (stage: JobStage, fraction: number) => number | null,
 ): RunEvent {
   if (event.type === 'metric') return event;
@@ -127,5 +156,6 @@ export function timeLeftEstimator(
 function lastEvent(outcome: Outcome<RunReport>): RunEvent {
   if (outcome.kind === 'done') return { type: 'finished' };
   if (outcome.kind === 'cancelled') return { type: 'cancelled' };
-  return { type: 'failed', code: outcome.error.code, message: outcome.error.message };
+  const { code, message, hint } = outcome.error;
+  return { type: 'failed', code, message, ...(hint !== undefined && { hint }) };
 }

@@ -25,7 +25,14 @@ export interface PreparedRun {
 }
 
 export async function prepareRun(recipe: Recipe): Promise<PreparedRun> {
-  const model = await inspectModel(recipe.model);
+  return prepareRunOf(await inspectModel(recipe.model), recipe);
+}
+
+/**
+ * Prepares a run of a model that was inspected before.
+ * @throws EngineError ratio-out-of-range, window-out-of-range.
+ */
+export function prepareRunOf(model: InspectedModel, recipe: Recipe): PreparedRun {
   const before = model.costsWith(model.config.layers);
   const settings = resolveRecipe(recipe, model, before.weightBytes);
   const shapes = prunedShapes(model.config, settings.prune);

@@ -22,7 +22,12 @@ export type RunEvent =
     }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
   | { readonly type: 'warning'; readonly message: string }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string };
+  | {
+      readonly type: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint?: string;
+    };
 
 export type TimedRunEvent = RunEvent & { readonly time: string };
 
@@ -121,8 +126,11 @@ export async function appendEvent(folder: string, event: RunEvent): Promise<void
   );
 }
 
-export async function appendLog(folder: string, line: string): Promise<void> {
-  await append(join(folder, files.log), `${new Date().toISOString()} ${line}\n`);
+/** @returns the line as it was written, with its time. */
+export async function appendLog(folder: string, line: string): Promise<string> {
+  const timed = `${new Date().toISOString()} ${line}`;
+  await append(join(folder, files.log), `${timed}\n`);
+  return timed;
 }
 
 /**

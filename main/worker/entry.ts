@@ -5,45 +5,74 @@ import { EngineError } from '../engine/errors.ts';
 import { evaluateModel, run } from '../engine/run.ts';
 import { openModel } from '../engine/runtime/model.ts';
 import { Cancelled, paceOf } from '../engine/runtime/pace.ts';
-import type { FromWorker, Job, JobError, JobResults, JobStage, ToWorker } from './messages.ts';
+import type { FromWorker, Job, JobError, JobResults, JobStage, WorkerMemory } from './messages.ts';
+import { parent } from './parent.ts';
+import { measureText, previewText } from './text-jobs.ts';
 
 const cancelling = new AbortController();
 /** Channel messages a second at most; more would only keep the window busy. */
 const progressIntervalMs = 100;
+/** Often enough to watch memory grow; a layer that computes for longer is heard of when it is done. */
+const memoryIntervalMs = 500;
 
-process.on('message', (message: ToWorker) => {
-  if (message.type === 'cancel') cancelling.abort();
-  else void work(message.job);
+parent.listen({
+  message: (message) => {
+    if (message.type === 'cancel') cancelling.abort();
+    else if (message.type === 'end') process.exit(0);
+    else void work(message.job);
+  },
+  // Whoever asked is gone: nobody would read the result.
+  gone: () => process.exit(1),
 });
 // Ctrl-C in a terminal goes to every process of the command: it is the other one that decides, and says what to do.
 process.on('SIGINT', () => undefined);
-// Whoever asked is gone: nobody would read the result.
-process.on('disconnect', () => process.exit(1));
 
 async function work(job: Job): Promise<void> {
+  const reporting = setInterval(() => {
+    parent.send({ type: 'memory', ...memory() });
+  }, memoryIntervalMs);
   const last = await outcomeOf(job);
-  process.send?.(last, () => process.exit(0));
+  clearInterval(reporting);
+  parent.send(last);
 }
 
 async function outcomeOf(job: Job): Promise<FromWorker> {
   try {
-    const result = await (job.kind === 'run' ? doRun(job) : doEvaluate(job));
-    return { type: 'done', result, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+    const result = await resultOf(job);
+    return { type: 'done', result, peakRssBytes: memory().peakRssBytes };
   } catch (error) {
     if (error instanceof Cancelled) return { type: 'cancelled' };
     return failed(error);
   }
 }
 
+function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
+  switch (job.kind) {
+    case 'run':
+      return doRun(job);
+    case 'evaluate':
+      return doEvaluate(job);
+    case 'preview-text':
+      return previewText(job);
+    case 'measure-text':
+      return measureText(job);
+  }
+}
+
+function memory(): WorkerMemory {
+  const rssBytes = process.memoryUsage.rss();
+  return { rssBytes, peakRssBytes: Math.max(rssBytes, process.resourceUsage().maxRSS * 1024) };
+}
+
 function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<JobResults['run']> {
   const report = progressReporter();
   const listener = {
     stage: (stage: JobStage) => {
-      send({ type: 'stage', stage });
+      parent.send({ type: 'stage', stage });
     },
     progress: report,
     metric: (name: string, value: number) => {
-      send({ type: 'metric', name, value });
+      parent.send({ type: 'metric', name, value });
     },
   };
   return run(settings, folder, listener, cancelling.signal);
@@ -52,7 +81,7 @@ function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<Job
 async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobResults['evaluate']> {
   const model = await openModel(job.model);
   const report = progressReporter();
-  send({ type: 'stage', stage: 'evaluate' });
+  parent.send({ type: 'stage', stage: 'evaluate' });
   const pace = paceOf(cancelling.signal, (fraction) => {
     report('evaluate', fraction);
   });
@@ -75,12 +104,8 @@ function progressReporter(): (stage: JobStage, fraction: number) => void {
     const now = Date.now();
     if (fraction < 1 && now - lastAt < progressIntervalMs) return;
     lastAt = now;
-    send({ type: 'progress', stage, fraction });
+    parent.send({ type: 'progress', stage, fraction });
   };
-}
-
-function send(message: FromWorker): void {
-  process.send?.(message);
 }
 
 function failed(error: unknown): FromWorker {

@@ -1,6 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import type { FromWorker, Job, JobError, JobEvent, JobResults, ToWorker } from './messages.ts';
+import type { SpawnWorker } from './channel.ts';
+import type { Job, JobError, JobEvent, JobResults } from './messages.ts';
+import { spawnNodeWorker } from './node-worker.ts';
 
 export type Outcome<T> =
   | { readonly kind: 'done'; readonly result: T; readonly peakRssBytes: number }
@@ -16,50 +16,44 @@ export interface RunningJob<T> {
   kill(): void;
 }
 
-/** The bundle of worker/entry.ts, which the build puts beside whichever bundle this is. */
-const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
-
-/** Starts a job in a process of its own; its stdout and stderr go to ours. */
+/** Starts a job in a process of its own. */
 export function startJob<J extends Job>(
   job: J,
   onEvent: (event: JobEvent) => void,
+  spawn: SpawnWorker = spawnNodeWorker,
 ): RunningJob<JobResults[J['kind']]> {
-  const child = fork(workerFile, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: ['--enable-source-maps'] });
-  const outcome = outcomeOf<JobResults[J['kind']]>(child, onEvent);
-  send(child, { type: 'start', job });
-  return {
-    outcome,
-    cancel: () => {
-      send(child, { type: 'cancel' });
-    },
-    kill: () => child.kill('SIGKILL'),
-  };
-}
-
-function outcomeOf<T>(child: ChildProcess, onEvent: (event: JobEvent) => void): Promise<Outcome<T>> {
-  return new Promise((resolve) => {
-    let outcome: Outcome<T> | undefined;
-    child.on('message', (message: FromWorker) => {
+  type Result = JobResults[J['kind']];
+  let outcome: Outcome<Result> | undefined;
+  let end: (outcome: Outcome<Result>) => void;
+  const ended = new Promise<Outcome<Result>>((resolve) => {
+    end = resolve;
+  });
+  const worker = spawn({
+    message: (message) => {
       if (message.type === 'done') {
-        outcome = { kind: 'done', result: message.result as T, peakRssBytes: message.peakRssBytes };
+        outcome = { kind: 'done', result: message.result as Result, peakRssBytes: message.peakRssBytes };
       } else if (message.type === 'cancelled') outcome = { kind: 'cancelled' };
       else if (message.type === 'failed') {
         const { error, stack } = message;
         outcome = { kind: 'failed', error, ...(stack !== undefined && { stack }) };
       } else onEvent(message);
-    });
-    child.on('error', (error) => {
-      outcome ??= { kind: 'failed', error: crashed(error.message) };
-    });
-    child.on('close', (code, signal) => {
-      resolve(
-        outcome ?? {
-          kind: 'failed',
-          error: crashed(signal ? `signal ${signal}` : `exit code ${code ?? 'none'}`),
-        },
-      );
-    });
+      // It may go only now: what a process sends on its way out can be lost.
+      if (outcome !== undefined) worker.send({ type: 'end' });
+    },
+    ended: (how) => {
+      end(outcome ?? { kind: 'failed', error: crashed(how) });
+    },
   });
+  worker.send({ type: 'start', job });
+  return {
+    outcome: ended,
+    cancel: () => {
+      worker.send({ type: 'cancel' });
+    },
+    kill: () => {
+      worker.kill();
+    },
+  };
 }
 
 function crashed(how: string): JobError {
@@ -69,8 +63,4 @@ function crashed(how: string): JobError {
     facts: { how },
     hint: 'If the machine ran out of memory, set a smaller `memory`. What was finished is kept: resume the run.',
   };
-}
-
-function send(child: ChildProcess, message: ToWorker): void {
-  if (child.connected) child.send(message);
 }

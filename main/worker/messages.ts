@@ -1,3 +1,4 @@
+import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
 import type { EvaluationSettings, RunReport, RunSettings, RunStage } from '../engine/run.ts';
@@ -12,17 +13,52 @@ export type Job =
       readonly evaluation: EvaluationSettings;
       readonly threads: number;
       readonly memory: MemoryPlan;
+    }
+  /** The calibration rows that a run would draw from `source`. */
+  | {
+      readonly kind: 'preview-text';
+      readonly model: string;
+      readonly source: string;
+      readonly sampling: CalibrationSampling;
+    }
+  /** How much there is to evaluate on. */
+  | {
+      readonly kind: 'measure-text';
+      readonly model: string;
+      readonly text: string;
+      readonly seqLen: number;
+      readonly samples: number | null;
     };
+
+export interface TextPreview {
+  readonly kind: 'text' | 'texts' | 'ids';
+  /** Rows of a JSONL file, characters of a plain text. */
+  readonly rows: number;
+  /** Tokens of all the rows drawn. */
+  readonly tokens: number;
+  /** The first rows drawn. */
+  readonly samples: readonly { readonly text: string; readonly tokens: number }[];
+}
+
+export interface TextMeasure {
+  readonly tokens: number;
+  /** Whole chunks of `seqLen` tokens. */
+  readonly chunks: number;
+}
 
 /** What each kind of job gives back. */
 export interface JobResults {
   readonly run: RunReport;
   readonly evaluate: Perplexity;
+  readonly 'preview-text': TextPreview;
+  readonly 'measure-text': TextMeasure;
 }
 
 export type JobStage = RunStage | 'evaluate';
 
-export type ToWorker = { readonly type: 'start'; readonly job: Job } | { readonly type: 'cancel' };
+/** `end` answers the last message of a job: it has arrived. */
+export type ToWorker =
+  { readonly type: 'start'; readonly job: Job } | { readonly type: 'cancel' } | { readonly type: 'end' };
 
 export interface JobError {
   readonly code: ErrorCode;
@@ -34,7 +70,14 @@ export interface JobError {
 export type JobEvent =
   | { readonly type: 'stage'; readonly stage: JobStage }
   | { readonly type: 'progress'; readonly stage: JobStage; readonly fraction: number }
-  | { readonly type: 'metric'; readonly name: string; readonly value: number };
+  | { readonly type: 'metric'; readonly name: string; readonly value: number }
+  | ({ readonly type: 'memory' } & WorkerMemory);
+
+/** Resident memory of a worker process: now, and its highest so far. */
+export interface WorkerMemory {
+  readonly rssBytes: number;
+  readonly peakRssBytes: number;
+}
 
 export type FromWorker =
   | JobEvent

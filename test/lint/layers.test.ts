@@ -79,6 +79,9 @@ const allowed: readonly (readonly [from: string, target: string])[] = [
   ['main/ipc.ts', 'preload/contract.ts'],
   ['preload/bridge.ts', 'electron'],
   ['preload/bridge.ts', 'preload/contract.ts'],
+  ['preload/bridge.ts', 'preload/channels.ts'],
+  ['main/ipc.ts', 'preload/channels.ts'],
+  ['scripts/electron/default-app.mjs', 'electron'],
   ['renderer/app.tsx', 'preload/contract.ts'],
   ['renderer/app.tsx', 'renderer/screens/runs.tsx'],
   ['renderer/app.tsx', 'react'],
@@ -157,6 +160,7 @@ const forbidden: readonly (readonly [from: string, target: string])[] = [
     'main/worker/entry.ts',
     'main/cli.ts',
     'renderer/app.tsx',
+    'scripts/electron/find-runtime.mjs',
   ].map((file) => [file, 'electron'] as const),
   // a kind is imported only through its folder's index, and a folder's parts not at all
   [`${engine}/derive/backward.ts`, `${engine}/ops/linear.ts`],

@@ -1,0 +1,250 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { app, ipcMain, shell, type IpcMainInvokeEvent } from 'electron';
+import { channels } from '../preload/channels.ts';
+import {
+  calls,
+  type Answer,
+  type CallName,
+  type CallRequest,
+  type CallResponse,
+  type Picked,
+  type RunReport,
+  type RunSummary,
+  type StreamMessage,
+  type StreamName,
+} from '../preload/contract.ts';
+import { pickFolder, pickText } from './dialogs.ts';
+import { EngineError } from './engine/errors.ts';
+import { defaultWindow } from './engine/prune/windows.ts';
+import { runFiles } from './engine/run.ts';
+import { pageUrl } from './protocol.ts';
+import type { Granted } from './studio/grants.ts';
+import type { LibraryModel } from './studio/model-library.ts';
+import { formatRecipe } from './studio/recipe.ts';
+import { Refusal } from './studio/refusal.ts';
+import type { ListedRun, RunDetails, Studio } from './studio/studio.ts';
+import type { StudioWindow } from './window.ts';
+import type { wordsFor } from './words.ts';
+
+/** The contract's types, as main gives them: what is read from memory is not for changing. */
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+
+type Handlers = {
+  readonly [N in CallName]: (
+    request: CallRequest<N>,
+  ) => CallResponse<N> extends undefined
+    ? Promise<void>
+    : Frozen<CallResponse<N>> | Promise<Frozen<CallResponse<N>>>;
+};
+
+/** What the window's calls need beside the studio. */
+export interface CallSurroundings {
+  readonly studio: Studio;
+  readonly window: StudioWindow;
+  /** In the language of the settings. */
+  readonly words: () => ReturnType<typeof wordsFor>;
+  /** The language or the theme is another one now. */
+  readonly settingsChanged: () => void;
+  readonly warn: (message: string) => void;
+}
+
+/** Answers the window's calls; whoever else asks, or asks for anything else, is refused. */
+export function serveCalls(surroundings: CallSurroundings): void {
+  const handlers = handlersOf(surroundings);
+  const answer = answering(surroundings.warn);
+  ipcMain.handle(channels.call, (event, name: unknown, request: unknown) =>
+    answer(async () => {
+      requireOwnPage(event, surroundings.window);
+      return respond(handlers, name, request);
+    }),
+  );
+  ipcMain.handle(channels.dropped, (event, path: unknown) =>
+    answer(async (): Promise<Picked> => {
+      requireOwnPage(event, surroundings.window);
+      if (typeof path !== 'string' || path === '') {
+        throw new Refusal('file-not-granted', 'What was dropped is not a file.', 'Drop a file or a folder.');
+      }
+      return surroundings.studio.grants.grantFound(path);
+    }),
+  );
+}
+
+/** Sends a message of the contract's streams to the page, if there is one. */
+export function tell<N extends StreamName>(
+  window: StudioWindow,
+  name: N,
+  message: Frozen<StreamMessage<N>>,
+): void {
+  window.send(channels.stream, name, message);
+}
+
+/** A run as the window lists it. */
+export function summaryOf(run: ListedRun): Frozen<RunSummary> {
+  const { id, name, modelName, createdAt, state, queuePosition, recipe, report, layers, sizeBytes } = run;
+  const { criterion, ratio } = recipe.prune;
+  return {
+    id,
+    name,
+    modelName,
+    createdAt,
+    state,
+    queuePosition,
+    criterion,
+    ratio,
+    report: report && reportOf(report),
+    layers,
+    sizeBytes,
+  };
+}
+
+function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings): Handlers {
+  return {
+    'app:info': () => ({
+      version: app.getVersion(),
+      platform: process.platform,
+      locale: systemLocale(),
+      threads: availableParallelism(),
+      totalMemoryBytes: totalmem(),
+      runsFolder: studio.runsFolder,
+      electron: process.versions.electron,
+    }),
+    'settings:get': () => studio.settings.value,
+    'settings:set': async (changes) => {
+      const settings = await studio.settings.change(changes);
+      settingsChanged();
+      tell(window, 'settings:changed', settings);
+      return settings;
+    },
+    'model:pick': async () => {
+      const path = await pickFolder(window.current, words());
+      return path === undefined ? null : studio.grants.grant(path, 'folder');
+    },
+    'model:demo': () => studio.models.demo(),
+    'model:recent': () => studio.models.recentModels(),
+    'model:inspect': async ({ modelId }) => {
+      const model = await studio.models.inspect(modelId);
+      return modelSummary(studio.grants.find(modelId, 'folder'), model);
+    },
+    'plan:preview': ({ modelId, prune }) => studio.previewPlan(modelId, prune),
+    'text:pick': async () => {
+      const path = await pickText(window.current, words());
+      return path === undefined ? null : studio.grants.grant(path, 'file');
+    },
+    'text:demo': () => studio.demoTexts(),
+    'text:preview': ({ modelId, calibration }) => studio.previewText(modelId, calibration),
+    'text:measure': ({ modelId, evaluation }) => studio.measureText(modelId, evaluation),
+    'run:start': async (request) => ({ runId: await studio.startRun(request) }),
+    'run:list': async () => (await studio.listRuns()).map(summaryOf),
+    'run:get': async ({ runId }) => detailOf(await studio.runDetails(runId)),
+    'run:cancel': ({ runId }) => studio.cancelRun(runId),
+    'run:kill': ({ runId }) => studio.killRun(runId),
+    'run:resume': ({ runId }) => studio.resumeRun(runId),
+    'run:delete': ({ runId }) => studio.deleteRun(runId),
+    'run:reorder': async ({ runIds }) => {
+      studio.reorderRuns(runIds);
+    },
+    'run:open-folder': async ({ runId }) => {
+      const problem = await shell.openPath(await studio.folderOf(runId));
+      if (problem !== '') throw new Error(problem);
+    },
+  };
+}
+
+/** The language the system is set to, as BCP 47. */
+export function systemLocale(): string {
+  return app.getPreferredSystemLanguages()[0] ?? app.getLocale();
+}
+
+/** The main frame of the studio's own window, on its own page: no other frame, window or address. */
+function requireOwnPage({ senderFrame }: IpcMainInvokeEvent, window: StudioWindow): void {
+  const own = window.current?.webContents.mainFrame;
+  if (senderFrame !== null && senderFrame === own && senderFrame.url === pageUrl) return;
+  throw new Refusal('request-refused', 'Only the window of the studio may ask for this.');
+}
+
+async function respond(handlers: Handlers, name: unknown, request: unknown): Promise<unknown> {
+  if (!isCallName(name)) throw new Refusal('request-invalid', 'There is no such call.');
+  const checked = calls[name].request.safeParse(request);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    const key = issue.path.join('.') || 'the request';
+    throw new Refusal('request-invalid', `${name}: ${key}: ${issue.message}`);
+  }
+  const handler = handlers[name] as (request: unknown) => unknown;
+  const response = await handler(checked.data);
+  // In what users install, types alone have to do: a layer's scores are a long list.
+  return app.isPackaged ? response : calls[name].response.parse(response);
+}
+
+function isCallName(name: unknown): name is CallName {
+  return typeof name === 'string' && Object.hasOwn(calls, name);
+}
+
+/** An error is an answer too; one of the program itself is told in the log, with its place. */
+function answering(warn: (message: string) => void) {
+  return async <T>(ask: () => Promise<T>): Promise<Answer<T>> => {
+    try {
+      return { ok: true, value: await ask() };
+    } catch (error) {
+      if (error instanceof EngineError || error instanceof Refusal) {
+        const { code, message, hint } = error;
+        return { ok: false, error: { code, message, ...(hint !== undefined && { hint }) } };
+      }
+      warn(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      const message = `The studio met an error of its own: ${reason}`;
+      return { ok: false, error: { code: 'studio-failed', message, hint: 'studio.log says where it was.' } };
+    }
+  };
+}
+
+function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse<'model:inspect'>> {
+  const { config, family, hasWeights, hasTokenizer } = model;
+  const { hiddenSize, headDim, vocabSize, tiedEmbeddings, layers } = config;
+  return {
+    model: picked,
+    family: family.id,
+    hasWeights,
+    hasTokenizer,
+    costs: model.costsWith(layers),
+    hiddenSize,
+    headDim,
+    vocabSize,
+    tiedEmbeddings,
+    layers,
+    defaultWindow: defaultWindow(layers.length),
+  };
+}
+
+function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
+  const { criterion, aggregation, windows, ratioInWindow, removedOfParameters } = report;
+  const { calibration, evaluation, before, after } = report;
+  return {
+    criterion,
+    aggregation,
+    windows,
+    ratioInWindow,
+    removedOfParameters,
+    calibration,
+    evaluation,
+    before,
+    after,
+  };
+}
+
+function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallResponse<'run:get'>> {
+  return {
+    run: summaryOf(run),
+    recipe: formatRecipe(run.recipe),
+    folder: run.folder,
+    modelFolder: join(run.folder, runFiles.model),
+    progress,
+    scores: scores.map(({ layer, heads, channels }) => ({
+      layer,
+      heads: heads ?? null,
+      channels: channels ?? null,
+    })),
+    kept,
+  };
+}

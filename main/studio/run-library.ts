@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
+import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
+import { readJsonFile } from '../engine/checkpoint/read-json.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { LayerShape } from '../engine/families/family.ts';
+import type { LayerScores } from '../engine/prune/estimate.ts';
+import type { PrunePlan } from '../engine/prune/plan.ts';
+import { runFiles, type RunReport } from '../engine/run.ts';
+import { prepareRun, type PreparedRun } from './preview-plan.ts';
+import type { Recipe } from './recipe.ts';
+import { Refusal } from './refusal.ts';
+import { identityOf } from './run-identity.ts';
+import { progressOf, type RunProgress } from './run-progress.ts';
+import { createRun, findRun, openRun, readEvents, readReport, type StoredRun } from './run-store.ts';
+
+/** A layer's widths, as they were and as they become. */
+export interface LayerChange {
+  readonly before: LayerShape;
+  readonly after: LayerShape;
+}
+
+/** A run's folder, as a list shows it. */
+export interface KeptRun {
+  readonly id: string;
+  readonly stored: StoredRun;
+  readonly createdAt: string;
+  /** null until it is finished. */
+  readonly report: RunReport | null;
+  readonly layers: readonly LayerChange[];
+  readonly sizeBytes: number;
+}
+
+/** What stays in a layer, as ascending indices into the original. */
+export interface KeptUnits {
+  readonly kvHeads: readonly number[];
+  readonly channels: readonly number[];
+}
+
+/** The layers' widths are known when a run is made; the model may be gone when it is looked at. */
+const layersFile = 'layers.json';
+const layerShape = z.object({ heads: z.int(), kvHeads: z.int(), mlpWidth: z.int() });
+const layersSchema = z.array(z.object({ before: layerShape, after: layerShape }));
+
+/** A folder under this name is half deleted. */
+const deletedPrefix = '.deleted-';
+
+/** Scores of one layer, or a plan: a number each for tens of thousands of channels. */
+const maxFileBytes = 64 * 2 ** 20;
+
+/** The runs in the studio's folder. */
+export class RunLibrary {
+  private readonly kept = new Map<string, KeptRun>();
+
+  constructor(
+    readonly folder: string,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  /** Reads what was not read before: runs come and go while nobody looks. Newest first. */
+  async list(): Promise<KeptRun[]> {
+    const names = await this.names();
+    const there = new Set(names.map(runIdOf));
+    for (const id of this.kept.keys()) if (!there.has(id)) this.kept.delete(id);
+    for (const name of names) {
+      if (!this.kept.has(runIdOf(name))) await this.keep(name);
+    }
+    return [...this.kept.values()].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  }
+
+  /** @throws Refusal run-unknown. */
+  async find(id: string): Promise<KeptRun> {
+    const known = this.kept.get(id) ?? (await this.list()).find((run) => run.id === id);
+    if (known !== undefined) return known;
+    throw new Refusal('run-unknown', 'There is no run with this id.', 'It may have been deleted.');
+  }
+
+  /** Reads a run's folder again: it has moved on. */
+  async refresh(id: string): Promise<KeptRun> {
+    const { stored } = await this.find(id);
+    this.kept.delete(id);
+    await this.keep(basename(stored.folder));
+    return this.find(id);
+  }
+
+  /** The run of what was prepared: a new folder, or the one that this very work has already. */
+  async make({ settings, preview }: PreparedRun, recipe: Recipe, modelName: string): Promise<KeptRun> {
+    const identity = await identityOf(settings);
+    const { criterion, ratio } = settings.prune;
+    const name = `${modelName}-${criterion}-${ratio}-${identity.hash.slice(0, 8)}`;
+    const folder = join(this.folder, name);
+    if ((await findRun(folder)) === undefined) {
+      const { folder: made } = await createRun(folder, recipe, settings, identity);
+      await writeFileAtomic(join(made, layersFile), `${JSON.stringify(preview.layers)}\n`);
+    }
+    return this.find(runIdOf(name));
+  }
+
+  async delete(id: string): Promise<void> {
+    const { stored } = await this.find(id);
+    const doomed = join(this.folder, `${deletedPrefix}${basename(stored.folder)}`);
+    await rename(stored.folder, doomed).catch((error: unknown) => {
+      throw writeError(error, stored.folder);
+    });
+    this.kept.delete(id);
+    await rm(doomed, { recursive: true, force: true });
+  }
+
+  /** Removes what a killed studio was deleting. */
+  async removeDeleted(): Promise<void> {
+    for (const name of await entriesOf(this.folder)) {
+      if (name.startsWith(deletedPrefix)) await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+  }
+
+  private async names(): Promise<string[]> {
+    await makeFolder(this.folder);
+    const names = await entriesOf(this.folder);
+    return names.filter((name) => !name.startsWith('.'));
+  }
+
+  private async keep(name: string): Promise<void> {
+    const folder = join(this.folder, name);
+    try {
+      const run = await readRun(folder);
+      this.kept.set(run.id, run);
+    } catch (error) {
+      // One folder that holds no run, or a damaged one, does not hide the others.
+      this.warn(`${folder} is not shown: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+/** Ids are short and tell no path. */
+function runIdOf(folderName: string): string {
+  return createHash('sha256').update(folderName).digest('hex').slice(0, 16);
+}
+
+async function readRun(folder: string): Promise<KeptRun> {
+  const stored = await openRun(folder);
+  const { birthtimeMs, mtimeMs } = await stat(join(folder, 'settings.json'));
+  return {
+    id: runIdOf(basename(folder)),
+    stored,
+    // The file is written once, when the run is made; a copied folder has a later birth.
+    createdAt: new Date(birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs).toISOString(),
+    report: stored.state === 'finished' ? await readReport(folder) : null,
+    layers: await layersOf(stored),
+    sizeBytes: await sizeBelow(folder),
+  };
+}
+
+/** A run of the command line has no layers.json: its model is asked, if it is still there. */
+async function layersOf({ folder, recipe }: StoredRun): Promise<readonly LayerChange[]> {
+  try {
+    return layersSchema.parse(await readJsonFile(join(folder, layersFile), { maxBytes: maxFileBytes }));
+  } catch {
+    return prepareRun(recipe).then(
+      ({ preview }) => preview.layers,
+      () => [],
+    );
+  }
+}
+
+/** What a run's folder says of its progress. */
+export async function readProgress(folder: string): Promise<RunProgress> {
+  return progressOf(await readEvents(folder), await readLog(folder));
+}
+
+async function readLog(folder: string): Promise<string[]> {
+  const path = join(folder, 'log.txt');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw readError(error, path);
+  });
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** The scores of the layers that have any yet. */
+export async function readScores(folder: string): Promise<LayerScores[]> {
+  const scores = join(folder, runFiles.scores);
+  const names = (await entriesOf(scores)).filter((name) => name.endsWith('.json')).sort();
+  return Promise.all(
+    names.map(
+      async (name) => (await readJsonFile(join(scores, name), { maxBytes: maxFileBytes })) as LayerScores,
+    ),
+  );
+}
+
+/** What stays, by layer; null until it is selected. */
+export async function readKept(folder: string): Promise<KeptUnits[] | null> {
+  const plan = await readJsonFile(join(folder, runFiles.plan), { maxBytes: maxFileBytes }).catch(
+    (error: unknown) => {
+      if (error instanceof EngineError && error.code === 'file-missing') return null;
+      throw error;
+    },
+  );
+  return (
+    (plan as PrunePlan | null)?.layers.map(({ attention, mlp }) => ({
+      kvHeads: attention.keptKvHeads,
+      channels: mlp.keptChannels,
+    })) ?? null
+  );
+}
+
+async function sizeBelow(folder: string): Promise<number> {
+  let sizeBytes = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    // A file may vanish while a run is at work.
+    if (entry.isDirectory()) sizeBytes += await sizeBelow(path).catch(() => 0);
+    else
+      sizeBytes += await stat(path)
+        .then(({ size }) => size)
+        .catch(() => 0);
+  }
+  return sizeBytes;
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw readError(error, folder);
+  });
+}

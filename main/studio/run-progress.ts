@@ -1,0 +1,106 @@
+import { EngineError } from '../engine/errors.ts';
+import type { RunStage } from '../engine/run.ts';
+import type { WorkerMemory } from '../worker/messages.ts';
+import { peakMemoryIn } from './conduct-run.ts';
+import type { TimedRunEvent } from './run-store.ts';
+
+/** What a run has said so far; the same whether it was heard live or read from the run's folder. */
+export interface RunProgress {
+  readonly stage: RunStage | null;
+  /** Done so far of the stage, 0 to 1. */
+  readonly fraction: number;
+  readonly timeLeftMs: number | null;
+  /** When it was last started or resumed. */
+  readonly startedAt: string | null;
+  /** When it ended, one way or another. */
+  readonly endedAt: string | null;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly memoryBytes: number | null;
+  readonly peakMemoryBytes: number | null;
+  /** The last lines of log.txt. */
+  readonly log: readonly string[];
+  readonly error: RunFailure | null;
+}
+
+export interface RunFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Lines of a log that are shown; a run writes a few dozen. */
+const shownLogLines = 500;
+
+export const noProgress: RunProgress = {
+  stage: null,
+  fraction: 0,
+  timeLeftMs: null,
+  startedAt: null,
+  endedAt: null,
+  metrics: {},
+  memoryBytes: null,
+  peakMemoryBytes: null,
+  log: [],
+  error: null,
+};
+
+/** The progress of a run by its folder: its events, and the lines of log.txt. */
+export function progressOf(events: readonly TimedRunEvent[], log: readonly string[]): RunProgress {
+  const progress = events.reduce(afterEvent, noProgress);
+  return { ...progress, log: log.slice(-shownLogLines), peakMemoryBytes: peakMemoryIn(log) };
+}
+
+export function afterEvent(progress: RunProgress, event: TimedRunEvent): RunProgress {
+  switch (event.type) {
+    case 'started':
+    case 'resumed':
+      return { ...progress, startedAt: event.time, endedAt: null, timeLeftMs: null, error: null };
+    case 'stage':
+      return { ...progress, stage: event.stage, fraction: 0, timeLeftMs: null };
+    case 'progress':
+      return {
+        ...progress,
+        stage: event.stage,
+        fraction: event.fraction,
+        timeLeftMs: event.timeLeftMs,
+      };
+    case 'metric':
+      return { ...progress, metrics: { ...progress.metrics, [event.name]: event.value } };
+    case 'warning':
+      return progress;
+    case 'failed': {
+      const { code, message, hint } = event;
+      return {
+        ...ended(progress, event.time),
+        error: { code, message, ...(hint !== undefined && { hint }) },
+      };
+    }
+    case 'cancelled':
+      // A person who kills a run sees no error in that its process has ended.
+      return { ...ended(progress, event.time), error: null };
+    case 'finished':
+      return { ...ended(progress, event.time), fraction: 1 };
+  }
+}
+
+/** What a run that could not be carried out shows of it. */
+export function failureOf(error: unknown): RunFailure {
+  if (error instanceof EngineError) {
+    const { code, message, hint } = error;
+    return { code, message, ...(hint !== undefined && { hint }) };
+  }
+  return { code: 'studio-failed', message: error instanceof Error ? error.message : String(error) };
+}
+
+export function afterLogLine(progress: RunProgress, line: string): RunProgress {
+  return { ...progress, log: [...progress.log, line].slice(-shownLogLines) };
+}
+
+export function withMemory(progress: RunProgress, { rssBytes, peakRssBytes }: WorkerMemory): RunProgress {
+  return { ...progress, memoryBytes: rssBytes, peakMemoryBytes: peakRssBytes };
+}
+
+/** The process is gone, and its memory with it. */
+function ended(progress: RunProgress, time: string): RunProgress {
+  return { ...progress, endedAt: time, timeLeftMs: null, memoryBytes: null };
+}

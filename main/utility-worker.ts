@@ -1,0 +1,32 @@
+import { utilityProcess } from 'electron';
+import type { SpawnWorker } from './worker/channel.ts';
+import type { FromWorker } from './worker/messages.ts';
+import { workerFile } from './worker/node-worker.ts';
+
+/** A worker in a utility process of Electron: it has Node, but no window, and ends with the studio. */
+export const spawnUtilityWorker: SpawnWorker = (listener) => {
+  const child = utilityProcess.fork(workerFile, [], { serviceName: 'LLM-Pruner worker', stdio: 'inherit' });
+  let ended = false;
+  let killed = false;
+  const kill = (): void => {
+    killed = true;
+    // child.kill() asks politely, which a process that computes does not hear.
+    if (!ended && child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
+  };
+  child.on('spawn', () => {
+    if (killed) kill();
+  });
+  child.on('message', (message: FromWorker) => {
+    listener.message(message);
+  });
+  child.on('exit', (code) => {
+    ended = true;
+    listener.ended(`exit code ${code}`);
+  });
+  return {
+    send: (message) => {
+      if (!ended) child.postMessage(message);
+    },
+    kill,
+  };
+};

@@ -1,0 +1,297 @@
+/**
+ * What the window and main say to each other. Every call and every stream is listed here once, with a schema for each
+ * direction; main checks them together with the sender, and the bridge offers nothing else. The window never names a
+ * path: it holds ids of files and folders that the person picked, dropped, or that the studio brought.
+ */
+import { z } from 'zod';
+
+const id = z.string().min(1).max(64);
+const count = z.int().min(0);
+const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const layerWindow = z.tuple([count, count]);
+
+/** A file or folder the window may speak of; `path` is only to be shown. */
+export const pickedSchema = z.object({ id, name: z.string(), path: z.string() });
+export type Picked = z.infer<typeof pickedSchema>;
+
+export const costsSchema = z.object({
+  parameters: z.number(),
+  macs: z.number(),
+  weightBytes: z.number(),
+  memoryBytes: z.number(),
+});
+export type Costs = z.infer<typeof costsSchema>;
+
+export const layerShapeSchema = z.object({ heads: count, kvHeads: count, mlpWidth: count });
+export type LayerShape = z.infer<typeof layerShapeSchema>;
+
+/** A model folder as its files tell it. */
+export const modelSummarySchema = z.object({
+  model: pickedSchema,
+  family: z.string(),
+  hasWeights: z.boolean(),
+  hasTokenizer: z.boolean(),
+  costs: costsSchema,
+  hiddenSize: count,
+  headDim: count,
+  vocabSize: count,
+  tiedEmbeddings: z.boolean(),
+  layers: z.array(layerShapeSchema),
+  defaultWindow: layerWindow,
+});
+export type ModelSummary = z.infer<typeof modelSummarySchema>;
+
+/** What the Plan step decides, under the recipe's own keys. */
+export const pruneSettingsSchema = z.strictObject({
+  criterion: z.enum(['taylor-vector', 'taylor-element1', 'magnitude-l1', 'magnitude-l2', 'random']),
+  aggregation: z.enum(['sum', 'mean', 'max', 'prod', 'first', 'last']),
+  ratio: z.number().gt(0).lt(1),
+  gqaFold: z.enum(['correct', 'published']),
+  layers: z.strictObject({ attention: layerWindow, mlp: layerWindow }),
+  seed,
+});
+export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
+
+export const planPreviewSchema = z.object({
+  before: costsSchema,
+  after: costsSchema,
+  ratioInWindow: z.number(),
+  removedOfParameters: z.number(),
+  layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  /** Bytes of memory the run is planned with, and of disk it will write. */
+  memoryBudgetBytes: z.number(),
+  diskBytes: z.number(),
+  freeDiskBytes: z.number(),
+});
+export type PlanPreview = z.infer<typeof planPreviewSchema>;
+
+export const calibrationSchema = z.strictObject({
+  sourceId: id.nullable(),
+  samples: z.int().min(1).max(100_000).nullable(),
+  seqLen: z.int().min(2).max(32_768),
+  seed,
+});
+export type CalibrationSettings = z.infer<typeof calibrationSchema>;
+
+export const evaluationSchema = z.strictObject({
+  textId: id.nullable(),
+  seqLen: z.int().min(2).max(32_768),
+  samples: z.int().min(1).nullable(),
+});
+export type EvaluationSettings = z.infer<typeof evaluationSchema>;
+
+/** Calibration rows as a run would draw them. */
+export const textPreviewSchema = z.object({
+  kind: z.enum(['text', 'texts', 'ids']),
+  /** What the file holds: rows of JSONL (`texts`, `ids`), characters of a plain text. */
+  rows: count,
+  /** Tokens of all the rows that a run would draw. */
+  tokens: count,
+  /** The first few of these rows. */
+  samples: z.array(z.object({ text: z.string(), tokens: count })),
+});
+export type TextPreview = z.infer<typeof textPreviewSchema>;
+
+/** How much an evaluation would measure: tokens of the text, and whole chunks of `seqLen` in it. */
+export const textMeasureSchema = z.object({ tokens: count, chunks: count });
+export type TextMeasure = z.infer<typeof textMeasureSchema>;
+
+export const runSettingsSchema = z.strictObject({
+  modelId: id,
+  prune: pruneSettingsSchema,
+  calibration: calibrationSchema,
+  evaluate: evaluationSchema,
+});
+export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+export const runStageSchema = z.enum(['evaluate-before', 'estimate', 'slice', 'evaluate-after']);
+export type RunStage = z.infer<typeof runStageSchema>;
+
+/**
+ * What failed, in a sentence, and what to do; the window switches on the code. Beside the engine's own codes:
+ * request-refused (not the studio's window), request-invalid (wrong shape), file-not-granted (nobody picked it),
+ * run-unknown, run-state (not possible in the run's state), superseded, studio-failed (an error of the program).
+ */
+export const studioErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+});
+export type StudioError = z.infer<typeof studioErrorSchema>;
+
+export const runStateSchema = z.enum(['queued', 'running', 'finished', 'failed', 'cancelled', 'interrupted']);
+export type RunState = z.infer<typeof runStateSchema>;
+
+const measuredSchema = costsSchema.extend({ perplexity: z.number().nullable() });
+
+export const runReportSchema = z.object({
+  criterion: z.string(),
+  aggregation: z.string(),
+  windows: z.object({ attention: layerWindow, mlp: layerWindow }),
+  ratioInWindow: z.number(),
+  removedOfParameters: z.number(),
+  calibration: z.object({ rows: count, tokens: count, loss: z.number() }).nullable(),
+  evaluation: z.object({ tokens: count, chunks: count, seqLen: count }).nullable(),
+  before: measuredSchema,
+  after: measuredSchema,
+});
+export type RunReport = z.infer<typeof runReportSchema>;
+
+/** A run in a list. */
+export const runSummarySchema = z.object({
+  id,
+  name: z.string(),
+  modelName: z.string(),
+  createdAt: z.string(),
+  state: runStateSchema,
+  /** Position in the queue, from 0, for a queued run. */
+  queuePosition: count.nullable(),
+  criterion: z.string(),
+  ratio: z.number(),
+  report: runReportSchema.nullable(),
+  layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  sizeBytes: z.number(),
+});
+export type RunSummary = z.infer<typeof runSummarySchema>;
+
+/** What a running run has said so far: enough to draw the Run screen after a reload. */
+export const runProgressSchema = z.object({
+  stage: runStageSchema.nullable(),
+  /** Done so far of the stage, 0 to 1. */
+  fraction: z.number(),
+  /** Of the stage; null while there is nothing to judge by. */
+  timeLeftMs: z.number().nullable(),
+  /** When it was last started or resumed. */
+  startedAt: z.string().nullable(),
+  /** When it last ended, one way or another. */
+  endedAt: z.string().nullable().optional(),
+  /** By name: `evaluate-before.perplexity`, `calibration.loss`, `evaluate-after.perplexity`. */
+  metrics: z.record(z.string(), z.number()),
+  /** Resident memory of the worker process: now, null when there is none, and its highest so far. */
+  memoryBytes: z.number().nullable(),
+  peakMemoryBytes: z.number().nullable(),
+  /** The last lines of log.txt, each with its time in front. */
+  log: z.array(z.string()),
+  error: studioErrorSchema.nullable(),
+});
+export type RunProgress = z.infer<typeof runProgressSchema>;
+
+/** Everything about one run. */
+export const runDetailSchema = z.object({
+  run: runSummarySchema,
+  recipe: z.string(),
+  folder: z.string(),
+  modelFolder: z.string(),
+  progress: runProgressSchema,
+  /** Scores by layer where they are there: heads (KV groups) and channels. */
+  scores: z.array(
+    z.object({
+      layer: count,
+      heads: z.array(z.number()).nullable(),
+      channels: z.array(z.number()).nullable(),
+    }),
+  ),
+  /** What stays, by layer, once selected. */
+  kept: z.array(z.object({ kvHeads: z.array(count), channels: z.array(count) })).nullable(),
+  /** What the plan said the run would come to: the before -> after bar of a run that has no report yet. */
+  planned: z.object({ before: costsSchema, after: costsSchema }).nullable().optional(),
+});
+export type RunDetail = z.infer<typeof runDetailSchema>;
+
+export const settingsSchema = z.strictObject({
+  language: z.enum(['system', 'en', 'zh-CN']),
+  theme: z.enum(['system', 'light', 'dark']),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+export const appInfoSchema = z.object({
+  version: z.string(),
+  platform: z.string(),
+  /** The system's language, as BCP 47. */
+  locale: z.string(),
+  threads: count,
+  totalMemoryBytes: z.number(),
+  runsFolder: z.string(),
+  electron: z.string(),
+});
+export type AppInfo = z.infer<typeof appInfoSchema>;
+
+interface Call {
+  readonly request: z.ZodType;
+  readonly response: z.ZodType;
+}
+
+const nothing = z.undefined();
+
+/** Every call from the window to main, by channel. */
+export const calls = {
+  'app:info': { request: nothing, response: appInfoSchema },
+  'settings:get': { request: nothing, response: settingsSchema },
+  'settings:set': { request: settingsSchema.partial(), response: settingsSchema },
+  /** Opens the system's folder dialog; null when the person closes it. */
+  'model:pick': { request: nothing, response: pickedSchema.nullable() },
+  'model:demo': { request: nothing, response: pickedSchema },
+  'model:recent': { request: nothing, response: z.array(pickedSchema) },
+  'model:inspect': { request: z.strictObject({ modelId: id }), response: modelSummarySchema },
+  'plan:preview': {
+    request: z.strictObject({ modelId: id, prune: pruneSettingsSchema }),
+    response: planPreviewSchema,
+  },
+  'text:pick': { request: nothing, response: pickedSchema.nullable() },
+  /** The demo's texts, for the demo model. */
+  'text:demo': {
+    request: nothing,
+    response: z.object({ calibration: pickedSchema, evaluation: pickedSchema }),
+  },
+  /** Both look into the text in a process of their own; a later request ends an earlier one (code `superseded`). */
+  'text:preview': {
+    request: z.strictObject({ modelId: id, calibration: calibrationSchema }),
+    response: textPreviewSchema,
+  },
+  'text:measure': {
+    request: z.strictObject({ modelId: id, evaluation: evaluationSchema }),
+    response: textMeasureSchema,
+  },
+  /** The same work is not done twice: the run that is there already is named. */
+  'run:start': { request: runSettingsSchema, response: z.object({ runId: id }) },
+  'run:list': { request: nothing, response: z.array(runSummarySchema) },
+  'run:get': { request: z.strictObject({ runId: id }), response: runDetailSchema },
+  /** Stops at the next layer, or takes the run out of the queue. */
+  'run:cancel': { request: z.strictObject({ runId: id }), response: nothing },
+  /** Ends the worker process at once. */
+  'run:kill': { request: z.strictObject({ runId: id }), response: nothing },
+  'run:resume': { request: z.strictObject({ runId: id }), response: nothing },
+  'run:delete': { request: z.strictObject({ runId: id }), response: nothing },
+  /** Queued runs in the order in which they shall start. */
+  'run:reorder': { request: z.strictObject({ runIds: z.array(id).max(1000) }), response: nothing },
+  'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
+} as const satisfies Record<string, Call>;
+
+export type CallName = keyof typeof calls;
+export type CallRequest<N extends CallName> = z.infer<(typeof calls)[N]['request']>;
+export type CallResponse<N extends CallName> = z.infer<(typeof calls)[N]['response']>;
+
+/** Every stream from main to the window, by channel. */
+export const streams = {
+  /** A run moved on. */
+  'run:progress': z.object({ runId: id, progress: runProgressSchema }),
+  /** Runs came, went, changed state or place in the queue. */
+  'run:changed': z.object({ runs: z.array(runSummarySchema) }),
+  'settings:changed': settingsSchema,
+} as const satisfies Record<string, z.ZodType>;
+
+export type StreamName = keyof typeof streams;
+export type StreamMessage<N extends StreamName> = z.infer<(typeof streams)[N]>;
+
+/** How main answers a call: an error is an answer too, never a rejected promise without a code. */
+export type Answer<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: StudioError };
+
+/** What the bridge puts on `window.studio`. */
+export interface StudioBridge {
+  call<N extends CallName>(name: N, request: CallRequest<N>): Promise<Answer<CallResponse<N>>>;
+  /** Grants a dropped file or folder: its path is read from the File itself, in the bridge. */
+  dropped(file: File): Promise<Answer<Picked>>;
+  /** @returns how to stop listening. */
+  listen<N extends StreamName>(name: N, listener: (message: StreamMessage<N>) => void): () => void;
+}

@@ -1,0 +1,47 @@
+import { CloseOutlined, ExclamationCircleFilled } from '@ant-design/icons';
+import { Button } from 'antd';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { StudioError } from '../../preload/contract.ts';
+import type en from '../locales/en.json';
+
+type KnownCode = keyof (typeof en)['errors'];
+
+export interface ErrorNoticeProps {
+  readonly error: StudioError;
+  /** What helps, as a button. */
+  readonly action?: { readonly label: string; readonly onAct: () => void };
+  readonly onClose?: () => void;
+}
+
+/** What happened, why, and what to do. */
+export function ErrorNotice({ error, action, onClose }: ErrorNoticeProps): ReactNode {
+  const { t, i18n } = useTranslation();
+  const code: KnownCode = i18n.exists(`errors.${error.code}`) ? (error.code as KnownCode) : 'unknown';
+  // Main writes English: the hint it gives is the most exact, but only for those who read it.
+  const hint = i18n.language === 'en' && error.hint !== undefined ? error.hint : t(`errors.${code}.hint`);
+  return (
+    <div className="error-notice" role="alert" data-code={error.code}>
+      <ExclamationCircleFilled aria-hidden="true" />
+      <div className="error-text">
+        <strong>{t(`errors.${code}.title`)}</strong>
+        <p>{error.message}</p>
+        <p>{hint}</p>
+        {action && (
+          <Button onClick={action.onAct} size="small">
+            {action.label}
+          </Button>
+        )}
+      </div>
+      {onClose && (
+        <Button
+          type="text"
+          size="small"
+          icon={<CloseOutlined />}
+          aria-label={t('actions.close')}
+          onClick={onClose}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { Button } from 'antd';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useFormats } from '../language/use-formats.ts';
+import { goingKvHeads, headsPerGroup, type MapLayer } from '../model-map/map-layers.ts';
+import { Facts } from './facts.tsx';
+
+/** One layer's numbers: its widths and, where there are scores, each head's. */
+export function LayerInspector({
+  layer,
+  of,
+  onClose,
+}: {
+  readonly layer: number;
+  readonly of: MapLayer;
+  readonly onClose: () => void;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const { before, after, headScores } = of;
+  const going = goingKvHeads(of);
+  const perGroup = headsPerGroup(before);
+  const highest = headScores && Math.max(...headScores);
+  const fromTo = (from: number, to: number): string =>
+    from === to ? formats.count(from) : `${formats.count(from)} → ${formats.count(to)}`;
+  return (
+    <aside className="layer-inspector" aria-label={t('map.layerNumber', { layer })}>
+      <header className="panel-header">
+        <h3>{t('map.layerNumber', { layer })}</h3>
+        <Button size="small" type="text" onClick={onClose}>
+          {t('actions.close')}
+        </Button>
+      </header>
+      <Facts
+        isWide
+        facts={[
+          { name: t('map.attentionHeads'), value: fromTo(before.heads, after.heads), term: 'head' },
+          { name: t('model.kvHeads'), value: fromTo(before.kvHeads, after.kvHeads), term: 'kvGroup' },
+          { name: t('map.mlpWidth'), value: fromTo(before.mlpWidth, after.mlpWidth), term: 'mlpWidth' },
+        ]}
+      />
+      {of.attentionLocked && <p className="quiet">{t('map.attentionLocked')}</p>}
+      {of.mlpLocked && <p className="quiet">{t('map.mlpLocked')}</p>}
+      {headScores !== null && highest !== null && (
+        <ol className="head-scores" start={0}>
+          {headScores.map((score, group) => (
+            <li key={group} className={going.has(group) ? 'going' : undefined}>
+              <span className="head-score-name">
+                {perGroup > 1 ? t('map.groupShort', { group }) : t('map.headShort', { head: group })}
+              </span>
+              <span className="head-score-track">
+                <span style={{ width: `${(100 * score) / (highest || 1)}%` }} />
+              </span>
+              <span className="number">{formats.score(score)}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </aside>
+  );
+}

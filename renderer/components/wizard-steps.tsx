@@ -1,0 +1,129 @@
+import { CheckOutlined } from '@ant-design/icons';
+import { Tooltip } from 'antd';
+import { useEffect, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { go, type Route } from '../studio/route.ts';
+import { RouteLink } from './route-link.tsx';
+import { useDraft } from '../wizard/draft-store.tsx';
+
+export type WizardStep = 'model' | 'plan' | 'data' | 'run' | 'results';
+
+interface StepLink {
+  readonly step: WizardStep;
+  /** null where it cannot be gone to, for the reason. */
+  readonly route: Route | null;
+  readonly reason: string;
+  readonly isDone: boolean;
+}
+
+/** The five steps; Alt+1 to Alt+5 go to them. */
+export function WizardSteps({
+  current,
+  runId,
+  isFinished = false,
+}: {
+  readonly current: WizardStep;
+  /** The run that the Run and Results steps show; of the draft, where there is one. */
+  readonly runId: string | null;
+  readonly isFinished?: boolean;
+}): ReactNode {
+  const { t } = useTranslation();
+  const links = useStepLinks(runId, isFinished);
+  useEffect(() => {
+    const jump = (event: KeyboardEvent): void => {
+      if (!event.altKey || event.ctrlKey || event.metaKey) return;
+      const route = links[Number(event.key) - 1]?.route;
+      if (!route) return;
+      event.preventDefault();
+      go(route);
+    };
+    window.addEventListener('keydown', jump);
+    return () => window.removeEventListener('keydown', jump);
+  }, [links]);
+  return (
+    <nav className="wizard-steps" aria-label={t('steps.name')}>
+      <ol>
+        {links.map(({ step, route, reason, isDone }, i) => (
+          <li key={step} className={step === current ? 'current' : isDone ? 'done' : undefined}>
+            <StepContent
+              route={step === current ? null : route}
+              reason={step === current ? '' : reason}
+              isCurrent={step === current}
+            >
+              <span className="wizard-step-number">
+                {isDone && step !== current ? <CheckOutlined aria-hidden="true" /> : i + 1}
+              </span>
+              {t(`steps.${step}`)}
+              {isDone && step !== current && <span className="visually-hidden">{t('steps.done')}</span>}
+            </StepContent>
+          </li>
+        ))}
+      </ol>
+    </nav>
+  );
+}
+
+function StepContent({
+  route,
+  reason,
+  isCurrent,
+  children,
+}: {
+  readonly route: Route | null;
+  readonly reason: string;
+  readonly isCurrent: boolean;
+  readonly children: ReactNode;
+}): ReactNode {
+  if (isCurrent)
+    return (
+      <span className="wizard-step" aria-current="step">
+        {children}
+      </span>
+    );
+  if (route !== null)
+    return (
+      <RouteLink className="wizard-step" to={route}>
+        {children}
+      </RouteLink>
+    );
+  return (
+    <Tooltip title={reason}>
+      <span
+        className="wizard-step blocked"
+        role="link"
+        aria-disabled="true"
+        aria-description={reason}
+        tabIndex={0}
+      >
+        {children}
+      </span>
+    </Tooltip>
+  );
+}
+
+function useStepLinks(runId: string | null, isFinished: boolean): StepLink[] {
+  const { t } = useTranslation();
+  const { draft } = useDraft();
+  const isOfDraft = runId === null || draft.runId === runId;
+  const isRunning = runId !== null;
+  const draftStep = (step: 'model' | 'plan' | 'data', isOpen: boolean, reason: string): StepLink => ({
+    step,
+    route: isOfDraft && isOpen ? { screen: 'new', step } : null,
+    reason: isOfDraft ? reason : t('steps.otherRun'),
+    isDone: isRunning || (step === 'model' && draft.model !== null),
+  });
+  const runStep = (step: 'run' | 'results', view: 'progress' | 'results', isOpen: boolean): StepLink => ({
+    step,
+    route: runId !== null && isOpen ? { screen: 'run', runId, view } : null,
+    reason: step === 'run' ? t('steps.notStarted') : t('steps.notFinished'),
+    isDone: isOpen && isFinished,
+  });
+  const hasModel = draft.model !== null;
+  return [
+    draftStep('model', true, ''),
+    draftStep('plan', hasModel, t('steps.noModel')),
+    draftStep('data', hasModel, t('steps.noModel')),
+    runStep('run', 'progress', isRunning),
+    runStep('results', 'results', isFinished),
+  ];
+}

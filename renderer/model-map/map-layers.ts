@@ -1,0 +1,124 @@
+import type { LayerShape, RunDetail } from '../../preload/contract.ts';
+
+/** One layer as the map draws it. */
+export interface MapLayer {
+  readonly before: LayerShape;
+  readonly after: LayerShape;
+  readonly attentionLocked: boolean;
+  readonly mlpLocked: boolean;
+  /** One score a KV group, a head where there are no groups; null before scores exist. */
+  readonly headScores: readonly number[] | null;
+  readonly channelScores: readonly number[] | null;
+  /** KV groups that stay; null before they are chosen. */
+  readonly keptKvHeads: readonly number[] | null;
+}
+
+export interface LayerWindows {
+  readonly attention: readonly [from: number, to: number];
+  readonly mlp: readonly [from: number, to: number];
+}
+
+interface WidthChange {
+  readonly before: LayerShape;
+  readonly after: LayerShape;
+}
+
+/** A map out of what is known: widths always, windows, scores and choices when they are there. */
+export function mapLayers(
+  layers: readonly WidthChange[],
+  windows: LayerWindows | null,
+  known: Partial<Pick<RunDetail, 'scores' | 'kept'>> = {},
+): MapLayer[] {
+  const scores = new Map((known.scores ?? []).map((of) => [of.layer, of]));
+  return layers.map(({ before, after }, layer) => ({
+    before,
+    after,
+    attentionLocked: windows !== null && !within(layer, windows.attention),
+    mlpLocked: windows !== null && !within(layer, windows.mlp),
+    headScores: scores.get(layer)?.heads ?? null,
+    channelScores: scores.get(layer)?.channels ?? null,
+    keptKvHeads: known.kept?.[layer]?.kvHeads ?? null,
+  }));
+}
+
+/** A model as it is, nothing removed. */
+export function wholeModel(layers: readonly LayerShape[]): MapLayer[] {
+  return mapLayers(
+    layers.map((shape) => ({ before: shape, after: shape })),
+    null,
+  );
+}
+
+const within = (layer: number, [from, to]: readonly [number, number]): boolean => layer >= from && layer < to;
+
+/** Whether a head's place is known to go; without scores only the count is known, and the last places stand for it. */
+export function goingKvHeads(layer: MapLayer): ReadonlySet<number> {
+  const { before, after, keptKvHeads, headScores } = layer;
+  const all = Array.from({ length: before.kvHeads }, (_, i) => i);
+  if (keptKvHeads !== null) {
+    const kept = new Set(keptKvHeads);
+    return new Set(all.filter((i) => !kept.has(i)));
+  }
+  const count = before.kvHeads - after.kvHeads;
+  if (headScores === null) return new Set(all.slice(before.kvHeads - count));
+  return new Set(all.sort((a, b) => headScores[a] - headScores[b]).slice(0, count));
+}
+
+/** Query heads that share one KV head. */
+export function headsPerGroup({ heads, kvHeads }: LayerShape): number {
+  return kvHeads > 0 ? heads / kvHeads : 1;
+}
+
+/** Slices of an MLP bar, most important first: each the importance of an equal share of the channels. */
+export const channelSlices = 24;
+
+/** Importance from 0 to 1 for colour: the rank of a score among all of its kind in the model. */
+export interface ImportanceRanks {
+  /** By layer and KV group. */
+  readonly heads: readonly (readonly number[] | null)[];
+  /** By layer and slice. */
+  readonly channels: readonly (readonly number[] | null)[];
+}
+
+/** Ranks, not magnitudes: a few scores are far larger than all others and would wash out the rest. */
+export function importanceRanks(layers: readonly MapLayer[]): ImportanceRanks {
+  return {
+    heads: ranked(layers.map(({ headScores }) => headScores)),
+    channels: ranked(layers.map(({ channelScores }) => channelScores && slicesOf(channelScores))),
+  };
+}
+
+function ranked(rows: readonly (readonly number[] | null)[]): (readonly number[] | null)[] {
+  const sorted = Float64Array.from(rows.flatMap((row) => row ?? [])).sort();
+  const last = Math.max(1, sorted.length - 1);
+  return rows.map((row) => row && row.map((score) => lowerBound(sorted, score) / last));
+}
+
+/** How many entries of an ascending array lie below `value`. */
+function lowerBound(sorted: Float64Array, value: number): number {
+  let from = 0;
+  let to = sorted.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (sorted[middle] < value) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** Channels read for a bar: more do not change its two dozen slices, and sorting all of them would be felt. */
+const maxSampledChannels = 2048;
+
+function slicesOf(scores: readonly number[]): number[] {
+  const stride = Math.max(1, Math.ceil(scores.length / maxSampledChannels));
+  const sampled = new Float64Array(Math.ceil(scores.length / stride));
+  for (let i = 0; i < sampled.length; i++) sampled[i] = scores[i * stride];
+  sampled.sort();
+  const slices = Math.min(channelSlices, sampled.length);
+  return Array.from({ length: slices }, (_, i) => {
+    const to = sampled.length - Math.floor((i * sampled.length) / slices);
+    const from = sampled.length - Math.floor(((i + 1) * sampled.length) / slices);
+    const slice = sampled.subarray(from, to);
+    return slice.reduce((total, score) => total + score, 0) / slice.length;
+  });
+}

@@ -1,0 +1,224 @@
+import { useMemo, useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { RunDetail, RunReport, RunSummary } from '../../preload/contract.ts';
+import { DifferenceChart } from '../charts/difference-chart.tsx';
+import { WidthsChart } from '../charts/widths-chart.tsx';
+import { BeforeAfterBar } from '../components/before-after-bar.tsx';
+import { copyText } from '../components/clipboard.ts';
+import { CopyButton } from '../components/copy-button.tsx';
+import { ErrorNotice } from '../components/error-notice.tsx';
+import { Facts } from '../components/facts.tsx';
+import { LayerInspector } from '../components/layer-inspector.tsx';
+import { MapTable } from '../components/map-table.tsx';
+import { ModelMap } from '../components/model-map.tsx';
+import { Panel } from '../components/panel.tsx';
+import { Screen } from '../components/screen.tsx';
+import { useMapHeight } from '../components/use-map-height.ts';
+import { WizardSteps } from '../components/wizard-steps.tsx';
+import { Term } from '../glossary/term.tsx';
+import { useFormats } from '../language/use-formats.ts';
+import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
+import { useRunActions } from '../studio/use-run-actions.ts';
+import { useRunDetail } from '../studio/use-run-detail.ts';
+
+/** Step 5: what the run came to. */
+export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
+  const { t } = useTranslation();
+  const actions = useRunActions();
+  const { detail, run, failure } = useRunDetail(runId);
+  const report = run?.report ?? null;
+  return (
+    <Screen
+      title={run ? t('results.title', { model: run.modelName }) : t('steps.results')}
+      subtitle={run && report && <Verdict report={report} />}
+      primary={
+        run && {
+          label: t('actions.openFolder'),
+          onAct: () => void actions.openFolder(runId),
+        }
+      }
+      above={
+        <>
+          <WizardSteps current="results" runId={runId} isFinished={run?.state === 'finished'} />
+          <BeforeAfterBar before={report?.before ?? null} after={report?.after ?? null} isPredicted={false} />
+        </>
+      }
+    >
+      {failure && run === null && <ErrorNotice error={failure} />}
+      {run && report === null && <p className="empty">{t('steps.notFinished')}</p>}
+      {run && report && <ResultsBody run={run} report={report} detail={detail} />}
+    </Screen>
+  );
+}
+
+/** Rises of perplexity up to which a model is close to what it was, and up to which training usually brings it back. */
+const closeRise = 0.1;
+const recoverableRise = 0.5;
+
+/** The run in two sentences: what was saved, and what it cost. */
+function Verdict({ report }: { readonly report: RunReport }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const { before, after } = report;
+  const fewer = t('results.fewer', { percent: formats.percent(report.removedOfParameters) });
+  if (before.perplexity === null || after.perplexity === null)
+    return (
+      <p className="verdict">
+        <strong>{fewer}</strong>
+        {t('words.gap')}
+        {t('results.notMeasured')}
+      </p>
+    );
+  const rise = after.perplexity / before.perplexity - 1;
+  const judgement = rise <= closeRise ? 'close' : rise <= recoverableRise ? 'recoverable' : 'far';
+  return (
+    <p className="verdict">
+      <strong>
+        {fewer}
+        {t('words.gap')}
+        {t('results.perplexityFromTo', {
+          before: formats.perplexity(before.perplexity),
+          after: formats.perplexity(after.perplexity),
+        })}
+      </strong>
+      {t('words.gap')}
+      {t(`results.judgements.${judgement}`)}
+    </p>
+  );
+}
+
+function ResultsBody({
+  run,
+  report,
+  detail,
+}: {
+  readonly run: RunSummary;
+  readonly report: RunReport;
+  readonly detail: RunDetail | null;
+}): ReactNode {
+  const layers = useMemo(
+    () => mapLayers(run.layers, report.windows, detail ?? {}),
+    [run.layers, report.windows, detail],
+  );
+  return (
+    <div className="results">
+      <ResultsMap layers={layers} />
+      <DifferenceChart report={report} />
+      <HowItWasMade report={report} />
+      <WidthsChart kind="heads" layers={run.layers} />
+      <WidthsChart kind="mlpWidth" layers={run.layers} />
+      {detail && <RecipePanel detail={detail} />}
+      <WidthsTablePanel layers={layers} />
+    </div>
+  );
+}
+
+function ResultsMap({ layers }: { readonly layers: readonly MapLayer[] }): ReactNode {
+  const { t } = useTranslation();
+  const height = useMapHeight(320, 460);
+  const [selected, setSelected] = useState<number | null>(null);
+  return (
+    <Panel title={t('results.map')} className="map-panel results-map">
+      <div>
+        <ModelMap
+          layers={layers}
+          removal="done"
+          selectedLayer={selected}
+          onSelectLayer={setSelected}
+          height={height}
+        />
+        {selected !== null && layers[selected] !== undefined && (
+          <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function HowItWasMade({ report }: { readonly report: RunReport }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const { windows, calibration, evaluation } = report;
+  const layersOf = ([from, to]: readonly [number, number]): string =>
+    from === to ? t('plan.noLayers') : t('plan.layersFromTo', { from, to: to - 1, count: to - from });
+  return (
+    <Panel title={t('results.how')}>
+      <Facts
+        facts={[
+          {
+            name: t('plan.criterion'),
+            term: 'criterion',
+            value: t(`criteria.${report.criterion as 'random'}.name`, { defaultValue: report.criterion }),
+          },
+          {
+            name: t('plan.aggregation'),
+            term: 'aggregation',
+            value: t(`aggregations.${report.aggregation as 'sum'}.name`, {
+              defaultValue: report.aggregation,
+            }),
+          },
+          { name: t('plan.inWindow'), term: 'ratioInWindow', value: formats.percent(report.ratioInWindow) },
+          { name: t('plan.ofAll'), term: 'ratioOfAll', value: formats.percent(report.removedOfParameters) },
+          { name: t('plan.windows.attention'), term: 'window', value: layersOf(windows.attention) },
+          { name: t('plan.windows.mlp'), term: 'window', value: layersOf(windows.mlp) },
+          {
+            name: t('data.calibration'),
+            term: 'calibration',
+            value: calibration
+              ? t('results.calibrationOf', {
+                  rows: formats.count(calibration.rows),
+                  tokens: formats.count(calibration.tokens),
+                })
+              : '–',
+          },
+          {
+            name: t('run.calibrationLoss'),
+            term: 'calibrationLoss',
+            value: calibration ? formats.loss(calibration.loss) : '–',
+          },
+          {
+            name: t('data.evaluation'),
+            term: 'evaluation',
+            value: evaluation
+              ? t('results.evaluationOf', {
+                  chunks: formats.count(evaluation.chunks),
+                  seqLen: formats.count(evaluation.seqLen),
+                })
+              : '–',
+          },
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function RecipePanel({ detail }: { readonly detail: RunDetail }): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <Panel
+      title={<Term name="recipe">{t('results.recipe')}</Term>}
+      actions={<CopyButton label={t('actions.copy')} onCopy={() => copyText(detail.recipe)} />}
+    >
+      <pre className="log recipe" tabIndex={0} role="group" aria-label={t('results.recipe')}>
+        {detail.recipe}
+      </pre>
+      <p className="path">
+        <span className="quiet">{t('results.folder')}</span> <code>{detail.folder}</code>
+      </p>
+      <p className="path">
+        <span className="quiet">{t('results.modelFolder')}</span> <code>{detail.modelFolder}</code>
+      </p>
+    </Panel>
+  );
+}
+
+function WidthsTablePanel({ layers }: { readonly layers: readonly MapLayer[] }): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t('results.widths')} className="widths-table">
+      <div className="table-scroll" tabIndex={0} role="group" aria-label={t('results.widths')}>
+        <MapTable layers={layers} />
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,401 @@
+import { Button } from 'antd';
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { PlanPreview, RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
+import { BeforeAfterBar, type Measured } from '../components/before-after-bar.tsx';
+import { ConfirmButton } from '../components/confirm-button.tsx';
+import { ErrorNotice } from '../components/error-notice.tsx';
+import { Facts } from '../components/facts.tsx';
+import { LayerInspector } from '../components/layer-inspector.tsx';
+import { ModelMap } from '../components/model-map.tsx';
+import { Panel } from '../components/panel.tsx';
+import { RunStateTag } from '../components/run-state-tag.tsx';
+import { Screen, type PrimaryAction } from '../components/screen.tsx';
+import { useMapHeight } from '../components/use-map-height.ts';
+import { WizardSteps } from '../components/wizard-steps.tsx';
+import { Term } from '../glossary/term.tsx';
+import { useFormats } from '../language/use-formats.ts';
+import { mapLayers } from '../model-map/map-layers.ts';
+import { readLogLine } from '../studio/log-line.ts';
+import { layerAtWork, runMetrics, stagesOf } from '../studio/progress.ts';
+import { measuresPerplexity, recipeWindows } from '../studio/recipe-keys.ts';
+import { go } from '../studio/route.ts';
+import { useRunActions } from '../studio/use-run-actions.ts';
+import { useRunDetail } from '../studio/use-run-detail.ts';
+import { usesGradient } from '../wizard/draft.ts';
+import { useDraft } from '../wizard/draft-store.tsx';
+import { usePlanPreview } from '../wizard/use-plan-preview.ts';
+import { canResume, isUnderWay } from './home.tsx';
+
+/** Step 4: the run at work, or where it stopped. */
+export function RunStep({ runId }: { readonly runId: string }): ReactNode {
+  const { t } = useTranslation();
+  const { detail, run, progress, failure } = useRunDetail(runId);
+  const primary = usePrimary(run);
+  const fix = useFix(runId, progress?.error?.code);
+  const drafted = useDraftedPlan(runId);
+  const costs = run && costsOf(run, detail?.planned ?? drafted, progress);
+  return (
+    <Screen
+      title={
+        run
+          ? t(run.state === 'running' ? 'run.title' : 'run.titleOver', { model: run.modelName })
+          : t('steps.run')
+      }
+      subtitle={run && <RunStateTag run={run} />}
+      primary={primary}
+      actions={run && isUnderWay(run) && <StopButtons run={run} />}
+      above={
+        <>
+          <WizardSteps current="run" runId={runId} isFinished={run?.state === 'finished'} />
+          <BeforeAfterBar
+            before={costs?.before ?? null}
+            after={costs?.after ?? null}
+            isPredicted={run?.state !== 'finished'}
+          />
+        </>
+      }
+    >
+      {failure && run === null && <ErrorNotice error={failure} />}
+      {progress?.error && run?.state === 'failed' && (
+        <ErrorNotice error={progress.error} {...(fix && { action: fix })} />
+      )}
+      {run?.state === 'interrupted' && <p className="warning-notice">{t('run.interrupted')}</p>}
+      {run && progress && <RunAtWork run={run} progress={progress} detail={detail} />}
+    </Screen>
+  );
+}
+
+function usePrimary(run: RunSummary | null): PrimaryAction | null {
+  const { t } = useTranslation();
+  const actions = useRunActions();
+  if (run === null) return null;
+  if (canResume(run)) return { label: t('actions.resume'), onAct: () => void actions.resume(run.id) };
+  return {
+    label: t('actions.toResults'),
+    onAct: () => go({ screen: 'run', runId: run.id, view: 'results' }),
+    blockedBy: run.state === 'finished' ? null : t('steps.notFinished'),
+  };
+}
+
+/** What helps against an error that resuming would only meet again: other data, or another plan. */
+function useFix(
+  runId: string,
+  code: string | undefined,
+): { readonly label: string; readonly onAct: () => void } | null {
+  const { t } = useTranslation();
+  const { draft } = useDraft();
+  if (code === undefined || draft.runId !== runId) return null;
+  if (/^(text|row|tokenizer)-/.test(code))
+    return { label: t('actions.changeData'), onAct: () => go({ screen: 'new', step: 'data' }) };
+  if (/^(ratio|window|recipe|memory)-/.test(code))
+    return { label: t('actions.changePlan'), onAct: () => go({ screen: 'new', step: 'plan' }) };
+  return null;
+}
+
+type PlannedCosts = Pick<PlanPreview, 'before' | 'after'>;
+
+/** What the plan said, where the run is the one that was set up last. */
+function useDraftedPlan(runId: string): PlannedCosts | null {
+  const { draft } = useDraft();
+  const modelId = draft.runId === runId ? draft.model?.model.id : undefined;
+  return usePlanPreview(modelId, draft.prune).answer;
+}
+
+/** Before and after as far as the run knows them. */
+function costsOf(
+  run: RunSummary,
+  planned: PlannedCosts | null,
+  progress: RunProgress | null,
+): { readonly before: Measured | null; readonly after: Measured | null } {
+  if (run.report !== null) return run.report;
+  const metrics = progress?.metrics ?? {};
+  return {
+    before: planned && { ...planned.before, perplexity: metrics[runMetrics.perplexityBefore] ?? null },
+    after: planned && { ...planned.after, perplexity: metrics[runMetrics.perplexityAfter] ?? null },
+  };
+}
+
+/** Cancel first; once that was asked, there is the harder way. */
+function StopButtons({ run }: { readonly run: RunSummary }): ReactNode {
+  const { t } = useTranslation();
+  const actions = useRunActions();
+  const [isAsked, setAsked] = useState(false);
+  const cancel = async (): Promise<void> => {
+    setAsked(true);
+    if (!(await actions.cancel(run.id))) setAsked(false);
+  };
+  return (
+    <>
+      {isAsked && (
+        <ConfirmButton
+          label={t('actions.kill')}
+          question={t('run.killTitle')}
+          consequence={t('run.killText')}
+          confirm={t('actions.kill')}
+          refuse={t('actions.wait')}
+          button={{ danger: true }}
+          onConfirm={() => void actions.kill(run.id)}
+        />
+      )}
+      <Button disabled={isAsked} onClick={() => void cancel()}>
+        {isAsked ? t('run.cancelling') : t('actions.cancelRun')}
+      </Button>
+    </>
+  );
+}
+
+function RunAtWork({
+  run,
+  progress,
+  detail,
+}: {
+  readonly run: RunSummary;
+  readonly progress: RunProgress;
+  readonly detail: RunDetail | null;
+}): ReactNode {
+  const { t } = useTranslation();
+  const height = useMapHeight(300, 500);
+  const [selected, setSelected] = useState<number | null>(null);
+  const layers = useMemo(
+    () => mapLayers(run.layers, detail && recipeWindows(detail.recipe), detail ?? {}),
+    [run.layers, detail],
+  );
+  const active = run.state === 'running' ? workingLayer(run, progress, detail, layers) : null;
+  return (
+    <div className="columns run-columns">
+      <div className="column">
+        <StagesPanel run={run} progress={progress} recipe={detail?.recipe ?? null} />
+        <LiveNumbers run={run} progress={progress} />
+      </div>
+      <div className="column">
+        <Panel title={t('map.title')} className="map-panel">
+          <div>
+            <ModelMap
+              layers={layers}
+              removal={run.state === 'finished' ? 'done' : 'planned'}
+              activeLayer={active}
+              selectedLayer={selected}
+              onSelectLayer={setSelected}
+              height={height}
+            />
+            {selected !== null && layers[selected] !== undefined && (
+              <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />
+            )}
+          </div>
+        </Panel>
+        <LogPanel lines={progress.log} />
+      </div>
+    </div>
+  );
+}
+
+function workingLayer(
+  run: RunSummary,
+  progress: RunProgress,
+  detail: RunDetail | null,
+  layers: ReturnType<typeof mapLayers>,
+): number | null {
+  const toScore = layers.flatMap((layer, i) => (layer.attentionLocked && layer.mlpLocked ? [] : [i]));
+  return layerAtWork(
+    progress,
+    {
+      layerCount: layers.length,
+      toScore: new Set(toScore),
+      scored: new Set(detail?.scores.map(({ layer }) => layer) ?? []),
+    },
+    usesGradient(run.criterion),
+  );
+}
+
+function StagesPanel({
+  run,
+  progress,
+  recipe,
+}: {
+  readonly run: RunSummary;
+  readonly progress: RunProgress;
+  readonly recipe: string | null;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const isFinished = run.state === 'finished';
+  const isRunning = run.state === 'running';
+  const hasEvaluation = recipe === null || measuresPerplexity(recipe);
+  return (
+    <Panel title={t('run.stages')}>
+      <ol className="stages">
+        {stagesOf(progress, isFinished).map(({ stage, state, fraction }) => {
+          const isSkipped = state === 'skipped' || (!hasEvaluation && stage.startsWith('evaluate'));
+          return (
+            <li key={stage} className={isSkipped ? 'skipped' : state}>
+              <span className="stage-name">
+                <Term name={`stage-${stage}`}>{t(`stages.${stage}.name`)}</Term>
+              </span>
+              <span className="number">
+                {isSkipped
+                  ? t('run.skipped')
+                  : state === 'done'
+                    ? t('run.done')
+                    : state === 'now'
+                      ? formats.wholePercent(fraction)
+                      : ''}
+              </span>
+              <span
+                className="stage-track"
+                role="progressbar"
+                aria-label={t(`stages.${stage}.name`)}
+                aria-valuemin={0}
+                aria-valuemax={100}
+                aria-valuenow={Math.floor(100 * (isSkipped ? 0 : fraction))}
+              >
+                <span style={{ width: `${isSkipped ? 0 : 100 * fraction}%` }} />
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+      <dl className="run-clock">
+        <div>
+          <dt>{t('run.timeLeft')}</dt>
+          <dd>
+            {isRunning ? (
+              progress.timeLeftMs === null ? (
+                <span className="quiet">{t('run.estimating')}</span>
+              ) : (
+                formats.clock(progress.timeLeftMs)
+              )
+            ) : (
+              '–'
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>{t('run.elapsed')}</dt>
+          <dd>
+            <Elapsed progress={progress} isRunning={isRunning} />
+          </dd>
+        </div>
+      </dl>
+    </Panel>
+  );
+}
+
+function Elapsed({
+  progress: { startedAt, endedAt = null },
+  isRunning,
+}: {
+  readonly progress: RunProgress;
+  readonly isRunning: boolean;
+}): ReactNode {
+  const formats = useFormats();
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    if (!isRunning) return undefined;
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [isRunning]);
+  if (startedAt === null || (!isRunning && endedAt === null)) return '–';
+  const end = isRunning || endedAt === null ? now : Date.parse(endedAt);
+  return formats.clock(end - Date.parse(startedAt));
+}
+
+function LiveNumbers({
+  run,
+  progress,
+}: {
+  readonly run: RunSummary;
+  readonly progress: RunProgress;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const { metrics, memoryBytes, peakMemoryBytes } = progress;
+  const metric = (name: string, format: (value: number) => string): string =>
+    metrics[name] === undefined ? '–' : format(metrics[name]);
+  return (
+    <Panel title={t('run.numbers')}>
+      <Facts
+        facts={[
+          {
+            name: t('run.perplexityBefore'),
+            term: 'perplexity',
+            value: metric(runMetrics.perplexityBefore, formats.perplexity),
+          },
+          {
+            name: t('run.calibrationLoss'),
+            term: 'calibrationLoss',
+            value: metric(runMetrics.calibrationLoss, formats.loss),
+          },
+          {
+            name: t('run.perplexityAfter'),
+            term: 'perplexity',
+            value: metric(runMetrics.perplexityAfter, formats.perplexity),
+          },
+          {
+            name: t('run.memory'),
+            term: 'memoryInUse',
+            value: run.state === 'running' && memoryBytes !== null ? formats.bytes(memoryBytes) : '–',
+          },
+          {
+            name: t('run.peakMemory'),
+            term: 'memoryInUse',
+            value: peakMemoryBytes === null ? '–' : formats.bytes(peakMemoryBytes),
+          },
+        ]}
+      />
+    </Panel>
+  );
+}
+
+/** A line of the log in the language on screen, with the time of day. */
+function useLogWords(): (line: string) => string {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  return (written) => {
+    const line = readLogLine(written);
+    const time = line.time === '' ? '' : `${formats.timeOfDay(line.time)}  `;
+    switch (line.kind) {
+      case 'stage':
+        return `${time}${t(`stages.${line.stage}.name`)}`;
+      case 'metric':
+        return `${time}${metricWords(line.name, t)}: ${formats.perplexity(line.value)}`;
+      case 'event':
+        return `${time}${t(`run.events.${line.type}`)}`;
+      case 'text':
+        return `${time}${line.text}`;
+    }
+  };
+}
+
+function metricWords(name: string, t: ReturnType<typeof useTranslation>['t']): string {
+  if (name === runMetrics.perplexityBefore) return t('run.perplexityBefore');
+  if (name === runMetrics.perplexityAfter) return t('run.perplexityAfter');
+  return name === runMetrics.calibrationLoss ? t('run.calibrationLoss') : name;
+}
+
+function LogPanel({ lines }: { readonly lines: readonly string[] }): ReactNode {
+  const { t } = useTranslation();
+  const words = useLogWords();
+  const box = useRef<HTMLPreElement>(null);
+  const isAtEnd = useRef(true);
+  useEffect(() => {
+    // Follows new lines, unless the person has scrolled up to read.
+    if (isAtEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines]);
+  return (
+    <Panel title={t('run.log')}>
+      <pre
+        className="log"
+        ref={box}
+        tabIndex={0}
+        role="group"
+        aria-label={t('run.log')}
+        onScroll={({ currentTarget: at }) => {
+          isAtEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < 24;
+        }}
+      >
+        {lines.length === 0 ? t('run.logEmpty') : lines.map(words).join('\n')}
+      </pre>
+    </Panel>
+  );
+}

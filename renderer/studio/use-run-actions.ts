@@ -1,0 +1,36 @@
+import { useMemo } from 'react';
+import { call, errorOf } from './bridge.ts';
+import { useStudioStore } from './studio-store.ts';
+
+export interface RunActions {
+  readonly cancel: (runId: string) => Promise<boolean>;
+  readonly kill: (runId: string) => Promise<boolean>;
+  readonly resume: (runId: string) => Promise<boolean>;
+  readonly remove: (runId: string) => Promise<boolean>;
+  readonly openFolder: (runId: string) => Promise<boolean>;
+  readonly reorder: (runIds: string[]) => Promise<boolean>;
+}
+
+/** What a person can do with a run; each says whether main did it, and a failure is shown above the screen. */
+export function useRunActions(): RunActions {
+  const store = useStudioStore();
+  return useMemo(() => {
+    const tried = async (work: Promise<unknown>): Promise<boolean> => {
+      try {
+        await work;
+        return true;
+      } catch (thrown) {
+        store.tellFailure(errorOf(thrown));
+        return false;
+      }
+    };
+    return {
+      cancel: (runId) => tried(call('run:cancel', { runId })),
+      kill: (runId) => tried(call('run:kill', { runId })),
+      resume: (runId) => tried(call('run:resume', { runId })),
+      remove: (runId) => tried(call('run:delete', { runId })),
+      openFolder: (runId) => tried(call('run:open-folder', { runId })),
+      reorder: (runIds) => tried(call('run:reorder', { runIds })),
+    };
+  }, [store]);
+}

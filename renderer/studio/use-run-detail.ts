@@ -1,0 +1,55 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import type { RunDetail, RunProgress, RunSummary, StudioError } from '../../preload/contract.ts';
+import { call, errorOf } from './bridge.ts';
+import { useStudio, useStudioStore } from './studio-store.ts';
+
+export interface FollowedRun {
+  readonly detail: RunDetail | null;
+  readonly run: RunSummary | null;
+  readonly progress: RunProgress | null;
+  readonly failure: StudioError | null;
+}
+
+/** Scores of a large model are a heavy answer: asked for at most this often while they come in. */
+const minIntervalMs = 1500;
+
+/** One run, live: asked for once, followed through the streams, asked for again when it moved on. */
+export function useRunDetail(runId: string): FollowedRun {
+  const store = useStudioStore();
+  const listed = useStudio(({ runs }) => runs?.find(({ id }) => id === runId) ?? null);
+  const told = useStudio(({ progress }) => progress[runId] ?? null);
+  const [asked, setAsked] = useState<{
+    readonly detail: RunDetail | null;
+    readonly failure: StudioError | null;
+  }>({
+    detail: null,
+    failure: null,
+  });
+  const lastAskedAt = useRef(0);
+  const ask = useCallback(async (): Promise<void> => {
+    lastAskedAt.current = Date.now();
+    try {
+      const detail = await call('run:get', { runId });
+      store.tellProgress(runId, detail.progress);
+      setAsked({ detail, failure: null });
+    } catch (thrown) {
+      setAsked((known) => ({ ...known, failure: errorOf(thrown) }));
+    }
+  }, [runId, store]);
+
+  const layerCount = listed?.layers.length ?? 0;
+  const position = `${listed?.state ?? ''} ${told?.stage ?? ''} ${Math.floor((told?.fraction ?? 0) * layerCount)}`;
+  useEffect(() => {
+    const waitMs = Math.max(0, lastAskedAt.current + minIntervalMs - Date.now());
+    const timer = setTimeout(() => void ask(), waitMs);
+    return () => clearTimeout(timer);
+  }, [ask, position]);
+
+  const detail = asked.detail?.run.id === runId ? asked.detail : null;
+  return {
+    detail,
+    run: listed ?? detail?.run ?? null,
+    progress: told ?? detail?.progress ?? null,
+    failure: asked.failure,
+  };
+}

@@ -1,0 +1,90 @@
+import { useEffect, useState, type DragEvent as ReactDragEvent, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { errorOf, grantDropped } from '../studio/bridge.ts';
+import { useRoute } from '../studio/route.ts';
+import { useStudioStore } from '../studio/studio-store.ts';
+import { useModelChoice } from './choose-model.tsx';
+import { useDraft } from './draft-store.tsx';
+
+type Zone = 'model' | 'calibration' | 'evaluation';
+
+/** Takes what is dropped on the window: texts in the Data step, a model everywhere else. */
+export function DropAnywhere(): ReactNode {
+  const { t } = useTranslation();
+  const route = useRoute();
+  const isDragging = useFileDrag();
+  const take = useTake();
+  if (!isDragging) return null;
+  const isDataStep = route.screen === 'new' && route.step === 'data';
+  const zones: readonly Zone[] = isDataStep ? ['calibration', 'evaluation'] : ['model'];
+  return (
+    <div className="drop-anywhere">
+      {zones.map((zone) => (
+        <div
+          key={zone}
+          className="drop-zone"
+          data-zone={zone}
+          onDragOver={(event) => event.preventDefault()}
+          onDrop={(event: ReactDragEvent) => {
+            const file = event.dataTransfer.files[0];
+            if (file !== undefined) void take(zone, file);
+          }}
+        >
+          {t(`drop.${zone}`)}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function useTake(): (zone: Zone, file: File) => Promise<void> {
+  const { dispatch } = useDraft();
+  const choice = useModelChoice();
+  const store = useStudioStore();
+  return async (zone, file) => {
+    if (zone === 'model') {
+      choice.drop(file);
+      return;
+    }
+    try {
+      const text = await grantDropped(file);
+      dispatch({ type: `${zone}-text-chosen`, text });
+    } catch (thrown) {
+      store.tellFailure(errorOf(thrown));
+    }
+  };
+}
+
+/** Whether files are being dragged over the window; a drop beside the zones does nothing. */
+function useFileDrag(): boolean {
+  const [isDragging, setDragging] = useState(false);
+  useEffect(() => {
+    let depth = 0;
+    const carriesFiles = ({ dataTransfer }: DragEvent): boolean =>
+      dataTransfer?.types.includes('Files') ?? false;
+    const enter = (event: DragEvent): void => {
+      if (!carriesFiles(event)) return;
+      depth += 1;
+      setDragging(true);
+    };
+    const over = (event: DragEvent): void => event.preventDefault();
+    const leave = (event: DragEvent): void => {
+      if (!carriesFiles(event)) return;
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) setDragging(false);
+    };
+    const drop = (event: DragEvent): void => {
+      event.preventDefault();
+      depth = 0;
+      setDragging(false);
+    };
+    const listeners = { dragenter: enter, dragover: over, dragleave: leave, drop };
+    for (const [name, listener] of Object.entries(listeners))
+      window.addEventListener(name as keyof typeof listeners, listener);
+    return () => {
+      for (const [name, listener] of Object.entries(listeners))
+        window.removeEventListener(name as keyof typeof listeners, listener);
+    };
+  }, []);
+  return isDragging;
+}

@@ -1,0 +1,11 @@
+import type { PlanPreview, PruneSettings } from '../../preload/contract.ts';
+import { useAsked, type Asked } from './use-asked.ts';
+
+/** Long enough to skip what a moving slider passes over, too short to be noticed. */
+const debounceMs = 40;
+
+/** What the settings come to, following them as they change. */
+export function usePlanPreview(modelId: string | undefined, prune: PruneSettings): Asked<PlanPreview> {
+  const request = modelId === undefined ? null : { modelId, prune };
+  return useAsked('plan:preview', request, modelId ?? '', debounceMs);
+}

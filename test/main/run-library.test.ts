@@ -1,0 +1,165 @@
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { inspectModel } from '../../main/studio/inspect-model.ts';
+import { prepareRunOf } from '../../main/studio/preview-plan.ts';
+import { checkRecipe } from '../../main/studio/recipe.ts';
+import { Refusal } from '../../main/studio/refusal.ts';
+import {
+  readKept,
+  readProgress,
+  readScores,
+  RunLibrary,
+  type KeptRun,
+} from '../../main/studio/run-library.ts';
+import { appendEvent, appendLog } from '../../main/studio/run-store.ts';
+import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
+import { writeRandomModel } from '../fixtures/random-model.ts';
+
+let folder: string;
+let library: RunLibrary;
+let warnings: string[];
+beforeEach(() => {
+  folder = temporaryFolder();
+  warnings = [];
+  library = new RunLibrary(path.join(folder, 'runs'), (message) => warnings.push(message));
+});
+
+/** A run of a random model, made and not started. */
+async function made(ratio: number): Promise<KeptRun> {
+  const model = path.join(folder, 'model');
+  await writeRandomModel(model);
+  const prune = { criterion: 'magnitude-l1', ratio, layers: { attention: [0, 4], mlp: [0, 4] } };
+  const recipe = checkRecipe({ model, prune }, 'test');
+  return library.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny');
+}
+
+const refusedCode = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.catch((error: unknown) => (error instanceof Refusal ? error.code : error));
+
+describe('a run', () => {
+  it('is made in a folder that is named for what it does, and once', async () => {
+    const run = await made(0.25);
+    expect(path.basename(run.stored.folder)).toMatch(/^tiny-magnitude-l1-0\.25-[0-9a-f]{8}$/);
+    expect(run.stored.state).toBe('interrupted');
+    expect(run.report).toBeNull();
+    expect(run.layers).toEqual(
+      Array(4).fill({
+        before: { heads: 4, kvHeads: 2, mlpWidth: 48 },
+        after: { heads: 4, kvHeads: 2, mlpWidth: 36 },
+      }),
+    );
+    expect(run.sizeBytes).toBeGreaterThan(500);
+    expect(Date.now() - Date.parse(run.createdAt)).toBeLessThan(60_000);
+    expect((await made(0.25)).id).toBe(run.id);
+    expect(await readdir(library.folder)).toHaveLength(1);
+    expect((await made(0.5)).id).not.toBe(run.id);
+    expect(await readdir(library.folder)).toHaveLength(2);
+  });
+
+  it('is read again when it has moved on', async () => {
+    const run = await made(0.25);
+    await appendEvent(run.stored.folder, { type: 'started' });
+    await appendEvent(run.stored.folder, { type: 'cancelled' });
+    expect((await library.find(run.id)).stored.state).toBe('interrupted');
+    expect((await library.refresh(run.id)).stored.state).toBe('cancelled');
+    expect((await library.find(run.id)).stored.state).toBe('cancelled');
+  });
+
+  it('keeps its layers when its model is gone; one of the command line has none then', async () => {
+    const { id, stored, layers } = await made(0.25);
+    await rm(path.join(folder, 'model'), { recursive: true });
+    expect((await library.refresh(id)).layers).toEqual(layers);
+    await rm(path.join(stored.folder, 'layers.json'));
+    expect((await library.refresh(id)).layers).toEqual([]);
+  });
+
+  it('of the command line shows the layers that its model and its recipe come to', async () => {
+    const { id, stored, layers } = await made(0.25);
+    await rm(path.join(stored.folder, 'layers.json'));
+    expect((await library.refresh(id)).layers).toEqual(layers);
+  });
+
+  it('tells its progress, its scores and what it keeps, as far as they are there', async () => {
+    const { folder: runFolder } = (await made(0.25)).stored;
+    expect(await readProgress(runFolder)).toMatchObject({ stage: null, log: [] });
+    expect(await readScores(runFolder)).toEqual([]);
+    expect(await readKept(runFolder)).toBeNull();
+    await appendEvent(runFolder, { type: 'stage', stage: 'slice' });
+    const line = await appendLog(runFolder, 'a line');
+    expect(line).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z a line$/);
+    await mkdir(path.join(runFolder, 'scores'));
+    await writeFile(path.join(runFolder, 'scores', 'layer-001.json'), '{"layer":1,"channels":[1,2]}\n');
+    await writeFile(path.join(runFolder, 'scores', 'layer-000.json'), '{"layer":0,"heads":[3]}\n');
+    await writeFile(path.join(runFolder, 'scores', 'layer-002.json.1-1.partial'), '{"lay');
+    const plan = {
+      layers: [{ attention: { keptHeads: [0, 1], keptKvHeads: [0] }, mlp: { keptChannels: [4] } }],
+    };
+    await writeFile(path.join(runFolder, 'plan.json'), JSON.stringify(plan));
+    expect(await readProgress(runFolder)).toMatchObject({ stage: 'slice', log: [line] });
+    expect(await readScores(runFolder)).toEqual([
+      { layer: 0, heads: [3] },
+      { layer: 1, channels: [1, 2] },
+    ]);
+    expect(await readKept(runFolder)).toEqual([{ kvHeads: [0], channels: [4] }]);
+  });
+});
+
+describe('the list', () => {
+  it('is empty before the first run', async () => {
+    expect(await library.list()).toEqual([]);
+  });
+
+  it('finds what was put into the folder, and forgets what was taken out', async () => {
+    const { id, stored } = await made(0.25);
+    await cp(stored.folder, path.join(library.folder, 'a-copy'), { recursive: true });
+    const ids = (await library.list()).map((run) => run.id);
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(2);
+    await rm(stored.folder, { recursive: true });
+    expect((await library.list()).map((run) => run.id)).not.toContain(id);
+    expect(await refusedCode(library.find(id))).toBe('run-unknown');
+  });
+
+  it('has the newest first', async () => {
+    const runs = [await made(0.25), await made(0.5), await made(0.75)];
+    const times = (await library.list()).map(({ createdAt }) => createdAt);
+    expect(times).toEqual(
+      runs
+        .map(({ createdAt }) => createdAt)
+        .sort()
+        .reverse(),
+    );
+  });
+
+  it('goes on past what is no run, and says so', async () => {
+    const { id } = await made(0.25);
+    const damaged = (await made(0.5)).stored.folder;
+    await writeFile(path.join(damaged, 'settings.json'), '{');
+    const stranger = path.join(library.folder, 'holiday-pictures');
+    await mkdir(stranger);
+    const reread = new RunLibrary(library.folder, (message) => warnings.push(message));
+    expect((await reread.list()).map((run) => run.id)).toEqual([id]);
+    expect(warnings).toHaveLength(2);
+    expect(warnings.sort()[0]).toContain(`${stranger} is not shown: `);
+    expect(warnings[1]).toContain(`${damaged} is not shown: `);
+  });
+});
+
+describe('deleting', () => {
+  it('removes the folder and nothing else', async () => {
+    const [first, second] = [await made(0.25), await made(0.5)];
+    await library.delete(first.id);
+    expect(await readdir(library.folder)).toEqual([path.basename(second.stored.folder)]);
+    expect(await refusedCode(library.delete(first.id))).toBe('run-unknown');
+  });
+
+  it('that was interrupted is not shown, and is ended at the next start', async () => {
+    const { stored } = await made(0.25);
+    const half = path.join(library.folder, `.deleted-${path.basename(stored.folder)}`);
+    await cp(stored.folder, half, { recursive: true });
+    expect(await library.list()).toHaveLength(1);
+    await library.removeDeleted();
+    expect(await readdir(library.folder)).toEqual([path.basename(stored.folder)]);
+  });
+});

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { calls, streams, type CallName, type CallRequest } from '../../preload/contract.ts';
+import { emptyDraft } from '../../renderer/wizard/draft.ts';
+import { fakeBridge } from './fixtures/fake-bridge.ts';
+
+const calibration = { ...emptyDraft.calibration, sourceId: 'text' };
+const evaluate = { ...emptyDraft.evaluation, textId: null };
+
+const requests: { readonly [N in CallName]?: CallRequest<N> } = {
+  'settings:set': { theme: 'dark' },
+  'model:inspect': { modelId: 'grouped' },
+  'plan:preview': { modelId: 'deep', prune: emptyDraft.prune },
+  'text:preview': { modelId: 'demo', calibration },
+  'text:measure': { modelId: 'demo', evaluation: evaluate },
+  'run:start': { modelId: 'demo', prune: emptyDraft.prune, calibration, evaluate },
+  'run:get': { runId: 'run-4' },
+  'run:cancel': { runId: 'run-1' },
+  'run:kill': { runId: 'run-1' },
+  'run:resume': { runId: 'run-2' },
+  'run:delete': { runId: 'run-3' },
+  'run:reorder': { runIds: [] },
+  'run:open-folder': { runId: 'run-4' },
+};
+
+describe('the stand-in studio', () => {
+  it.each(Object.keys(calls) as CallName[])('keeps to the contract: %s', async (name) => {
+    const answer = await fakeBridge({ runs: true }).call(name, requests[name]);
+    expect(answer.ok).toBe(true);
+    if (answer.ok) expect(() => calls[name].response.parse(answer.value)).not.toThrow();
+  });
+
+  it('streams what the contract says', async () => {
+    const bridge = fakeBridge({ runs: true, stageMs: 100 });
+    const heard = await new Promise<unknown>((resolve) => {
+      bridge.listen('run:progress', resolve);
+      void bridge.call('run:resume', { runId: 'run-2' });
+    });
+    expect(() => streams['run:progress'].parse(heard)).not.toThrow();
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import {
+  channelSlices,
+  goingKvHeads,
+  importanceRanks,
+  mapLayers,
+  wholeModel,
+  type MapLayer,
+} from '../../../renderer/model-map/map-layers.ts';
+
+const shape = { heads: 8, kvHeads: 4, mlpWidth: 100 };
+const pruned = { heads: 4, kvHeads: 2, mlpWidth: 60 };
+
+function layer(known: Partial<MapLayer> = {}): MapLayer {
+  const [one] = mapLayers([{ before: shape, after: pruned }], null);
+  return { ...one, ...known };
+}
+
+describe('map layers', () => {
+  it('lock what lies outside its window', () => {
+    const windows = { attention: [1, 3], mlp: [0, 2] } as const;
+    const change = { before: shape, after: shape };
+    const layers = mapLayers([change, change, change, change], windows);
+    expect(layers.map(({ attentionLocked }) => attentionLocked)).toEqual([true, false, false, true]);
+    expect(layers.map(({ mlpLocked }) => mlpLocked)).toEqual([false, false, true, true]);
+  });
+
+  it('take scores and choices to their layers', () => {
+    const change = { before: shape, after: pruned };
+    const layers = mapLayers([change, change], null, {
+      scores: [{ layer: 1, heads: [4, 3, 2, 1], channels: null }],
+      kept: [
+        { kvHeads: [0, 1], channels: [] },
+        { kvHeads: [2, 3], channels: [] },
+      ],
+    });
+    expect(layers[0].headScores).toBeNull();
+    expect(layers[1].headScores).toEqual([4, 3, 2, 1]);
+    expect(layers[1].keptKvHeads).toEqual([2, 3]);
+  });
+
+  it('know what goes: by choice, else by score, else by count alone', () => {
+    expect([...goingKvHeads(layer())]).toEqual([2, 3]);
+    expect([...goingKvHeads(layer({ headScores: [0.1, 0.9, 0.2, 0.8] }))].sort()).toEqual([0, 2]);
+    expect([...goingKvHeads(layer({ headScores: [0.1, 0.9, 0.2, 0.8], keptKvHeads: [0, 1] }))]).toEqual([
+      2, 3,
+    ]);
+    expect(goingKvHeads(wholeModel([shape])[0]).size).toBe(0);
+  });
+
+  it('rank heads over the whole model', () => {
+    const { heads } = importanceRanks([
+      layer({ headScores: [1, 1000, 2, 3] }),
+      layer(),
+      layer({ headScores: [4, 5, 6, 7] }),
+    ]);
+    expect(heads[0]).toEqual([0, 1, 1 / 7, 2 / 7]);
+    expect(heads[1]).toBeNull();
+    expect(heads[2]).toEqual([3 / 7, 4 / 7, 5 / 7, 6 / 7]);
+  });
+
+  it('give equal scores equal colours', () => {
+    const { heads } = importanceRanks([layer({ headScores: [5, 5, 5, 5] })]);
+    expect(heads[0]).toEqual([0, 0, 0, 0]);
+  });
+
+  it('cut channels into slices from most to least important', () => {
+    const channels = Array.from({ length: 11_008 }, (_, i) => (i * 7919) % 11_008);
+    const [ranks] = importanceRanks([layer({ channelScores: channels })]).channels;
+    expect(ranks).toHaveLength(channelSlices);
+    expect(ranks?.[0]).toBe(1);
+    expect(ranks?.[channelSlices - 1]).toBe(0);
+    expect(ranks).toEqual([...(ranks ?? [])].sort((a, b) => b - a));
+  });
+
+  it('slice fewer channels than there are slices', () => {
+    const [ranks] = importanceRanks([layer({ channelScores: [3, 1, 2] })]).channels;
+    expect(ranks).toEqual([1, 0.5, 0]);
+  });
+});

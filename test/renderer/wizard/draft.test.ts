@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { criterionIds } from '../../../main/engine/criteria/index.ts';
+import { aggregationNames } from '../../../main/engine/prune/aggregate.ts';
+import { defaultRecipe } from '../../../main/studio/recipe.ts';
+import { runSettingsSchema, type ModelSummary, type PruneSettings } from '../../../preload/contract.ts';
+import {
+  aggregations,
+  criteria,
+  draftReducer,
+  emptyDraft,
+  missingFor,
+  runSettingsOf,
+  type Draft,
+  type DraftAction,
+} from '../../../renderer/wizard/draft.ts';
+
+const model = (id: string, layers: number): ModelSummary => ({
+  model: { id, name: id, path: `/models/${id}` },
+  family: 'llama',
+  hasWeights: true,
+  hasTokenizer: true,
+  costs: { parameters: 1, macs: 1, weightBytes: 1, memoryBytes: 1 },
+  hiddenSize: 8,
+  headDim: 4,
+  vocabSize: 16,
+  tiedEmbeddings: false,
+  layers: Array.from({ length: layers }, () => ({ heads: 2, kvHeads: 2, mlpWidth: 16 })),
+  defaultWindow: [1, layers - 1],
+});
+
+const after = (...actions: readonly DraftAction[]): Draft => actions.reduce(draftReducer, emptyDraft);
+const text = { id: 'text', name: 'a.txt', path: '/a.txt' };
+const chosen: DraftAction = { type: 'model-chosen', model: model('a', 8) };
+
+describe('the draft of a run', () => {
+  it('begins with the defaults of a recipe', () => {
+    const { prune, calibration, evaluate } = defaultRecipe();
+    expect(emptyDraft.prune).toMatchObject({
+      criterion: prune.criterion,
+      aggregation: prune.aggregation,
+      ratio: prune.ratio,
+      gqaFold: prune.gqaFold,
+      seed: prune.seed,
+    });
+    expect(emptyDraft.calibration).toEqual({
+      samples: calibration.samples,
+      seqLen: calibration.seqLen,
+      seed: calibration.seed,
+    });
+    expect(emptyDraft.evaluation).toEqual({ seqLen: evaluate.seqLen, samples: evaluate.samples });
+  });
+
+  it('offers every criterion and aggregation of the engine', () => {
+    expect([...criteria].sort()).toEqual([...criterionIds].sort());
+    expect([...aggregations].sort()).toEqual([...aggregationNames].sort());
+  });
+
+  it('takes the window that scales with a new model, and keeps the rest', () => {
+    const draft = after(
+      chosen,
+      { type: 'prune-changed', change: { ratio: 0.4, layers: { attention: [0, 2], mlp: [0, 3] } } },
+      { type: 'calibration-text-chosen', text },
+      { type: 'model-chosen', model: model('b', 12) },
+    );
+    expect(draft.prune).toMatchObject({ ratio: 0.4, layers: { attention: [1, 11], mlp: [1, 11] } });
+    expect(draft.calibrationText).toEqual(text);
+  });
+
+  it('keeps windows when the same model is chosen again', () => {
+    const layers: PruneSettings['layers'] = { attention: [0, 2], mlp: [0, 3] };
+    const draft = after(chosen, { type: 'prune-changed', change: { layers } }, chosen);
+    expect(draft.prune.layers).toEqual(layers);
+  });
+
+  it('brings the demo texts with the demo model, but no ratio over one that was set', () => {
+    const demo: DraftAction = {
+      type: 'demo-chosen',
+      model: model('demo', 8),
+      calibration: text,
+      evaluation: text,
+    };
+    expect(after(demo)).toMatchObject({
+      calibrationText: text,
+      evaluationText: text,
+      calibration: { samples: 64, seqLen: 128 },
+      prune: { ratio: 0.3 },
+    });
+    expect(after({ type: 'prune-changed', change: { ratio: 0.5 } }, demo).prune.ratio).toBe(0.5);
+  });
+
+  it('is no longer its run once it is changed', () => {
+    const started = after(chosen, { type: 'started', runId: 'r1' });
+    expect(started.runId).toBe('r1');
+    expect(draftReducer(started, { type: 'prune-changed', change: { seed: 7 } }).runId).toBeNull();
+    expect(draftReducer(started, { type: 'restarted' })).toEqual(emptyDraft);
+  });
+
+  it('says what it still needs', () => {
+    expect(missingFor(emptyDraft)).toBe('model');
+    expect(missingFor(after({ type: 'model-chosen', model: { ...model('a', 8), hasWeights: false } }))).toBe(
+      'weights',
+    );
+    expect(missingFor(after(chosen))).toBe('calibration');
+    expect(
+      missingFor(after(chosen, { type: 'prune-changed', change: { criterion: 'magnitude-l2' } })),
+    ).toBeNull();
+    expect(missingFor(after(chosen, { type: 'calibration-text-chosen', text }))).toBeNull();
+  });
+
+  it('becomes a request that the contract accepts', () => {
+    const draft = after(chosen, { type: 'calibration-text-chosen', text });
+    expect(runSettingsSchema.parse(runSettingsOf(draft))).toMatchObject({
+      modelId: 'a',
+      calibration: { sourceId: 'text', samples: null },
+      evaluate: { textId: null },
+    });
+    expect(() => runSettingsOf(emptyDraft)).toThrow(RangeError);
+  });
+});
