@@ -1,7 +1,17 @@
+import { constants, setPriority } from 'node:os';
 import { utilityProcess } from 'electron';
 import type { SpawnWorker } from './worker/channel.ts';
 import type { FromWorker } from './worker/messages.ts';
 import { workerFile } from './worker/node-worker.ts';
+
+/** The window has little to do, and a person waits for it: a worker that computes on every core comes second. */
+function giveWay(processId: number): void {
+  try {
+    setPriority(processId, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system has another policy.
+  }
+}
 
 /** A worker in a utility process of Electron: it has Node, but no window, and ends with the studio. */
 export const spawnUtilityWorker: SpawnWorker = (listener) => {
@@ -15,6 +25,7 @@ export const spawnUtilityWorker: SpawnWorker = (listener) => {
   };
   child.on('spawn', () => {
     if (killed) kill();
+    else if (child.pid !== undefined) giveWay(child.pid);
   });
   child.on('message', (message: FromWorker) => {
     listener.message(message);

@@ -82,7 +82,7 @@ async function launchStudio(userData: string, locale = 'en-US'): Promise<OpenStu
     args: studioArguments(userData, locale),
     // The page's theme is the studio's own, not one that Playwright plays to it.
     colorScheme: null,
-    env: { ...definedEnvironment(), LANGUAGE: locale.replace('-', '_') },
+    env: { ...definedEnvironment(), LANGUAGE: locale.replace('-', '_'), STUDIO_CHECK_ANSWERS: '1' },
   });
   const main = app.process();
   const page = await app.firstWindow();

@@ -54,6 +54,12 @@ describe('settings', () => {
     expect(await pageIsDark(next)).toBe(true);
   });
 
+  it('follow the language of the system', async () => {
+    const studio = await startStudio({ locale: 'zh-CN' });
+    expect((await call(studio.page, 'app:info')).locale).toBe('zh-CN');
+    expect((await surroundings(studio)).menu).toContain('编辑');
+  });
+
   it('that are damaged give way to the defaults, with a warning', async () => {
     const userData = await userDataFolder();
     await writeFile(path.join(userData, 'settings.json'), '{"theme": "da');
