@@ -42,7 +42,12 @@ export function HomeScreen({ onNewRun }: ListScreenProps): ReactNode {
       subtitle={t('home.subtitle')}
       primary={{ label: t('actions.newRun'), onAct: onNewRun }}
     >
-      {runs?.length === 0 && <FirstRun />}
+      {runs?.length === 0 && (
+        <>
+          <FirstRun />
+          <MethodInThreeSteps />
+        </>
+      )}
       {underWay.length > 0 && <RunGroup title={t('home.now')} runs={underWay} />}
       {earlier.length > 0 && <RunGroup title={t('home.earlier')} runs={earlier} />}
     </Screen>
@@ -211,5 +216,21 @@ function FirstRun(): ReactNode {
         </Button>
       </div>
     </section>
+  );
+}
+
+const methodSteps = ['discover', 'estimate', 'remove'] as const;
+
+function MethodInThreeSteps(): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <ol className="first-steps" aria-label={t('home.method.name')}>
+      {methodSteps.map((step) => (
+        <li key={step}>
+          <h3>{t(`home.method.${step}.title`)}</h3>
+          <p>{t(`home.method.${step}.text`)}</p>
+        </li>
+      ))}
+    </ol>
   );
 }

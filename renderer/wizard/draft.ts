@@ -99,7 +99,7 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
 }
 
 /** As resources/demo/recipe.yaml has them. */
-const demoCalibration: Draft['calibration'] = { samples: 64, seqLen: 128, seed: 42 };
+const demoCalibration: Draft['calibration'] = { samples: 256, seqLen: 128, seed: 42 };
 const demoRatio = 0.3;
 
 /** A ratio that somebody has set stays. */

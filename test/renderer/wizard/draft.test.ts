@@ -1,7 +1,8 @@
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { criterionIds } from '../../../main/engine/criteria/index.ts';
 import { aggregationNames } from '../../../main/engine/prune/aggregate.ts';
-import { defaultRecipe } from '../../../main/studio/recipe.ts';
+import { defaultRecipe, readRecipe } from '../../../main/studio/recipe.ts';
 import { runSettingsSchema, type ModelSummary, type PruneSettings } from '../../../preload/contract.ts';
 import {
   aggregations,
@@ -82,10 +83,22 @@ describe('the draft of a run', () => {
     expect(after(demo)).toMatchObject({
       calibrationText: text,
       evaluationText: text,
-      calibration: { samples: 64, seqLen: 128 },
       prune: { ratio: 0.3 },
     });
     expect(after({ type: 'prune-changed', change: { ratio: 0.5 } }, demo).prune.ratio).toBe(0.5);
+  });
+
+  it('prunes the demo as its recipe does', async () => {
+    const recipe = await readRecipe('resources/demo/recipe.yaml', [], path.resolve('.'));
+    const { prune, calibration, evaluation } = after({
+      type: 'demo-chosen',
+      model: model('demo', 8),
+      calibration: text,
+      evaluation: text,
+    });
+    expect(recipe.calibration).toMatchObject(calibration);
+    expect(recipe.evaluate).toMatchObject(evaluation);
+    expect({ ...recipe.prune, layers: prune.layers }).toMatchObject(prune);
   });
 
   it('is no longer its run once it is changed', () => {

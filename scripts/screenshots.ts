@@ -1,0 +1,122 @@
+/**
+ * Pictures of every screen, made by the studio itself on the demo model: in both languages and themes, at 1280 x 800
+ * and 1920 x 1080.
+ *
+ *   xvfb-run -a -s "-screen 0 2048x1200x24" node scripts/run-ts.mjs scripts/screenshots.ts FOLDER
+ *
+ * README's own, into docs/screenshots: the same with --readme. Needs the built studio (npm run build).
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { _electron, type Page } from 'playwright-core';
+
+interface Look {
+  readonly language: 'en' | 'zh-CN';
+  readonly theme: 'light' | 'dark';
+  readonly width: number;
+  readonly height: number;
+}
+
+const everyLook: readonly Look[] = [
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 },
+].flatMap((size) =>
+  (['en', 'zh-CN'] as const).flatMap((language) =>
+    (['light', 'dark'] as const).map((theme) => ({ language, theme, ...size })),
+  ),
+);
+
+const readmeFolder = 'docs/screenshots';
+const readmeLook: Look = { language: 'en', theme: 'light', width: 1280, height: 800 };
+const readmeScreens: Readonly<Record<string, Look>> = {
+  plan: readmeLook,
+  run: { ...readmeLook, theme: 'dark' },
+  results: readmeLook,
+  'plan-chinese': { ...readmeLook, language: 'zh-CN', theme: 'dark' },
+};
+
+const [argument] = process.argv.slice(2);
+if (argument === undefined) throw new Error('Expected a folder for the pictures, or --readme.');
+const isReadme = argument === '--readme';
+const folder = resolve(isReadme ? readmeFolder : argument);
+await mkdir(folder, { recursive: true });
+
+const userData = await mkdtemp(join(tmpdir(), 'studio-pictures-'));
+// A script of its own: it finds the repository by where it lies, which this bundle does not.
+const finder = [resolve('scripts/electron/find-runtime.mjs')];
+const executable = execFileSync(process.execPath, finder, { encoding: 'utf8' }).trim();
+const rootFlags = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+const app = await _electron.launch({
+  executablePath: executable,
+  colorScheme: null,
+  args: [...rootFlags, `--user-data-dir=${userData}`, '--force-device-scale-factor=1', resolve('.')],
+});
+try {
+  const page = await app.firstWindow();
+  await page.waitForLoadState();
+  await takeTour(page, (name) => picture(page, name));
+} finally {
+  app.process().kill('SIGKILL');
+  await app.close().catch(() => undefined);
+  await rm(userData, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}
+
+/** Through every screen in the order in which a person comes to it. */
+async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Promise<void> {
+  const next = (): Promise<void> => page.keyboard.press('Control+Enter');
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await shoot('home-first');
+  await page.keyboard.press('Control+n');
+  await shoot('model-empty');
+  await page.locator('.column .panel button').nth(1).click();
+  await page.locator('.map-panel canvas').waitFor();
+  await shoot('model');
+  await next();
+  await page.locator('.map-panel canvas').waitFor();
+  await shoot('plan');
+  await next();
+  await sleep(1500);
+  await shoot('data');
+  await next();
+  await page.locator('.log').waitFor();
+  await sleep(4000);
+  await shoot('run');
+  await page.locator('.primary-action[aria-disabled="false"]').waitFor({ timeout: 600_000 });
+  await next();
+  await sleep(500);
+  await shoot('results');
+  await page.locator('.screen-body').evaluate((body) => body.scrollTo(0, body.scrollHeight));
+  await shoot('results-end');
+  await page.keyboard.press('Control+2');
+  await shoot('runs');
+  await page.keyboard.press('Control+1');
+  await shoot('home');
+  await page.keyboard.press('Control+,');
+  await shoot('settings');
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  const looks = isReadme
+    ? Object.entries(readmeScreens).filter(([screen]) => screen.split('-')[0] === name)
+    : everyLook.map((look) => [`${name}-${look.language}-${look.theme}-${look.width}`, look] as const);
+  for (const [file, look] of looks) {
+    await show(page, look);
+    await page.screenshot({ path: join(folder, `${file}.png`) });
+  }
+  await show(page, readmeLook);
+}
+
+async function show(page: Page, look: Look): Promise<void> {
+  await page.setViewportSize({ width: look.width, height: look.height });
+  await page.evaluate(async ({ language, theme }) => {
+    const { studio: bridge } = window as unknown as {
+      studio: { call(name: string, request: unknown): Promise<unknown> };
+    };
+    await bridge.call('settings:set', { language, theme });
+  }, look);
+  // The map and the charts follow the new size in the frames after it.
+  await sleep(400);
+}
