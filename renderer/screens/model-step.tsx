@@ -6,8 +6,7 @@ import type { ModelSummary, Picked, PlanPreview } from '../../preload/contract.t
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
-import { LayerInspector } from '../components/layer-inspector.tsx';
-import { ModelMap } from '../components/model-map.tsx';
+import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
@@ -140,7 +139,6 @@ function ModelCard({
   const { t } = useTranslation();
   const height = useMapHeight(260, 620);
   const formats = useFormats();
-  const [selected, setSelected] = useState<number | null>(null);
   const layers = wholeModel(model.layers);
   const isShort = preview !== null && preview.diskBytes > preview.freeDiskBytes;
   return (
@@ -176,18 +174,7 @@ function ModelCard({
         </div>
       </Panel>
       <Panel title={t('map.title')} className="map-panel">
-        <div>
-          <ModelMap
-            layers={layers}
-            removal="planned"
-            selectedLayer={selected}
-            onSelectLayer={setSelected}
-            height={height}
-          />
-          {selected !== null && layers[selected] !== undefined && (
-            <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />
-          )}
-        </div>
+        <ExploredMap layers={layers} removal="planned" height={height} />
       </Panel>
     </>
   );

@@ -5,9 +5,8 @@ import type { ModelSummary, PlanPreview, PruneSettings } from '../../preload/con
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Field } from '../components/field.tsx';
-import { LayerInspector } from '../components/layer-inspector.tsx';
 import { MapTable } from '../components/map-table.tsx';
-import { ModelMap } from '../components/model-map.tsx';
+import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
@@ -70,7 +69,6 @@ function PlanPicture({
   const { t } = useTranslation();
   const height = useMapHeight(360, 420);
   const [view, setView] = useState<'map' | 'table'>('map');
-  const [selected, setSelected] = useState<number | null>(null);
   const layers = useMemo(
     () =>
       mapLayers(
@@ -97,18 +95,7 @@ function PlanPicture({
       {view === 'table' ? (
         <MapTable layers={layers} />
       ) : (
-        <div>
-          <ModelMap
-            layers={layers}
-            removal="planned"
-            selectedLayer={selected}
-            onSelectLayer={setSelected}
-            height={height}
-          />
-          {selected !== null && layers[selected] !== undefined && (
-            <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />
-          )}
-        </div>
+        <ExploredMap layers={layers} removal="planned" height={height} />
       )}
       <p className="quiet">{t('plan.whichLater')}</p>
     </Panel>

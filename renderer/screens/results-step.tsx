@@ -1,4 +1,4 @@
-import { useMemo, useState, type ReactNode } from 'react';
+import { useMemo, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RunDetail, RunReport, RunSummary } from '../../preload/contract.ts';
 import { DifferenceChart } from '../charts/difference-chart.tsx';
@@ -8,9 +8,8 @@ import { copyText } from '../components/clipboard.ts';
 import { CopyButton } from '../components/copy-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
-import { LayerInspector } from '../components/layer-inspector.tsx';
 import { MapTable } from '../components/map-table.tsx';
-import { ModelMap } from '../components/model-map.tsx';
+import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
@@ -116,21 +115,9 @@ function ResultsBody({
 function ResultsMap({ layers }: { readonly layers: readonly MapLayer[] }): ReactNode {
   const { t } = useTranslation();
   const height = useMapHeight(320, 460);
-  const [selected, setSelected] = useState<number | null>(null);
   return (
     <Panel title={t('results.map')} className="map-panel results-map">
-      <div>
-        <ModelMap
-          layers={layers}
-          removal="done"
-          selectedLayer={selected}
-          onSelectLayer={setSelected}
-          height={height}
-        />
-        {selected !== null && layers[selected] !== undefined && (
-          <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />
-        )}
-      </div>
+      <ExploredMap layers={layers} removal="done" height={height} />
     </Panel>
   );
 }

@@ -6,8 +6,7 @@ import { BeforeAfterBar, type Measured } from '../components/before-after-bar.ts
 import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
-import { LayerInspector } from '../components/layer-inspector.tsx';
-import { ModelMap } from '../components/model-map.tsx';
+import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { Screen, type PrimaryAction } from '../components/screen.tsx';
@@ -156,7 +155,6 @@ function RunAtWork({
 }): ReactNode {
   const { t } = useTranslation();
   const height = useMapHeight(300, 500);
-  const [selected, setSelected] = useState<number | null>(null);
   const layers = useMemo(
     () => mapLayers(run.layers, detail && recipeWindows(detail.recipe), detail ?? {}),
     [run.layers, detail],
@@ -170,19 +168,12 @@ function RunAtWork({
       </div>
       <div className="column">
         <Panel title={t('map.title')} className="map-panel">
-          <div>
-            <ModelMap
-              layers={layers}
-              removal={run.state === 'finished' ? 'done' : 'planned'}
-              activeLayer={active}
-              selectedLayer={selected}
-              onSelectLayer={setSelected}
-              height={height}
-            />
-            {selected !== null && layers[selected] !== undefined && (
-              <LayerInspector layer={selected} of={layers[selected]} onClose={() => setSelected(null)} />
-            )}
-          </div>
+          <ExploredMap
+            layers={layers}
+            removal={run.state === 'finished' ? 'done' : 'planned'}
+            activeLayer={active}
+            height={height}
+          />
         </Panel>
         <LogPanel lines={progress.log} />
       </div>
