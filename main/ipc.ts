@@ -242,11 +242,7 @@ function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallRespo
     folder: run.folder,
     modelFolder: join(run.folder, runFiles.model),
     progress,
-    scores: scores.map(({ layer, heads, channels }) => ({
-      layer,
-      heads: heads ?? null,
-      channels: channels ?? null,
-    })),
+    scores,
     kept,
   };
 }

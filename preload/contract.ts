@@ -176,6 +176,13 @@ export const runProgressSchema = z.object({
 });
 export type RunProgress = z.infer<typeof runProgressSchema>;
 
+/**
+ * The scores of a layer's `count` channels: sorted, the highest first, and cut into equal shares (up to one channel), of
+ * which each has its mean here. A layer of up to 256 channels has all its scores here; which channel has which is not
+ * told.
+ */
+export const channelScoresSchema = z.object({ count, means: z.array(z.number()).max(256) });
+
 /** Everything about one run. */
 export const runDetailSchema = z.object({
   run: runSummarySchema,
@@ -183,16 +190,16 @@ export const runDetailSchema = z.object({
   folder: z.string(),
   modelFolder: z.string(),
   progress: runProgressSchema,
-  /** Scores by layer where they are there: heads (KV groups) and channels. */
+  /** Scores by layer where they are there: one a head (KV group), and channels in shares. */
   scores: z.array(
     z.object({
       layer: count,
       heads: z.array(z.number()).nullable(),
-      channels: z.array(z.number()).nullable(),
+      channels: channelScoresSchema.nullable(),
     }),
   ),
-  /** What stays, by layer, once selected. */
-  kept: z.array(z.object({ kvHeads: z.array(count), channels: z.array(count) })).nullable(),
+  /** Heads that stay, by layer, once selected; how many channels stay, the run's layers say. */
+  kept: z.array(z.object({ kvHeads: z.array(count) })).nullable(),
   /** What the plan said the run would come to: the before -> after bar of a run that has no report yet. */
   planned: z.object({ before: costsSchema, after: costsSchema }).nullable().optional(),
 });

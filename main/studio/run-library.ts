@@ -5,11 +5,8 @@ import { z } from 'zod';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
-import { EngineError } from '../engine/errors.ts';
 import type { LayerShape } from '../engine/families/family.ts';
-import type { LayerScores } from '../engine/prune/estimate.ts';
-import type { PrunePlan } from '../engine/prune/plan.ts';
-import { runFiles, type RunReport } from '../engine/run.ts';
+import type { RunReport } from '../engine/run.ts';
 import { prepareRun, type PreparedRun } from './preview-plan.ts';
 import type { Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
@@ -32,12 +29,6 @@ export interface KeptRun {
   readonly report: RunReport | null;
   readonly layers: readonly LayerChange[];
   readonly sizeBytes: number;
-}
-
-/** What stays in a layer, as ascending indices into the original. */
-export interface KeptUnits {
-  readonly kvHeads: readonly number[];
-  readonly channels: readonly number[];
 }
 
 /** The layers' widths are known when a run is made; the model may be gone when it is looked at. */
@@ -177,33 +168,6 @@ async function readLog(folder: string): Promise<string[]> {
     throw readError(error, path);
   });
   return text.split('\n').filter((line) => line !== '');
-}
-
-/** The scores of the layers that have any yet. */
-export async function readScores(folder: string): Promise<LayerScores[]> {
-  const scores = join(folder, runFiles.scores);
-  const names = (await entriesOf(scores)).filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(
-    names.map(
-      async (name) => (await readJsonFile(join(scores, name), { maxBytes: maxFileBytes })) as LayerScores,
-    ),
-  );
-}
-
-/** What stays, by layer; null until it is selected. */
-export async function readKept(folder: string): Promise<KeptUnits[] | null> {
-  const plan = await readJsonFile(join(folder, runFiles.plan), { maxBytes: maxFileBytes }).catch(
-    (error: unknown) => {
-      if (error instanceof EngineError && error.code === 'file-missing') return null;
-      throw error;
-    },
-  );
-  return (
-    (plan as PrunePlan | null)?.layers.map(({ attention, mlp }) => ({
-      kvHeads: attention.keptKvHeads,
-      channels: mlp.keptChannels,
-    })) ?? null
-  );
 }
 
 async function sizeBelow(folder: string): Promise<number> {

@@ -10,14 +10,8 @@ import { ModelLibrary } from './model-library.ts';
 import { prepareRunOf, requireRunnable, type PlanPreview } from './preview-plan.ts';
 import { checkRecipe, type Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
-import {
-  readKept,
-  readProgress,
-  readScores,
-  RunLibrary,
-  type KeptRun,
-  type KeptUnits,
-} from './run-library.ts';
+import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
+import { readProgress, RunLibrary, type KeptRun } from './run-library.ts';
 import { requireUnchanged } from './run-identity.ts';
 import { lockRun } from './run-lock.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
@@ -82,8 +76,8 @@ export interface ListedRun extends Omit<KeptRun, 'stored'> {
 export interface RunDetails {
   readonly run: ListedRun;
   readonly progress: RunProgress;
-  readonly scores: Awaited<ReturnType<typeof readScores>>;
-  readonly kept: readonly KeptUnits[] | null;
+  readonly scores: readonly LayerImportance[];
+  readonly kept: KeptHeads | null;
 }
 
 /** What a plan asks of this machine. */
@@ -100,6 +94,7 @@ const quitPatienceMs = 5000;
 export class Studio {
   private readonly queue: RunQueue;
   private readonly texts: TextPreviews;
+  private readonly choices = new RunChoices();
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
 
@@ -267,8 +262,8 @@ export class Studio {
     return {
       run: this.listed(kept),
       progress: this.queue.progressOf(runId) ?? (await this.storedProgress(runId, folder)),
-      scores: await readScores(folder),
-      kept: await readKept(folder),
+      scores: await this.choices.scores(folder),
+      kept: await this.choices.kept(folder),
     };
   }
 

@@ -77,9 +77,10 @@ describe('a run', () => {
     expect(progress.metrics['evaluate-after.perplexity']).toBe(run.report?.after.perplexity);
     expect(progress.peakMemoryBytes).toBeGreaterThan(2 ** 24);
     expect(scores).toHaveLength(12);
-    expect(kept?.map(({ channels }) => channels.length)).toEqual(
-      run.layers.map(({ after }) => after.mlpWidth),
+    expect(scores.map(({ channels }) => channels?.count)).toEqual(
+      run.layers.map(({ before }) => before.mlpWidth),
     );
+    expect(scores.map(({ channels }) => channels?.means.length)).toEqual(Array(12).fill(256));
     expect(kept?.map(({ kvHeads }) => kvHeads.length)).toEqual(run.layers.map(({ after }) => after.kvHeads));
 
     const plan = await call(studio.page, 'plan:preview', {

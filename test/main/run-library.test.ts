@@ -5,13 +5,7 @@ import { inspectModel } from '../../main/studio/inspect-model.ts';
 import { prepareRunOf } from '../../main/studio/preview-plan.ts';
 import { checkRecipe } from '../../main/studio/recipe.ts';
 import { Refusal } from '../../main/studio/refusal.ts';
-import {
-  readKept,
-  readProgress,
-  readScores,
-  RunLibrary,
-  type KeptRun,
-} from '../../main/studio/run-library.ts';
+import { readProgress, RunLibrary, type KeptRun } from '../../main/studio/run-library.ts';
 import { appendEvent, appendLog } from '../../main/studio/run-store.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 import { writeRandomModel } from '../fixtures/random-model.ts';
@@ -80,28 +74,13 @@ describe('a run', () => {
     expect((await library.refresh(id)).layers).toEqual(layers);
   });
 
-  it('tells its progress, its scores and what it keeps, as far as they are there', async () => {
+  it('tells its progress as far as it is there', async () => {
     const { folder: runFolder } = (await made(0.25)).stored;
     expect(await readProgress(runFolder)).toMatchObject({ stage: null, log: [] });
-    expect(await readScores(runFolder)).toEqual([]);
-    expect(await readKept(runFolder)).toBeNull();
     await appendEvent(runFolder, { type: 'stage', stage: 'slice' });
     const line = await appendLog(runFolder, 'a line');
     expect(line).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z a line$/);
-    await mkdir(path.join(runFolder, 'scores'));
-    await writeFile(path.join(runFolder, 'scores', 'layer-001.json'), '{"layer":1,"channels":[1,2]}\n');
-    await writeFile(path.join(runFolder, 'scores', 'layer-000.json'), '{"layer":0,"heads":[3]}\n');
-    await writeFile(path.join(runFolder, 'scores', 'layer-002.json.1-1.partial'), '{"lay');
-    const plan = {
-      layers: [{ attention: { keptHeads: [0, 1], keptKvHeads: [0] }, mlp: { keptChannels: [4] } }],
-    };
-    await writeFile(path.join(runFolder, 'plan.json'), JSON.stringify(plan));
     expect(await readProgress(runFolder)).toMatchObject({ stage: 'slice', log: [line] });
-    expect(await readScores(runFolder)).toEqual([
-      { layer: 0, heads: [3] },
-      { layer: 1, channels: [1, 2] },
-    ]);
-    expect(await readKept(runFolder)).toEqual([{ kvHeads: [0], channels: [4] }]);
   });
 });
 
