@@ -16,6 +16,7 @@ import {
 } from '../preload/contract.ts';
 import { pickFolder, pickText } from './dialogs.ts';
 import { EngineError } from './engine/errors.ts';
+import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
 import { runFiles } from './engine/run.ts';
 import { pageUrl } from './protocol.ts';
@@ -84,7 +85,7 @@ export function tell<N extends StreamName>(
 
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
-  const { id, name, modelName, createdAt, state, queuePosition, recipe, report, layers, sizeBytes } = run;
+  const { id, name, modelName, createdAt, state, queuePosition, recipe, report, forecast, sizeBytes } = run;
   const { criterion, ratio } = recipe.prune;
   return {
     id,
@@ -96,7 +97,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     criterion,
     ratio,
     report: report && reportOf(report),
-    layers,
+    layers: forecast?.layers ?? [],
     sizeBytes,
   };
 }
@@ -244,5 +245,16 @@ function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallRespo
     progress,
     scores,
     kept,
+    planned: plannedOf(run),
   };
+}
+
+/** A finished run knows what it came to, which is what was planned, even where its forecast is lost. */
+function plannedOf({ forecast, report }: ListedRun): Frozen<CallResponse<'run:get'>['planned']> {
+  const planned = forecast ?? report;
+  return planned && { before: costsOf(planned.before), after: costsOf(planned.after) };
+}
+
+function costsOf({ parameters, macs, weightBytes, memoryBytes }: ModelCosts): ModelCosts {
+  return { parameters, macs, weightBytes, memoryBytes };
 }

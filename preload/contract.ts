@@ -200,8 +200,8 @@ export const runDetailSchema = z.object({
   ),
   /** Heads that stay, by layer, once selected; how many channels stay, the run's layers say. */
   kept: z.array(z.object({ kvHeads: z.array(count) })).nullable(),
-  /** What the plan said the run would come to: the before -> after bar of a run that has no report yet. */
-  planned: z.object({ before: costsSchema, after: costsSchema }).nullable().optional(),
+  /** What the plan said the run would come to; null where its model is gone and it never told. */
+  planned: z.object({ before: costsSchema, after: costsSchema }).nullable(),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 

@@ -1,7 +1,7 @@
 import { Button } from 'antd';
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { PlanPreview, RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
+import type { RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
 import { BeforeAfterBar, type Measured } from '../components/before-after-bar.tsx';
 import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
@@ -24,7 +24,6 @@ import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { usesGradient } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
-import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
 /** Step 4: the run at work, or where it stopped. */
@@ -33,8 +32,7 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
   const { detail, run, progress, failure } = useRunDetail(runId);
   const primary = usePrimary(run);
   const fix = useFix(runId, progress?.error?.code);
-  const drafted = useDraftedPlan(runId);
-  const costs = run && costsOf(run, detail?.planned ?? drafted, progress);
+  const costs = run && costsOf(run, detail?.planned ?? null, progress);
   return (
     <Screen
       title={
@@ -93,19 +91,10 @@ function useFix(
   return null;
 }
 
-type PlannedCosts = Pick<PlanPreview, 'before' | 'after'>;
-
-/** What the plan said, where the run is the one that was set up last. */
-function useDraftedPlan(runId: string): PlannedCosts | null {
-  const { draft } = useDraft();
-  const modelId = draft.runId === runId ? draft.model?.model.id : undefined;
-  return usePlanPreview(modelId, draft.prune).answer;
-}
-
 /** Before and after as far as the run knows them. */
 function costsOf(
   run: RunSummary,
-  planned: PlannedCosts | null,
+  planned: RunDetail['planned'],
   progress: RunProgress | null,
 ): { readonly before: Measured | null; readonly after: Measured | null } {
   if (run.report !== null) return run.report;

@@ -54,7 +54,7 @@ async function startLongRun(studio: OpenStudio): Promise<string> {
 async function expectUndisturbed({ run, progress, folder: runFolder }: RunDetail): Promise<void> {
   expect(run.state, JSON.stringify(progress)).toBe('finished');
   undisturbed ??= await commandLineRun(path.join(runFolder, 'recipe.yaml'));
-  expect(hashesBelow(runFolder, [...ownTimes, 'layers.json'])).toEqual(undisturbed);
+  expect(hashesBelow(runFolder, [...ownTimes, 'forecast.json'])).toEqual(undisturbed);
 }
 
 async function commandLineRun(recipe: string): Promise<Record<string, string>> {
@@ -89,6 +89,7 @@ describe('a run', () => {
     });
     expect(run.report).toMatchObject({ before: plan.before, after: plan.after });
     expect(plan.layers).toEqual(run.layers);
+    expect(detail.planned).toEqual({ before: plan.before, after: plan.after });
 
     expect(await call(studio.page, 'run:start', settings)).toEqual({ runId });
     expect((await call(studio.page, 'run:list')).map(({ id, state }) => [id, state])).toEqual([

@@ -37,7 +37,9 @@ describe('a run', () => {
     expect(path.basename(run.stored.folder)).toMatch(/^tiny-magnitude-l1-0\.25-[0-9a-f]{8}$/);
     expect(run.stored.state).toBe('interrupted');
     expect(run.report).toBeNull();
-    expect(run.layers).toEqual(
+    const { preview } = prepareRunOf(await inspectModel(path.join(folder, 'model')), run.stored.recipe);
+    expect(run.forecast).toEqual({ before: preview.before, after: preview.after, layers: preview.layers });
+    expect(run.forecast?.layers).toEqual(
       Array(4).fill({
         before: { heads: 4, kvHeads: 2, mlpWidth: 48 },
         after: { heads: 4, kvHeads: 2, mlpWidth: 36 },
@@ -60,18 +62,18 @@ describe('a run', () => {
     expect((await library.find(run.id)).stored.state).toBe('cancelled');
   });
 
-  it('keeps its layers when its model is gone; one of the command line has none then', async () => {
-    const { id, stored, layers } = await made(0.25);
+  it('keeps its forecast when its model is gone; one of the command line has none then', async () => {
+    const { id, stored, forecast } = await made(0.25);
     await rm(path.join(folder, 'model'), { recursive: true });
-    expect((await library.refresh(id)).layers).toEqual(layers);
-    await rm(path.join(stored.folder, 'layers.json'));
-    expect((await library.refresh(id)).layers).toEqual([]);
+    expect((await library.refresh(id)).forecast).toEqual(forecast);
+    await rm(path.join(stored.folder, 'forecast.json'));
+    expect((await library.refresh(id)).forecast).toBeNull();
   });
 
-  it('of the command line shows the layers that its model and its recipe come to', async () => {
-    const { id, stored, layers } = await made(0.25);
-    await rm(path.join(stored.folder, 'layers.json'));
-    expect((await library.refresh(id)).layers).toEqual(layers);
+  it('of the command line is forecast from its model and its recipe', async () => {
+    const { id, stored, forecast } = await made(0.25);
+    await rm(path.join(stored.folder, 'forecast.json'));
+    expect((await library.refresh(id)).forecast).toMatchObject(forecast ?? {});
   });
 
   it('tells its progress as far as it is there', async () => {
