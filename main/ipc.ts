@@ -85,7 +85,8 @@ export function tell<N extends StreamName>(
 
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
-  const { id, name, modelName, createdAt, state, queuePosition, recipe, report, forecast, sizeBytes } = run;
+  const { id, name, modelName, createdAt, state, queuePosition, cancelling } = run;
+  const { recipe, report, forecast, sizeBytes } = run;
   const { criterion, ratio } = recipe.prune;
   return {
     id,
@@ -94,6 +95,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     createdAt,
     state,
     queuePosition,
+    cancelling,
     criterion,
     ratio,
     report: report && reportOf(report),

@@ -146,6 +146,8 @@ export const runSummarySchema = z.object({
   state: runStateSchema,
   /** Position in the queue, from 0, for a queued run. */
   queuePosition: count.nullable(),
+  /** Whether it was asked to stop and has not yet: the time to offer to kill it. */
+  cancelling: z.boolean(),
   criterion: z.string(),
   ratio: z.number(),
   report: runReportSchema.nullable(),

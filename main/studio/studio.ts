@@ -69,6 +69,8 @@ export interface ListedRun extends Omit<KeptRun, 'stored'> {
   readonly state: RunState | 'queued' | 'running';
   /** From 0, for a queued run. */
   readonly queuePosition: number | null;
+  /** Asked to stop, and still at work. */
+  readonly cancelling: boolean;
   readonly recipe: Recipe;
   readonly folder: string;
 }
@@ -298,6 +300,7 @@ export class Studio {
       modelName: this.models.nameOf(stored.settings.model),
       state: this.queue.runningId === run.id ? 'running' : waiting,
       queuePosition: position < 0 ? null : position,
+      cancelling: this.queue.isCancelling(run.id),
       recipe: stored.recipe,
       folder: stored.folder,
     };

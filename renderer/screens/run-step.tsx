@@ -109,14 +109,9 @@ function costsOf(
 function StopButtons({ run }: { readonly run: RunSummary }): ReactNode {
   const { t } = useTranslation();
   const actions = useRunActions();
-  const [isAsked, setAsked] = useState(false);
-  const cancel = async (): Promise<void> => {
-    setAsked(true);
-    if (!(await actions.cancel(run.id))) setAsked(false);
-  };
   return (
     <>
-      {isAsked && (
+      {run.cancelling && (
         <ConfirmButton
           label={t('actions.kill')}
           question={t('run.killTitle')}
@@ -127,8 +122,8 @@ function StopButtons({ run }: { readonly run: RunSummary }): ReactNode {
           onConfirm={() => void actions.kill(run.id)}
         />
       )}
-      <Button disabled={isAsked} onClick={() => void cancel()}>
-        {isAsked ? t('run.cancelling') : t('actions.cancelRun')}
+      <Button disabled={run.cancelling} onClick={() => void actions.cancel(run.id)}>
+        {run.cancelling ? t('run.cancelling') : t('actions.cancelRun')}
       </Button>
     </>
   );

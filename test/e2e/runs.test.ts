@@ -103,7 +103,11 @@ describe('a run', () => {
     const runId = await startLongRun(studio);
     await midway(studio, runId);
     await call(studio.page, 'run:cancel', { runId });
-    expect((await runEnded(studio, runId)).run.state).toBe('cancelled');
+    await studio.page.reload();
+    const { run } = await call(studio.page, 'run:get', { runId });
+    // Between two layers there is hardly time to look.
+    expect(run.cancelling).toBe(run.state === 'running');
+    expect((await runEnded(studio, runId)).run).toMatchObject({ state: 'cancelled', cancelling: false });
     await expect.poll(() => workerPids(studio)).toEqual([]);
     expect(await refusal(studio.page, 'run:cancel', { runId })).toBe('run-state');
     await call(studio.page, 'run:resume', { runId });
