@@ -9,6 +9,7 @@ import {
   type CallRequest,
   type CallResponse,
   type Picked,
+  type PruneSettings,
   type RunReport,
   type RunSummary,
   type StreamMessage,
@@ -238,7 +239,8 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   };
 }
 
-function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallResponse<'run:get'>> {
+function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
+  const { run, progress, scores, kept, modelId, settings, texts } = details;
   return {
     run: summaryOf(run),
     recipe: formatRecipe(run.recipe),
@@ -248,7 +250,15 @@ function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallRespo
     scores,
     kept,
     planned: plannedOf(run),
+    modelId,
+    settings: { ...settings, prune: pruneSettingsOf(settings.prune) },
+    texts,
   };
+}
+
+/** A stored recipe was held to the engine's own criteria, which the contract names one by one. */
+function pruneSettingsOf(prune: RunDetails['settings']['prune']): Frozen<PruneSettings> {
+  return { ...prune, criterion: prune.criterion as PruneSettings['criterion'] };
 }
 
 /** A finished run knows what it came to, which is what was planned, even where its forecast is lost. */

@@ -204,6 +204,12 @@ export const runDetailSchema = z.object({
   kept: z.array(z.object({ kvHeads: z.array(count) })).nullable(),
   /** What the plan said the run would come to; null where its model is gone and it never told. */
   planned: z.object({ before: costsSchema, after: costsSchema }).nullable(),
+  /** The model it was made from; null where its folder is gone, or was written to since. */
+  modelId: id.nullable(),
+  /** What it was asked for; a text that is gone has no id. */
+  settings: runSettingsSchema.omit({ modelId: true }),
+  /** The texts of these settings, to be shown. */
+  texts: z.object({ calibration: pickedSchema.nullable(), evaluation: pickedSchema.nullable() }),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 

@@ -16,6 +16,8 @@ import { requireUnchanged } from './run-identity.ts';
 import { lockRun } from './run-lock.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
 import { RunQueue, type OpenedRun, type RunHearing } from './run-queue.ts';
+import type { CalibrationRequest, EvaluationRequest, PruneRequest, RunRequest } from './run-request.ts';
+import { setupOf, type RunSetup } from './run-setup.ts';
 import { appendEvent, openRun, type RunState, type StoredRun } from './run-store.ts';
 import { SettingsStore } from './settings.ts';
 import { TextPreviews } from './text-previews.ts';
@@ -37,32 +39,6 @@ export interface StudioListener {
   warn(message: string): void;
 }
 
-/** What a person asks a run for, in the ids of what they picked. */
-export interface RunRequest {
-  readonly modelId: string;
-  readonly prune: PruneRequest;
-  readonly calibration: CalibrationRequest;
-  readonly evaluate: EvaluationRequest;
-}
-
-export type PruneRequest = Pick<
-  Recipe['prune'],
-  'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed'
->;
-
-export interface CalibrationRequest {
-  readonly sourceId: string | null;
-  readonly samples: number | null;
-  readonly seqLen: number;
-  readonly seed: number;
-}
-
-export interface EvaluationRequest {
-  readonly textId: string | null;
-  readonly seqLen: number;
-  readonly samples: number | null;
-}
-
 export interface ListedRun extends Omit<KeptRun, 'stored'> {
   readonly name: string;
   readonly modelName: string;
@@ -75,7 +51,7 @@ export interface ListedRun extends Omit<KeptRun, 'stored'> {
   readonly folder: string;
 }
 
-export interface RunDetails {
+export interface RunDetails extends RunSetup {
   readonly run: ListedRun;
   readonly progress: RunProgress;
   readonly scores: readonly LayerImportance[];
@@ -266,6 +242,7 @@ export class Studio {
       progress: this.queue.progressOf(runId) ?? (await this.storedProgress(runId, folder)),
       scores: await this.choices.scores(folder),
       kept: await this.choices.kept(folder),
+      ...(await setupOf(kept, this.grants, this.models)),
     };
   }
 

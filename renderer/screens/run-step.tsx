@@ -8,6 +8,7 @@ import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { LayerInspector } from '../components/layer-inspector.tsx';
 import { ModelMap } from '../components/model-map.tsx';
+import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { Screen, type PrimaryAction } from '../components/screen.tsx';
@@ -23,7 +24,7 @@ import { go } from '../studio/route.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { usesGradient } from '../wizard/draft.ts';
-import { useDraft } from '../wizard/draft-store.tsx';
+import { useRunSetup, type OpenRunSetup } from '../wizard/use-run-setup.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
 /** Step 4: the run at work, or where it stopped. */
@@ -31,7 +32,8 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
   const { t } = useTranslation();
   const { detail, run, progress, failure } = useRunDetail(runId);
   const primary = usePrimary(run);
-  const fix = useFix(runId, progress?.error?.code);
+  const openSetup = useRunSetup(detail);
+  const fix = useFix(openSetup, progress?.error?.code);
   const costs = run && costsOf(run, detail?.planned ?? null, progress);
   return (
     <Screen
@@ -42,10 +44,15 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
       }
       subtitle={run && <RunStateTag run={run} />}
       primary={primary}
-      actions={run && isUnderWay(run) && <StopButtons run={run} />}
+      actions={run && (isUnderWay(run) ? <StopButtons run={run} /> : <NewRunButton openSetup={openSetup} />)}
       above={
         <>
-          <WizardSteps current="run" runId={runId} isFinished={run?.state === 'finished'} />
+          <WizardSteps
+            current="run"
+            runId={runId}
+            isFinished={run?.state === 'finished'}
+            openSetup={openSetup}
+          />
           <BeforeAfterBar
             before={costs?.before ?? null}
             after={costs?.after ?? null}
@@ -78,16 +85,15 @@ function usePrimary(run: RunSummary | null): PrimaryAction | null {
 
 /** What helps against an error that resuming would only meet again: other data, or another plan. */
 function useFix(
-  runId: string,
+  openSetup: OpenRunSetup | null,
   code: string | undefined,
 ): { readonly label: string; readonly onAct: () => void } | null {
   const { t } = useTranslation();
-  const { draft } = useDraft();
-  if (code === undefined || draft.runId !== runId) return null;
+  if (code === undefined || openSetup === null) return null;
   if (/^(text|row|tokenizer)-/.test(code))
-    return { label: t('actions.changeData'), onAct: () => go({ screen: 'new', step: 'data' }) };
+    return { label: t('actions.changeData'), onAct: () => openSetup('data', 'this-run') };
   if (/^(ratio|window|recipe|memory)-/.test(code))
-    return { label: t('actions.changePlan'), onAct: () => go({ screen: 'new', step: 'plan' }) };
+    return { label: t('actions.changePlan'), onAct: () => openSetup('plan', 'this-run') };
   return null;
 }
 

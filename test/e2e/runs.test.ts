@@ -9,6 +9,7 @@ import { command, documentOf } from '../fixtures/command-line.ts';
 import { hashesBelow } from '../fixtures/folder-hashes.ts';
 import {
   call,
+  endStudio,
   refusal,
   secondStart,
   startStudio,
@@ -112,6 +113,21 @@ describe('a run', () => {
     expect(await refusal(studio.page, 'run:cancel', { runId })).toBe('run-state');
     await call(studio.page, 'run:resume', { runId });
     await expectUndisturbed(await runEnded(studio, runId));
+  });
+
+  it('can be set up again at the next start: its model and texts are granted, and name the same run', async () => {
+    const studio = await startStudio();
+    const settings = await shortRun(studio, files);
+    const { runId } = await call(studio.page, 'run:start', settings);
+    await runEnded(studio, runId);
+    await endStudio(studio);
+    const { page } = await startStudio({ userData: studio.userData });
+    const again = await call(page, 'run:get', { runId });
+    expect(again.settings.prune).toEqual(settings.prune);
+    expect(again.texts).toMatchObject({ calibration: { path: files.rows }, evaluation: null });
+    const modelId = again.modelId ?? 'none';
+    expect((await call(page, 'model:inspect', { modelId })).model.path).toBe(files.model);
+    expect(await call(page, 'run:start', { modelId, ...again.settings })).toEqual({ runId });
   });
 
   it('that the person kills is cancelled at once; then it can be deleted, with its folder', async () => {
