@@ -9,6 +9,7 @@ import {
   type CallRequest,
   type CallResponse,
   type Picked,
+  type PruneSettings,
   type RunReport,
   type RunSummary,
   type StreamMessage,
@@ -16,6 +17,7 @@ import {
 } from '../preload/contract.ts';
 import { pickFolder, pickText } from './dialogs.ts';
 import { EngineError } from './engine/errors.ts';
+import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
 import { runFiles } from './engine/run.ts';
 import { pageUrl } from './protocol.ts';
@@ -84,7 +86,8 @@ export function tell<N extends StreamName>(
 
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
-  const { id, name, modelName, createdAt, state, queuePosition, recipe, report, layers, sizeBytes } = run;
+  const { id, name, modelName, createdAt, state, queuePosition, cancelling } = run;
+  const { recipe, report, forecast, sizeBytes } = run;
   const { criterion, ratio } = recipe.prune;
   return {
     id,
@@ -93,10 +96,11 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     createdAt,
     state,
     queuePosition,
+    cancelling,
     criterion,
     ratio,
     report: report && reportOf(report),
-    layers,
+    layers: forecast?.layers ?? [],
     sizeBytes,
   };
 }
@@ -235,18 +239,34 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   };
 }
 
-function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallResponse<'run:get'>> {
+function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
+  const { run, progress, scores, kept, modelId, settings, texts } = details;
   return {
     run: summaryOf(run),
     recipe: formatRecipe(run.recipe),
     folder: run.folder,
     modelFolder: join(run.folder, runFiles.model),
     progress,
-    scores: scores.map(({ layer, heads, channels }) => ({
-      layer,
-      heads: heads ?? null,
-      channels: channels ?? null,
-    })),
+    scores,
     kept,
+    planned: plannedOf(run),
+    modelId,
+    settings: { ...settings, prune: pruneSettingsOf(settings.prune) },
+    texts,
   };
+}
+
+/** A stored recipe was held to the engine's own criteria, which the contract names one by one. */
+function pruneSettingsOf(prune: RunDetails['settings']['prune']): Frozen<PruneSettings> {
+  return { ...prune, criterion: prune.criterion as PruneSettings['criterion'] };
+}
+
+/** A finished run knows what it came to, which is what was planned, even where its forecast is lost. */
+function plannedOf({ forecast, report }: ListedRun): Frozen<CallResponse<'run:get'>['planned']> {
+  const planned = forecast ?? report;
+  return planned && { before: costsOf(planned.before), after: costsOf(planned.after) };
+}
+
+function costsOf({ parameters, macs, weightBytes, memoryBytes }: ModelCosts): ModelCosts {
+  return { parameters, macs, weightBytes, memoryBytes };
 }

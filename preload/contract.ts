@@ -146,6 +146,8 @@ export const runSummarySchema = z.object({
   state: runStateSchema,
   /** Position in the queue, from 0, for a queued run. */
   queuePosition: count.nullable(),
+  /** Whether it was asked to stop and has not yet: the time to offer to kill it. */
+  cancelling: z.boolean(),
   criterion: z.string(),
   ratio: z.number(),
   report: runReportSchema.nullable(),
@@ -176,6 +178,13 @@ export const runProgressSchema = z.object({
 });
 export type RunProgress = z.infer<typeof runProgressSchema>;
 
+/**
+ * The scores of a layer's `count` channels: sorted, the highest first, and cut into equal shares (up to one channel), of
+ * which each has its mean here. A layer of up to 256 channels has all its scores here; which channel has which is not
+ * told.
+ */
+export const channelScoresSchema = z.object({ count, means: z.array(z.number()).max(256) });
+
 /** Everything about one run. */
 export const runDetailSchema = z.object({
   run: runSummarySchema,
@@ -183,18 +192,24 @@ export const runDetailSchema = z.object({
   folder: z.string(),
   modelFolder: z.string(),
   progress: runProgressSchema,
-  /** Scores by layer where they are there: heads (KV groups) and channels. */
+  /** Scores by layer where they are there: one a head (KV group), and channels in shares. */
   scores: z.array(
     z.object({
       layer: count,
       heads: z.array(z.number()).nullable(),
-      channels: z.array(z.number()).nullable(),
+      channels: channelScoresSchema.nullable(),
     }),
   ),
-  /** What stays, by layer, once selected. */
-  kept: z.array(z.object({ kvHeads: z.array(count), channels: z.array(count) })).nullable(),
-  /** What the plan said the run would come to: the before -> after bar of a run that has no report yet. */
-  planned: z.object({ before: costsSchema, after: costsSchema }).nullable().optional(),
+  /** Heads that stay, by layer, once selected; how many channels stay, the run's layers say. */
+  kept: z.array(z.object({ kvHeads: z.array(count) })).nullable(),
+  /** What the plan said the run would come to; null where its model is gone and it never told. */
+  planned: z.object({ before: costsSchema, after: costsSchema }).nullable(),
+  /** The model it was made from; null where its folder is gone, or was written to since. */
+  modelId: id.nullable(),
+  /** What it was asked for; a text that is gone has no id. */
+  settings: runSettingsSchema.omit({ modelId: true }),
+  /** The texts of these settings, to be shown. */
+  texts: z.object({ calibration: pickedSchema.nullable(), evaluation: pickedSchema.nullable() }),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 

@@ -38,15 +38,18 @@ export class ModelLibrary {
   }
 
   demo(): Granted {
-    return this.grants.grant(this.demoFolder, 'folder', this.nameOf(this.demoFolder));
+    return this.grant(this.demoFolder);
+  }
+
+  /** Under the name that a person knows the model by. */
+  grant(folder: string): Granted {
+    return this.grants.grant(folder, 'folder', this.nameOf(folder));
   }
 
   /** Folders that are still there, the latest first. */
   async recentModels(): Promise<Granted[]> {
     const there = await Promise.all(this.recent.value.paths.map(isFolder));
-    return this.recent.value.paths
-      .filter((_, i) => there[i])
-      .map((path) => this.grants.grant(path, 'folder'));
+    return this.recent.value.paths.filter((_, i) => there[i]).map((path) => this.grant(path));
   }
 
   /**

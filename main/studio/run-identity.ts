@@ -31,7 +31,7 @@ export async function identityOf(
     engineVersion: version,
   };
   hash.update(JSON.stringify(plain));
-  for (const file of (await listFolder(model)).filter((name) => modelFile.test(name)).sort()) {
+  for (const file of await modelFilesIn(model)) {
     hash.update(`\n${file}\n`);
     await addFile(hash, join(model, file));
   }
@@ -56,10 +56,12 @@ export async function requireUnchanged({ folder, settings, identity }: StoredRun
   );
 }
 
-async function listFolder(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
+/** Names of the files of a model's folder that a result depends on. */
+export async function modelFilesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
     throw readError(error, folder);
   });
+  return names.filter((name) => modelFile.test(name)).sort();
 }
 
 async function addFile(hash: Hash, path: string): Promise<void> {

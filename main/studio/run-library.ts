@@ -5,23 +5,16 @@ import { z } from 'zod';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
-import { EngineError } from '../engine/errors.ts';
-import type { LayerShape } from '../engine/families/family.ts';
-import type { LayerScores } from '../engine/prune/estimate.ts';
-import type { PrunePlan } from '../engine/prune/plan.ts';
-import { runFiles, type RunReport } from '../engine/run.ts';
-import { prepareRun, type PreparedRun } from './preview-plan.ts';
+import type { RunReport } from '../engine/run.ts';
+import { prepareRun, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import type { Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { identityOf } from './run-identity.ts';
 import { progressOf, type RunProgress } from './run-progress.ts';
 import { createRun, findRun, openRun, readEvents, readReport, type StoredRun } from './run-store.ts';
 
-/** A layer's widths, as they were and as they become. */
-export interface LayerChange {
-  readonly before: LayerShape;
-  readonly after: LayerShape;
-}
+/** What a run was to come to, as its plan said when it was made. */
+export type RunForecast = Pick<PlanPreview, 'before' | 'after' | 'layers'>;
 
 /** A run's folder, as a list shows it. */
 export interface KeptRun {
@@ -30,26 +23,31 @@ export interface KeptRun {
   readonly createdAt: string;
   /** null until it is finished. */
   readonly report: RunReport | null;
-  readonly layers: readonly LayerChange[];
+  /** null where nobody knows any more: a run of the command line whose model is gone. */
+  readonly forecast: RunForecast | null;
   readonly sizeBytes: number;
 }
 
-/** What stays in a layer, as ascending indices into the original. */
-export interface KeptUnits {
-  readonly kvHeads: readonly number[];
-  readonly channels: readonly number[];
-}
-
-/** The layers' widths are known when a run is made; the model may be gone when it is looked at. */
-const layersFile = 'layers.json';
+/** The forecast is known when a run is made; the model may be gone when the run is looked at. */
+const forecastFile = 'forecast.json';
 const layerShape = z.object({ heads: z.int(), kvHeads: z.int(), mlpWidth: z.int() });
-const layersSchema = z.array(z.object({ before: layerShape, after: layerShape }));
+const costs = z.object({
+  parameters: z.number(),
+  macs: z.number(),
+  weightBytes: z.number(),
+  memoryBytes: z.number(),
+});
+const forecastSchema = z.object({
+  before: costs,
+  after: costs,
+  layers: z.array(z.object({ before: layerShape, after: layerShape })),
+});
 
 /** A folder under this name is half deleted. */
 const deletedPrefix = '.deleted-';
 
-/** Scores of one layer, or a plan: a number each for tens of thousands of channels. */
-const maxFileBytes = 64 * 2 ** 20;
+/** A forecast has a line a layer. */
+const maxFileBytes = 2 ** 20;
 
 /** The runs in the studio's folder. */
 export class RunLibrary {
@@ -94,7 +92,9 @@ export class RunLibrary {
     const folder = join(this.folder, name);
     if ((await findRun(folder)) === undefined) {
       const { folder: made } = await createRun(folder, recipe, settings, identity);
-      await writeFileAtomic(join(made, layersFile), `${JSON.stringify(preview.layers)}\n`);
+      const { before, after, layers } = preview;
+      const forecast: RunForecast = { before, after, layers };
+      await writeFileAtomic(join(made, forecastFile), `${JSON.stringify(forecast)}\n`);
     }
     return this.find(runIdOf(name));
   }
@@ -148,19 +148,19 @@ async function readRun(folder: string): Promise<KeptRun> {
     // The file is written once, when the run is made; a copied folder has a later birth.
     createdAt: new Date(birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs).toISOString(),
     report: stored.state === 'finished' ? await readReport(folder) : null,
-    layers: await layersOf(stored),
+    forecast: await forecastOf(stored),
     sizeBytes: await sizeBelow(folder),
   };
 }
 
-/** A run of the command line has no layers.json: its model is asked, if it is still there. */
-async function layersOf({ folder, recipe }: StoredRun): Promise<readonly LayerChange[]> {
+/** A run of the command line has no forecast.json: its model is asked, if it is still there. */
+async function forecastOf({ folder, recipe }: StoredRun): Promise<RunForecast | null> {
   try {
-    return layersSchema.parse(await readJsonFile(join(folder, layersFile), { maxBytes: maxFileBytes }));
+    return forecastSchema.parse(await readJsonFile(join(folder, forecastFile), { maxBytes: maxFileBytes }));
   } catch {
     return prepareRun(recipe).then(
-      ({ preview }) => preview.layers,
-      () => [],
+      ({ preview }) => preview,
+      () => null,
     );
   }
 }
@@ -177,33 +177,6 @@ async function readLog(folder: string): Promise<string[]> {
     throw readError(error, path);
   });
   return text.split('\n').filter((line) => line !== '');
-}
-
-/** The scores of the layers that have any yet. */
-export async function readScores(folder: string): Promise<LayerScores[]> {
-  const scores = join(folder, runFiles.scores);
-  const names = (await entriesOf(scores)).filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(
-    names.map(
-      async (name) => (await readJsonFile(join(scores, name), { maxBytes: maxFileBytes })) as LayerScores,
-    ),
-  );
-}
-
-/** What stays, by layer; null until it is selected. */
-export async function readKept(folder: string): Promise<KeptUnits[] | null> {
-  const plan = await readJsonFile(join(folder, runFiles.plan), { maxBytes: maxFileBytes }).catch(
-    (error: unknown) => {
-      if (error instanceof EngineError && error.code === 'file-missing') return null;
-      throw error;
-    },
-  );
-  return (
-    (plan as PrunePlan | null)?.layers.map(({ attention, mlp }) => ({
-      kvHeads: attention.keptKvHeads,
-      channels: mlp.keptChannels,
-    })) ?? null
-  );
 }
 
 async function sizeBelow(folder: string): Promise<number> {

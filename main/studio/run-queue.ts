@@ -24,7 +24,7 @@ export interface RunHearing {
 export interface QueueListener {
   /** The running run moved on. */
   progress(runId: string, progress: RunProgress): void;
-  /** Runs were queued, started, ended or changed places. */
+  /** Runs were queued, started, asked to stop, ended or changed places. */
   changed(): void;
   /** A run could not be started, or its folder not written: what is wrong is known to no run. */
   failed(runId: string, error: unknown): void;
@@ -75,6 +75,11 @@ export class RunQueue {
     return this.running?.runId === runId ? this.running.progress : undefined;
   }
 
+  /** Whether the run at work was asked to stop and has not yet. */
+  isCancelling(runId: string): boolean {
+    return this.running?.runId === runId && (this.running.cancelling || this.running.killing);
+  }
+
   /** Puts a run at the end of the line; one that is in it already keeps its place. */
   add(runId: string): void {
     if (this.closed || this.runningId === runId || this.waiting.includes(runId)) return;
@@ -97,6 +102,7 @@ export class RunQueue {
     const running = this.requireRunning(runId);
     running.cancelling = true;
     running.started?.cancel();
+    this.listener.changed();
   }
 
   /** Ends the run's process at once. */
@@ -104,6 +110,7 @@ export class RunQueue {
     const running = this.requireRunning(runId);
     running.killing = true;
     running.started?.kill();
+    this.listener.changed();
   }
 
   /** Queued runs in the order wanted; those that are not named follow in the order they had. */

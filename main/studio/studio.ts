@@ -10,18 +10,14 @@ import { ModelLibrary } from './model-library.ts';
 import { prepareRunOf, requireRunnable, type PlanPreview } from './preview-plan.ts';
 import { checkRecipe, type Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
-import {
-  readKept,
-  readProgress,
-  readScores,
-  RunLibrary,
-  type KeptRun,
-  type KeptUnits,
-} from './run-library.ts';
+import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
+import { readProgress, RunLibrary, type KeptRun } from './run-library.ts';
 import { requireUnchanged } from './run-identity.ts';
 import { lockRun } from './run-lock.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
 import { RunQueue, type OpenedRun, type RunHearing } from './run-queue.ts';
+import type { CalibrationRequest, EvaluationRequest, PruneRequest, RunRequest } from './run-request.ts';
+import { setupOf, type RunSetup } from './run-setup.ts';
 import { appendEvent, openRun, type RunState, type StoredRun } from './run-store.ts';
 import { SettingsStore } from './settings.ts';
 import { TextPreviews } from './text-previews.ts';
@@ -43,47 +39,23 @@ export interface StudioListener {
   warn(message: string): void;
 }
 
-/** What a person asks a run for, in the ids of what they picked. */
-export interface RunRequest {
-  readonly modelId: string;
-  readonly prune: PruneRequest;
-  readonly calibration: CalibrationRequest;
-  readonly evaluate: EvaluationRequest;
-}
-
-export type PruneRequest = Pick<
-  Recipe['prune'],
-  'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed'
->;
-
-export interface CalibrationRequest {
-  readonly sourceId: string | null;
-  readonly samples: number | null;
-  readonly seqLen: number;
-  readonly seed: number;
-}
-
-export interface EvaluationRequest {
-  readonly textId: string | null;
-  readonly seqLen: number;
-  readonly samples: number | null;
-}
-
 export interface ListedRun extends Omit<KeptRun, 'stored'> {
   readonly name: string;
   readonly modelName: string;
   readonly state: RunState | 'queued' | 'running';
   /** From 0, for a queued run. */
   readonly queuePosition: number | null;
+  /** Asked to stop, and still at work. */
+  readonly cancelling: boolean;
   readonly recipe: Recipe;
   readonly folder: string;
 }
 
-export interface RunDetails {
+export interface RunDetails extends RunSetup {
   readonly run: ListedRun;
   readonly progress: RunProgress;
-  readonly scores: Awaited<ReturnType<typeof readScores>>;
-  readonly kept: readonly KeptUnits[] | null;
+  readonly scores: readonly LayerImportance[];
+  readonly kept: KeptHeads | null;
 }
 
 /** What a plan asks of this machine. */
@@ -100,6 +72,7 @@ const quitPatienceMs = 5000;
 export class Studio {
   private readonly queue: RunQueue;
   private readonly texts: TextPreviews;
+  private readonly choices = new RunChoices();
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
 
@@ -267,8 +240,9 @@ export class Studio {
     return {
       run: this.listed(kept),
       progress: this.queue.progressOf(runId) ?? (await this.storedProgress(runId, folder)),
-      scores: await readScores(folder),
-      kept: await readKept(folder),
+      scores: await this.choices.scores(folder),
+      kept: await this.choices.kept(folder),
+      ...(await setupOf(kept, this.grants, this.models)),
     };
   }
 
@@ -303,6 +277,7 @@ export class Studio {
       modelName: this.models.nameOf(stored.settings.model),
       state: this.queue.runningId === run.id ? 'running' : waiting,
       queuePosition: position < 0 ? null : position,
+      cancelling: this.queue.isCancelling(run.id),
       recipe: stored.recipe,
       folder: stored.folder,
     };

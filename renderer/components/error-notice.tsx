@@ -14,19 +14,23 @@ export interface ErrorNoticeProps {
   readonly onClose?: () => void;
 }
 
-/** What happened, why, and what to do. */
+/** What happened and what to do, in the language on screen; below it what exactly main said, in English. */
 export function ErrorNotice({ error, action, onClose }: ErrorNoticeProps): ReactNode {
   const { t, i18n } = useTranslation();
   const code: KnownCode = i18n.exists(`errors.${error.code}`) ? (error.code as KnownCode) : 'unknown';
-  // Main writes English: the hint it gives is the most exact, but only for those who read it.
-  const hint = i18n.language === 'en' && error.hint !== undefined ? error.hint : t(`errors.${code}.hint`);
+  // Main's own hint is the most exact, but only for those who read it.
+  const isEnglish = i18n.language === 'en';
+  const hint = isEnglish && error.hint !== undefined ? error.hint : t(`errors.${code}.hint`);
+  const detail = isEnglish || error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
   return (
     <div className="error-notice" role="alert" data-code={error.code}>
       <ExclamationCircleFilled aria-hidden="true" />
       <div className="error-text">
         <strong>{t(`errors.${code}.title`)}</strong>
-        <p>{error.message}</p>
         <p>{hint}</p>
+        <p className="quiet" lang="en">
+          {detail}
+        </p>
         {action && (
           <Button onClick={action.onAct} size="small">
             {action.label}

@@ -3,17 +3,20 @@ import { formatRoute, go, type Route } from '../studio/route.ts';
 
 export interface RouteLinkProps extends Omit<AnchorHTMLAttributes<HTMLAnchorElement>, 'href' | 'onClick'> {
   readonly to: Route;
+  /** Goes there in its own way. */
+  readonly onGo?: (() => void) | undefined;
 }
 
 /** A link to a screen. */
-export function RouteLink({ to, children, ...rest }: RouteLinkProps): ReactNode {
+export function RouteLink({ to, onGo, children, ...rest }: RouteLinkProps): ReactNode {
   return (
     <a
       {...rest}
       href={formatRoute(to)}
       onClick={(event) => {
         event.preventDefault();
-        go(to);
+        if (onGo === undefined) go(to);
+        else onGo();
       }}
     >
       {children}

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { go, type Route } from '../studio/route.ts';
 import { RouteLink } from './route-link.tsx';
 import { useDraft } from '../wizard/draft-store.tsx';
+import type { OpenRunSetup } from '../wizard/use-run-setup.ts';
 
 export type WizardStep = 'model' | 'plan' | 'data' | 'run' | 'results';
 
@@ -14,6 +15,7 @@ interface StepLink {
   readonly route: Route | null;
   readonly reason: string;
   readonly isDone: boolean;
+  readonly onGo?: () => void;
 }
 
 /** The five steps; Alt+1 to Alt+5 go to them. */
@@ -21,21 +23,25 @@ export function WizardSteps({
   current,
   runId,
   isFinished = false,
+  openSetup = null,
 }: {
   readonly current: WizardStep;
   /** The run that the Run and Results steps show; of the draft, where there is one. */
   readonly runId: string | null;
   readonly isFinished?: boolean;
+  /** Shows the steps that led to this run, where it is not the draft's. */
+  readonly openSetup?: OpenRunSetup | null;
 }): ReactNode {
   const { t } = useTranslation();
-  const links = useStepLinks(runId, isFinished);
+  const links = useStepLinks(runId, isFinished, openSetup);
   useEffect(() => {
     const jump = (event: KeyboardEvent): void => {
       if (!event.altKey || event.ctrlKey || event.metaKey) return;
-      const route = links[Number(event.key) - 1]?.route;
+      const { route, onGo } = links[Number(event.key) - 1] ?? {};
       if (!route) return;
       event.preventDefault();
-      go(route);
+      if (onGo === undefined) go(route);
+      else onGo();
     };
     window.addEventListener('keydown', jump);
     return () => window.removeEventListener('keydown', jump);
@@ -43,10 +49,11 @@ export function WizardSteps({
   return (
     <nav className="wizard-steps" aria-label={t('steps.name')}>
       <ol>
-        {links.map(({ step, route, reason, isDone }, i) => (
+        {links.map(({ step, route, reason, isDone, onGo }, i) => (
           <li key={step} className={step === current ? 'current' : isDone ? 'done' : undefined}>
             <StepContent
               route={step === current ? null : route}
+              onGo={onGo}
               reason={step === current ? '' : reason}
               isCurrent={step === current}
             >
@@ -65,11 +72,13 @@ export function WizardSteps({
 
 function StepContent({
   route,
+  onGo,
   reason,
   isCurrent,
   children,
 }: {
   readonly route: Route | null;
+  readonly onGo: (() => void) | undefined;
   readonly reason: string;
   readonly isCurrent: boolean;
   readonly children: ReactNode;
@@ -82,7 +91,7 @@ function StepContent({
     );
   if (route !== null)
     return (
-      <RouteLink className="wizard-step" to={route}>
+      <RouteLink className="wizard-step" to={route} onGo={onGo}>
         {children}
       </RouteLink>
     );
@@ -101,16 +110,17 @@ function StepContent({
   );
 }
 
-function useStepLinks(runId: string | null, isFinished: boolean): StepLink[] {
+function useStepLinks(runId: string | null, isFinished: boolean, openSetup: OpenRunSetup | null): StepLink[] {
   const { t } = useTranslation();
   const { draft } = useDraft();
   const isOfDraft = runId === null || draft.runId === runId;
   const isRunning = runId !== null;
   const draftStep = (step: 'model' | 'plan' | 'data', isOpen: boolean, reason: string): StepLink => ({
     step,
-    route: isOfDraft && isOpen ? { screen: 'new', step } : null,
-    reason: isOfDraft ? reason : t('steps.otherRun'),
+    route: (isOfDraft ? isOpen : openSetup !== null) ? { screen: 'new', step } : null,
+    reason: isOfDraft ? reason : t('steps.modelGone'),
     isDone: isRunning || (step === 'model' && draft.model !== null),
+    ...(!isOfDraft && openSetup !== null && { onGo: () => openSetup(step, 'this-run') }),
   });
   const runStep = (step: 'run' | 'results', view: 'progress' | 'results', isOpen: boolean): StepLink => ({
     step,

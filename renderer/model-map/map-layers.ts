@@ -8,9 +8,14 @@ export interface MapLayer {
   readonly mlpLocked: boolean;
   /** One score a KV group, a head where there are no groups; null before scores exist. */
   readonly headScores: readonly number[] | null;
-  readonly channelScores: readonly number[] | null;
+  readonly channelScores: ChannelMeans | null;
   /** KV groups that stay; null before they are chosen. */
   readonly keptKvHeads: readonly number[] | null;
+}
+
+/** Scores of a layer's channels, in falling order: the mean of each of some equal shares. */
+export interface ChannelMeans {
+  readonly means: readonly number[];
 }
 
 export interface LayerWindows {
@@ -106,19 +111,15 @@ function lowerBound(sorted: Float64Array, value: number): number {
   return from;
 }
 
-/** Channels read for a bar: more do not change its two dozen slices, and sorting all of them would be felt. */
-const maxSampledChannels = 2048;
-
-function slicesOf(scores: readonly number[]): number[] {
-  const stride = Math.max(1, Math.ceil(scores.length / maxSampledChannels));
-  const sampled = new Float64Array(Math.ceil(scores.length / stride));
-  for (let i = 0; i < sampled.length; i++) sampled[i] = scores[i * stride];
-  sampled.sort();
-  const slices = Math.min(channelSlices, sampled.length);
-  return Array.from({ length: slices }, (_, i) => {
-    const to = sampled.length - Math.floor((i * sampled.length) / slices);
-    const from = sampled.length - Math.floor(((i + 1) * sampled.length) / slices);
-    const slice = sampled.subarray(from, to);
-    return slice.reduce((total, score) => total + score, 0) / slice.length;
+/** The shares are in falling order; a slice is the mean of those it covers, a part of one counting as that part. */
+function slicesOf({ means }: ChannelMeans): number[] {
+  const slices = Math.min(channelSlices, means.length);
+  const width = means.length / slices;
+  return Array.from({ length: slices }, (_, slice) => {
+    const [from, to] = [slice * width, (slice + 1) * width];
+    let total = 0;
+    for (let i = Math.floor(from); i < Math.min(means.length, Math.ceil(to)); i++)
+      total += means[i] * (Math.min(i + 1, to) - Math.max(i, from));
+    return total / width;
   });
 }

@@ -10,6 +10,7 @@ import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { MapTable } from '../components/map-table.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
+import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
@@ -19,12 +20,14 @@ import { useFormats } from '../language/use-formats.ts';
 import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
+import { useRunSetup } from '../wizard/use-run-setup.ts';
 
 /** Step 5: what the run came to. */
 export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
   const { t } = useTranslation();
   const actions = useRunActions();
   const { detail, run, failure } = useRunDetail(runId);
+  const openSetup = useRunSetup(detail);
   const report = run?.report ?? null;
   return (
     <Screen
@@ -36,9 +39,15 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
           onAct: () => void actions.openFolder(runId),
         }
       }
+      actions={<NewRunButton openSetup={openSetup} />}
       above={
         <>
-          <WizardSteps current="results" runId={runId} isFinished={run?.state === 'finished'} />
+          <WizardSteps
+            current="results"
+            runId={runId}
+            isFinished={run?.state === 'finished'}
+            openSetup={openSetup}
+          />
           <BeforeAfterBar before={report?.before ?? null} after={report?.after ?? null} isPredicted={false} />
         </>
       }

@@ -1,12 +1,13 @@
 import { Button } from 'antd';
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { PlanPreview, RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
+import type { RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
 import { BeforeAfterBar, type Measured } from '../components/before-after-bar.tsx';
 import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
+import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { Screen, type PrimaryAction } from '../components/screen.tsx';
@@ -22,8 +23,7 @@ import { go } from '../studio/route.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { usesGradient } from '../wizard/draft.ts';
-import { useDraft } from '../wizard/draft-store.tsx';
-import { usePlanPreview } from '../wizard/use-plan-preview.ts';
+import { useRunSetup, type OpenRunSetup } from '../wizard/use-run-setup.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
 /** Step 4: the run at work, or where it stopped. */
@@ -31,9 +31,9 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
   const { t } = useTranslation();
   const { detail, run, progress, failure } = useRunDetail(runId);
   const primary = usePrimary(run);
-  const fix = useFix(runId, progress?.error?.code);
-  const drafted = useDraftedPlan(runId);
-  const costs = run && costsOf(run, detail?.planned ?? drafted, progress);
+  const openSetup = useRunSetup(detail);
+  const fix = useFix(openSetup, progress?.error?.code);
+  const costs = run && costsOf(run, detail?.planned ?? null, progress);
   return (
     <Screen
       title={
@@ -43,10 +43,15 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
       }
       subtitle={run && <RunStateTag run={run} />}
       primary={primary}
-      actions={run && isUnderWay(run) && <StopButtons run={run} />}
+      actions={run && (isUnderWay(run) ? <StopButtons run={run} /> : <NewRunButton openSetup={openSetup} />)}
       above={
         <>
-          <WizardSteps current="run" runId={runId} isFinished={run?.state === 'finished'} />
+          <WizardSteps
+            current="run"
+            runId={runId}
+            isFinished={run?.state === 'finished'}
+            openSetup={openSetup}
+          />
           <BeforeAfterBar
             before={costs?.before ?? null}
             after={costs?.after ?? null}
@@ -79,32 +84,22 @@ function usePrimary(run: RunSummary | null): PrimaryAction | null {
 
 /** What helps against an error that resuming would only meet again: other data, or another plan. */
 function useFix(
-  runId: string,
+  openSetup: OpenRunSetup | null,
   code: string | undefined,
 ): { readonly label: string; readonly onAct: () => void } | null {
   const { t } = useTranslation();
-  const { draft } = useDraft();
-  if (code === undefined || draft.runId !== runId) return null;
+  if (code === undefined || openSetup === null) return null;
   if (/^(text|row|tokenizer)-/.test(code))
-    return { label: t('actions.changeData'), onAct: () => go({ screen: 'new', step: 'data' }) };
+    return { label: t('actions.changeData'), onAct: () => openSetup('data', 'this-run') };
   if (/^(ratio|window|recipe|memory)-/.test(code))
-    return { label: t('actions.changePlan'), onAct: () => go({ screen: 'new', step: 'plan' }) };
+    return { label: t('actions.changePlan'), onAct: () => openSetup('plan', 'this-run') };
   return null;
-}
-
-type PlannedCosts = Pick<PlanPreview, 'before' | 'after'>;
-
-/** What the plan said, where the run is the one that was set up last. */
-function useDraftedPlan(runId: string): PlannedCosts | null {
-  const { draft } = useDraft();
-  const modelId = draft.runId === runId ? draft.model?.model.id : undefined;
-  return usePlanPreview(modelId, draft.prune).answer;
 }
 
 /** Before and after as far as the run knows them. */
 function costsOf(
   run: RunSummary,
-  planned: PlannedCosts | null,
+  planned: RunDetail['planned'],
   progress: RunProgress | null,
 ): { readonly before: Measured | null; readonly after: Measured | null } {
   if (run.report !== null) return run.report;
@@ -119,14 +114,9 @@ function costsOf(
 function StopButtons({ run }: { readonly run: RunSummary }): ReactNode {
   const { t } = useTranslation();
   const actions = useRunActions();
-  const [isAsked, setAsked] = useState(false);
-  const cancel = async (): Promise<void> => {
-    setAsked(true);
-    if (!(await actions.cancel(run.id))) setAsked(false);
-  };
   return (
     <>
-      {isAsked && (
+      {run.cancelling && (
         <ConfirmButton
           label={t('actions.kill')}
           question={t('run.killTitle')}
@@ -137,8 +127,8 @@ function StopButtons({ run }: { readonly run: RunSummary }): ReactNode {
           onConfirm={() => void actions.kill(run.id)}
         />
       )}
-      <Button disabled={isAsked} onClick={() => void cancel()}>
-        {isAsked ? t('run.cancelling') : t('actions.cancelRun')}
+      <Button disabled={run.cancelling} onClick={() => void actions.cancel(run.id)}>
+        {run.cancelling ? t('run.cancelling') : t('actions.cancelRun')}
       </Button>
     </>
   );

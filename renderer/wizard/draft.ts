@@ -4,6 +4,7 @@ import type {
   ModelSummary,
   Picked,
   PruneSettings,
+  RunDetail,
   RunSettings,
 } from '../../preload/contract.ts';
 
@@ -32,6 +33,8 @@ export interface Draft {
   readonly evaluation: Omit<EvaluationSettings, 'textId'>;
   /** The run this draft became. */
   readonly runId: string | null;
+  /** What was being set up when the settings of a run took its place: the next new run goes on with it. */
+  readonly aside: Draft | null;
 }
 
 /** The recipe's own defaults. */
@@ -50,6 +53,7 @@ export const emptyDraft: Draft = {
   evaluationText: null,
   evaluation: { seqLen: 128, samples: null },
   runId: null,
+  aside: null,
 };
 
 export type DraftAction =
@@ -65,6 +69,13 @@ export type DraftAction =
   | { readonly type: 'calibration-changed'; readonly change: Partial<Draft['calibration']> }
   | { readonly type: 'evaluation-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'evaluation-changed'; readonly change: Partial<Draft['evaluation']> }
+  | {
+      readonly type: 'run-opened';
+      readonly model: ModelSummary;
+      readonly setup: Pick<RunDetail, 'settings' | 'texts'>;
+      /** The run itself, or null for a new one with its settings. */
+      readonly runId: string | null;
+    }
   | { readonly type: 'started'; readonly runId: string }
   | { readonly type: 'restarted' };
 
@@ -93,9 +104,29 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
       return edited(draft, { evaluation: { ...draft.evaluation, ...action.change } });
     case 'started':
       return { ...draft, runId: action.runId };
+    case 'run-opened':
+      return { ...draftOf(action.model, action.setup), runId: action.runId, aside: unfinished(draft) };
     case 'restarted':
-      return emptyDraft;
+      return draft.aside ?? emptyDraft;
   }
+}
+
+function draftOf(model: ModelSummary, { settings, texts }: Pick<RunDetail, 'settings' | 'texts'>): Draft {
+  const { samples, seqLen, seed } = settings.calibration;
+  return {
+    ...emptyDraft,
+    model,
+    prune: settings.prune,
+    calibrationText: texts.calibration,
+    calibration: { samples, seqLen, seed },
+    evaluationText: texts.evaluation,
+    evaluation: { seqLen: settings.evaluate.seqLen, samples: settings.evaluate.samples },
+  };
+}
+
+/** The draft, if it is one that nobody has started yet. */
+function unfinished(draft: Draft): Draft | null {
+  return draft.runId === null && draft.model !== null ? { ...draft, aside: null } : draft.aside;
 }
 
 /** As resources/demo/recipe.yaml has them. */

@@ -9,6 +9,7 @@ import { command, documentOf } from '../fixtures/command-line.ts';
 import { hashesBelow } from '../fixtures/folder-hashes.ts';
 import {
   call,
+  endStudio,
   refusal,
   secondStart,
   startStudio,
@@ -54,7 +55,7 @@ async function startLongRun(studio: OpenStudio): Promise<string> {
 async function expectUndisturbed({ run, progress, folder: runFolder }: RunDetail): Promise<void> {
   expect(run.state, JSON.stringify(progress)).toBe('finished');
   undisturbed ??= await commandLineRun(path.join(runFolder, 'recipe.yaml'));
-  expect(hashesBelow(runFolder, [...ownTimes, 'layers.json'])).toEqual(undisturbed);
+  expect(hashesBelow(runFolder, [...ownTimes, 'forecast.json'])).toEqual(undisturbed);
 }
 
 async function commandLineRun(recipe: string): Promise<Record<string, string>> {
@@ -77,9 +78,10 @@ describe('a run', () => {
     expect(progress.metrics['evaluate-after.perplexity']).toBe(run.report?.after.perplexity);
     expect(progress.peakMemoryBytes).toBeGreaterThan(2 ** 24);
     expect(scores).toHaveLength(12);
-    expect(kept?.map(({ channels }) => channels.length)).toEqual(
-      run.layers.map(({ after }) => after.mlpWidth),
+    expect(scores.map(({ channels }) => channels?.count)).toEqual(
+      run.layers.map(({ before }) => before.mlpWidth),
     );
+    expect(scores.map(({ channels }) => channels?.means.length)).toEqual(Array(12).fill(256));
     expect(kept?.map(({ kvHeads }) => kvHeads.length)).toEqual(run.layers.map(({ after }) => after.kvHeads));
 
     const plan = await call(studio.page, 'plan:preview', {
@@ -88,6 +90,7 @@ describe('a run', () => {
     });
     expect(run.report).toMatchObject({ before: plan.before, after: plan.after });
     expect(plan.layers).toEqual(run.layers);
+    expect(detail.planned).toEqual({ before: plan.before, after: plan.after });
 
     expect(await call(studio.page, 'run:start', settings)).toEqual({ runId });
     expect((await call(studio.page, 'run:list')).map(({ id, state }) => [id, state])).toEqual([
@@ -101,11 +104,30 @@ describe('a run', () => {
     const runId = await startLongRun(studio);
     await midway(studio, runId);
     await call(studio.page, 'run:cancel', { runId });
-    expect((await runEnded(studio, runId)).run.state).toBe('cancelled');
+    await studio.page.reload();
+    const { run } = await call(studio.page, 'run:get', { runId });
+    // Between two layers there is hardly time to look.
+    expect(run.cancelling).toBe(run.state === 'running');
+    expect((await runEnded(studio, runId)).run).toMatchObject({ state: 'cancelled', cancelling: false });
     await expect.poll(() => workerPids(studio)).toEqual([]);
     expect(await refusal(studio.page, 'run:cancel', { runId })).toBe('run-state');
     await call(studio.page, 'run:resume', { runId });
     await expectUndisturbed(await runEnded(studio, runId));
+  });
+
+  it('can be set up again at the next start: its model and texts are granted, and name the same run', async () => {
+    const studio = await startStudio();
+    const settings = await shortRun(studio, files);
+    const { runId } = await call(studio.page, 'run:start', settings);
+    await runEnded(studio, runId);
+    await endStudio(studio);
+    const { page } = await startStudio({ userData: studio.userData });
+    const again = await call(page, 'run:get', { runId });
+    expect(again.settings.prune).toEqual(settings.prune);
+    expect(again.texts).toMatchObject({ calibration: { path: files.rows }, evaluation: null });
+    const modelId = again.modelId ?? 'none';
+    expect((await call(page, 'model:inspect', { modelId })).model.path).toBe(files.model);
+    expect(await call(page, 'run:start', { modelId, ...again.settings })).toEqual({ runId });
   });
 
   it('that the person kills is cancelled at once; then it can be deleted, with its folder', async () => {

@@ -5,13 +5,7 @@ import { inspectModel } from '../../main/studio/inspect-model.ts';
 import { prepareRunOf } from '../../main/studio/preview-plan.ts';
 import { checkRecipe } from '../../main/studio/recipe.ts';
 import { Refusal } from '../../main/studio/refusal.ts';
-import {
-  readKept,
-  readProgress,
-  readScores,
-  RunLibrary,
-  type KeptRun,
-} from '../../main/studio/run-library.ts';
+import { readProgress, RunLibrary, type KeptRun } from '../../main/studio/run-library.ts';
 import { appendEvent, appendLog } from '../../main/studio/run-store.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 import { writeRandomModel } from '../fixtures/random-model.ts';
@@ -43,7 +37,9 @@ describe('a run', () => {
     expect(path.basename(run.stored.folder)).toMatch(/^tiny-magnitude-l1-0\.25-[0-9a-f]{8}$/);
     expect(run.stored.state).toBe('interrupted');
     expect(run.report).toBeNull();
-    expect(run.layers).toEqual(
+    const { preview } = prepareRunOf(await inspectModel(path.join(folder, 'model')), run.stored.recipe);
+    expect(run.forecast).toEqual({ before: preview.before, after: preview.after, layers: preview.layers });
+    expect(run.forecast?.layers).toEqual(
       Array(4).fill({
         before: { heads: 4, kvHeads: 2, mlpWidth: 48 },
         after: { heads: 4, kvHeads: 2, mlpWidth: 36 },
@@ -66,42 +62,27 @@ describe('a run', () => {
     expect((await library.find(run.id)).stored.state).toBe('cancelled');
   });
 
-  it('keeps its layers when its model is gone; one of the command line has none then', async () => {
-    const { id, stored, layers } = await made(0.25);
+  it('keeps its forecast when its model is gone; one of the command line has none then', async () => {
+    const { id, stored, forecast } = await made(0.25);
     await rm(path.join(folder, 'model'), { recursive: true });
-    expect((await library.refresh(id)).layers).toEqual(layers);
-    await rm(path.join(stored.folder, 'layers.json'));
-    expect((await library.refresh(id)).layers).toEqual([]);
+    expect((await library.refresh(id)).forecast).toEqual(forecast);
+    await rm(path.join(stored.folder, 'forecast.json'));
+    expect((await library.refresh(id)).forecast).toBeNull();
   });
 
-  it('of the command line shows the layers that its model and its recipe come to', async () => {
-    const { id, stored, layers } = await made(0.25);
-    await rm(path.join(stored.folder, 'layers.json'));
-    expect((await library.refresh(id)).layers).toEqual(layers);
+  it('of the command line is forecast from its model and its recipe', async () => {
+    const { id, stored, forecast } = await made(0.25);
+    await rm(path.join(stored.folder, 'forecast.json'));
+    expect((await library.refresh(id)).forecast).toMatchObject(forecast ?? {});
   });
 
-  it('tells its progress, its scores and what it keeps, as far as they are there', async () => {
+  it('tells its progress as far as it is there', async () => {
     const { folder: runFolder } = (await made(0.25)).stored;
     expect(await readProgress(runFolder)).toMatchObject({ stage: null, log: [] });
-    expect(await readScores(runFolder)).toEqual([]);
-    expect(await readKept(runFolder)).toBeNull();
     await appendEvent(runFolder, { type: 'stage', stage: 'slice' });
     const line = await appendLog(runFolder, 'a line');
     expect(line).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z a line$/);
-    await mkdir(path.join(runFolder, 'scores'));
-    await writeFile(path.join(runFolder, 'scores', 'layer-001.json'), '{"layer":1,"channels":[1,2]}\n');
-    await writeFile(path.join(runFolder, 'scores', 'layer-000.json'), '{"layer":0,"heads":[3]}\n');
-    await writeFile(path.join(runFolder, 'scores', 'layer-002.json.1-1.partial'), '{"lay');
-    const plan = {
-      layers: [{ attention: { keptHeads: [0, 1], keptKvHeads: [0] }, mlp: { keptChannels: [4] } }],
-    };
-    await writeFile(path.join(runFolder, 'plan.json'), JSON.stringify(plan));
     expect(await readProgress(runFolder)).toMatchObject({ stage: 'slice', log: [line] });
-    expect(await readScores(runFolder)).toEqual([
-      { layer: 0, heads: [3] },
-      { layer: 1, channels: [1, 2] },
-    ]);
-    expect(await readKept(runFolder)).toEqual([{ kvHeads: [0], channels: [4] }]);
   });
 });
 

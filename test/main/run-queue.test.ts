@@ -130,8 +130,8 @@ describe('the queue', () => {
 });
 
 describe('the run at work', () => {
-  it('is cancelled and killed by its own id alone', async () => {
-    const { queue, started } = setStage();
+  it('is cancelled and killed by its own id alone, and says that it is stopping', async () => {
+    const { queue, started, told } = setStage();
     queue.add('a');
     queue.add('b');
     const a = await started('a');
@@ -140,8 +140,12 @@ describe('the run at work', () => {
         queue.cancel(id);
       }).toThrow('This run is not at work.');
     }
+    expect(queue.isCancelling('a')).toBe(false);
+    const toldBefore = told.length;
     queue.cancel('a');
     expect(a.cancel).toHaveBeenCalledOnce();
+    expect(told).toHaveLength(toldBefore + 1);
+    expect(['a', 'b'].map((id) => queue.isCancelling(id))).toEqual([true, false]);
     queue.kill('a');
     expect(a.kill).toHaveBeenCalledOnce();
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { errorCodesIn, keysUsedIn } from './fixtures/source-facts.ts';
+import { keysUsedIn, literalsOf } from './fixtures/source-facts.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -43,12 +43,21 @@ describe('the locales', () => {
     expect(keysUsedIn(path.join(root, 'renderer')).filter((key) => !en.has(key))).toEqual([]);
   });
 
-  it('have a title and a hint for every error code of the engine', () => {
-    const codes = errorCodesIn(path.join(root, 'main/engine/errors.ts'));
-    expect(codes.length).toBeGreaterThan(20);
-    expect(codes.filter((code) => !en.has(`errors.${code}.title`) || !en.has(`errors.${code}.hint`))).toEqual(
-      [],
-    );
+  it('have a title and a hint for every error code of the engine, of the studio and of the window', () => {
+    const engine = literalsOf('ErrorCode', path.join(root, 'main/engine/errors.ts'));
+    const studio = literalsOf('RefusalCode', path.join(root, 'main/studio/refusal.ts'));
+    expect(engine.length).toBeGreaterThan(20);
+    expect(studio.length).toBeGreaterThan(4);
+    const codes = [...engine, ...studio, 'studio-failed', 'window-failed', 'unknown'];
+    const wanted = codes.flatMap((code) => [`errors.${code}.hint`, `errors.${code}.title`]).sort();
+    for (const texts of [en, zh])
+      expect([...texts.keys()].filter((key) => key.startsWith('errors.')).sort()).toEqual(wanted);
+  });
+
+  it('tell what failed in Chinese with the words of the field', () => {
+    const failures = [...zh].filter(([key]) => key.startsWith('errors.')).map(([, text]) => text);
+    expect(failures.filter((text) => !/[\u4e00-\u9fff]/.test(text))).toEqual([]);
+    expect(zh.get('errors.ratio-out-of-range.title')).toContain('剪枝率');
   });
 
   it('keep the house voice: no exclamation marks, no "Oops"', () => {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { channelImportance } from '../../../main/studio/run-choices.ts';
 import {
   channelSlices,
   goingKvHeads,
   importanceRanks,
   mapLayers,
   wholeModel,
+  type ChannelMeans,
   type MapLayer,
 } from '../../../renderer/model-map/map-layers.ts';
 
@@ -29,10 +31,7 @@ describe('map layers', () => {
     const change = { before: shape, after: pruned };
     const layers = mapLayers([change, change], null, {
       scores: [{ layer: 1, heads: [4, 3, 2, 1], channels: null }],
-      kept: [
-        { kvHeads: [0, 1], channels: [] },
-        { kvHeads: [2, 3], channels: [] },
-      ],
+      kept: [{ kvHeads: [0, 1] }, { kvHeads: [2, 3] }],
     });
     expect(layers[0].headScores).toBeNull();
     expect(layers[1].headScores).toEqual([4, 3, 2, 1]);
@@ -65,16 +64,30 @@ describe('map layers', () => {
   });
 
   it('cut channels into slices from most to least important', () => {
-    const channels = Array.from({ length: 11_008 }, (_, i) => (i * 7919) % 11_008);
-    const [ranks] = importanceRanks([layer({ channelScores: channels })]).channels;
+    const scores = Array.from({ length: 11_008 }, (_, i) => (i * 7919) % 11_008);
+    const [ranks] = importanceRanks([layer({ channelScores: channelImportance(scores) })]).channels;
     expect(ranks).toHaveLength(channelSlices);
     expect(ranks?.[0]).toBe(1);
     expect(ranks?.[channelSlices - 1]).toBe(0);
     expect(ranks).toEqual([...(ranks ?? [])].sort((a, b) => b - a));
   });
 
+  it.each([300, 1000, 11_008])('rank the shares of %i channels as the channels themselves', (count) => {
+    const random = (layerIndex: number): number[] =>
+      Array.from({ length: count }, (_, i) => Math.exp(3 * Math.sin((layerIndex + 1) * 12.9898 * (i + 1))));
+    const all = [0, 1, 2].map(random);
+    const ranks = (of: (scores: number[]) => ChannelMeans): readonly (readonly number[] | null)[] =>
+      importanceRanks(all.map((scores) => layer({ channelScores: of(scores) }))).channels;
+    const inShares = ranks(channelImportance).flatMap((row) => row ?? []);
+    const exact = ranks((scores) => ({ means: [...scores].sort((a, b) => b - a) })).flatMap(
+      (row) => row ?? [],
+    );
+    // Two slices of nearly the same score may change places.
+    for (const [i, rank] of inShares.entries()) expect(Math.abs(rank - exact[i])).toBeLessThan(0.05);
+  });
+
   it('slice fewer channels than there are slices', () => {
-    const [ranks] = importanceRanks([layer({ channelScores: [3, 1, 2] })]).channels;
+    const [ranks] = importanceRanks([layer({ channelScores: channelImportance([3, 1, 2]) })]).channels;
     expect(ranks).toEqual([1, 0.5, 0]);
   });
 });

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { criterionIds } from '../../../main/engine/criteria/index.ts';
 import { aggregationNames } from '../../../main/engine/prune/aggregate.ts';
 import { defaultRecipe, readRecipe } from '../../../main/studio/recipe.ts';
-import { runSettingsSchema, type ModelSummary, type PruneSettings } from '../../../preload/contract.ts';
+import {
+  runSettingsSchema,
+  type ModelSummary,
+  type PruneSettings,
+  type RunSettings,
+} from '../../../preload/contract.ts';
 import {
   aggregations,
   criteria,
@@ -106,6 +111,35 @@ describe('the draft of a run', () => {
     expect(started.runId).toBe('r1');
     expect(draftReducer(started, { type: 'prune-changed', change: { seed: 7 } }).runId).toBeNull();
     expect(draftReducer(started, { type: 'restarted' })).toEqual(emptyDraft);
+  });
+
+  describe('that a run was made from', () => {
+    const settings: Omit<RunSettings, 'modelId'> = {
+      prune: { ...emptyDraft.prune, ratio: 0.4, layers: { attention: [0, 3], mlp: [1, 4] } },
+      calibration: { sourceId: 'text', samples: 5, seqLen: 32, seed: 1 },
+      evaluate: { textId: null, seqLen: 16, samples: 3 },
+    };
+    const opened = (runId: string | null): DraftAction => ({
+      type: 'run-opened',
+      model: model('b', 4),
+      setup: { settings, texts: { calibration: text, evaluation: null } },
+      runId,
+    });
+
+    it('is that of the run, to the last setting', () => {
+      const draft = after(opened('r1'));
+      expect(draft.runId).toBe('r1');
+      expect(runSettingsOf(draft)).toEqual({ modelId: 'b', ...settings });
+      expect(after(opened(null)).runId).toBeNull();
+    });
+
+    it('gives way to what was being set up, with the next new run', () => {
+      const begun = after(chosen, { type: 'prune-changed', change: { ratio: 0.1 } });
+      const looked = [opened('r1'), opened('r2')].reduce(draftReducer, begun);
+      expect(draftReducer(looked, { type: 'restarted' })).toEqual(begun);
+      const started = after(chosen, { type: 'started', runId: 'r0' }, opened('r1'));
+      expect(draftReducer(started, { type: 'restarted' })).toEqual(emptyDraft);
+    });
   });
 
   it('says what it still needs', () => {

@@ -1,0 +1,27 @@
+import type { Recipe } from './recipe.ts';
+
+/** What a person asks a run for, in the ids of what they picked. */
+export interface RunRequest {
+  readonly modelId: string;
+  readonly prune: PruneRequest;
+  readonly calibration: CalibrationRequest;
+  readonly evaluate: EvaluationRequest;
+}
+
+export type PruneRequest = Pick<
+  Recipe['prune'],
+  'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed'
+>;
+
+export interface CalibrationRequest {
+  readonly sourceId: string | null;
+  readonly samples: number | null;
+  readonly seqLen: number;
+  readonly seed: number;
+}
+
+export interface EvaluationRequest {
+  readonly textId: string | null;
+  readonly seqLen: number;
+  readonly samples: number | null;
+}

@@ -1,0 +1,75 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { describeModel } from '../engine/runtime/model.ts';
+import type { FileGrants, Granted } from './grants.ts';
+import type { ModelLibrary } from './model-library.ts';
+import { modelFilesIn } from './run-identity.ts';
+import type { KeptRun } from './run-library.ts';
+import type { RunRequest } from './run-request.ts';
+
+type Windows = KeptRun['stored']['settings']['prune']['windows'];
+
+/** How a run was set up, as a person would ask for it again. */
+export interface RunSetup {
+  /** null where the model is gone, or is another by now. */
+  readonly modelId: string | null;
+  readonly settings: Omit<RunRequest, 'modelId' | 'prune'> & {
+    readonly prune: Omit<RunRequest['prune'], 'layers'> & { readonly layers: Windows };
+  };
+  /** The texts of these settings; null where there is none, or it is gone. */
+  readonly texts: { readonly calibration: Granted | null; readonly evaluation: Granted | null };
+}
+
+/** Grants what the run was made from: a person picked it then, and the run has written down where it lies. */
+export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLibrary): Promise<RunSetup> {
+  const { model, prune, calibration, evaluate } = run.stored.settings;
+  const { criterion, aggregation, ratio, gqaFold, windows, seed } = prune;
+  const texts = {
+    calibration: await grantText(calibration.source, grants),
+    evaluation: await grantText(evaluate.text, grants),
+  };
+  return {
+    modelId: (await isAsItWas(run)) ? models.grant(model).id : null,
+    settings: {
+      prune: { criterion, aggregation, ratio, gqaFold, layers: windows, seed },
+      calibration: {
+        sourceId: texts.calibration?.id ?? null,
+        samples: calibration.samples,
+        seqLen: calibration.seqLen,
+        seed: calibration.seed,
+      },
+      evaluate: {
+        textId: texts.evaluation?.id ?? null,
+        seqLen: evaluate.seqLen,
+        samples: evaluate.samples,
+      },
+    },
+    texts,
+  };
+}
+
+/**
+ * Whether the model's folder holds layers of the same widths and no file written since the run was made. Its bytes are
+ * not read: this is asked each time a run is looked at.
+ */
+async function isAsItWas({ stored, forecast, createdAt }: KeptRun): Promise<boolean> {
+  const { model } = stored.settings;
+  try {
+    const { config } = await describeModel(model);
+    const widths = forecast?.layers.map(({ before }) => before);
+    if (widths !== undefined && !isDeepStrictEqual([...config.layers], widths)) return false;
+    const written = await Promise.all(
+      (await modelFilesIn(model)).map(async (file) => (await stat(join(model, file))).mtimeMs),
+    );
+    return written.every((mtimeMs) => Math.floor(mtimeMs) <= Date.parse(createdAt));
+  } catch {
+    return false;
+  }
+}
+
+async function grantText(path: string | null, grants: FileGrants): Promise<Granted | null> {
+  if (path === null) return null;
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? grants.grant(path, 'file') : null;
+}
