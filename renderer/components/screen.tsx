@@ -25,9 +25,10 @@ export interface ScreenProps {
 export function Screen({ title, subtitle, primary, actions, above, children }: ScreenProps): ReactNode {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    // A new screen begins at its title, for the keyboard and the screen reader alike.
+    // A new screen begins at its title, for the keyboard and the screen reader alike. A title that changes is no new
+    // screen: the language was switched, or the run ended, while the person is somewhere else on it.
     heading.current?.focus({ preventScroll: true });
-  }, [title]);
+  }, []);
   usePrimaryShortcut(primary);
   return (
     <main className="screen" id="work">

@@ -32,6 +32,9 @@ export interface StudioOptions {
   readonly locale?: string;
 }
 
+/** For what a screen shows at once, on a machine that is busy with other tests. */
+const patienceMs = 15_000;
+
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** Starts the built studio (dist/) in a real Electron; it is gone after the test. */
@@ -87,6 +90,7 @@ async function launchStudio(userData: string, locale = 'en-US'): Promise<OpenStu
   const main = app.process();
   const page = await app.firstWindow();
   await page.waitForLoadState();
+  page.setDefaultTimeout(patienceMs);
   return { app, page, userData, main };
 }
 
