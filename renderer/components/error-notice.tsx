@@ -14,22 +14,23 @@ export interface ErrorNoticeProps {
   readonly onClose?: () => void;
 }
 
-/** What happened and what to do, in the language on screen; below it what exactly main said, in English. */
+/** What happened and what to do, in the language on screen, with what exactly main said. */
 export function ErrorNotice({ error, action, onClose }: ErrorNoticeProps): ReactNode {
   const { t, i18n } = useTranslation();
   const code: KnownCode = i18n.exists(`errors.${error.code}`) ? (error.code as KnownCode) : 'unknown';
-  // Main's own hint is the most exact, but only for those who read it.
+  // Main speaks English: those who read it get its own words and hint, others what to do in theirs first.
   const isEnglish = i18n.language === 'en';
-  const hint = isEnglish && error.hint !== undefined ? error.hint : t(`errors.${code}.hint`);
-  const detail = isEnglish || error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
+  const sentences = isEnglish
+    ? [error.message, error.hint ?? t(`errors.${code}.hint`)]
+    : [t(`errors.${code}.hint`), [error.message, error.hint].filter(Boolean).join(' ')];
   return (
     <div className="error-notice" role="alert" data-code={error.code}>
       <ExclamationCircleFilled aria-hidden="true" />
       <div className="error-text">
         <strong>{t(`errors.${code}.title`)}</strong>
-        <p>{hint}</p>
-        <p className="quiet" lang="en">
-          {detail}
+        <p>{sentences[0]}</p>
+        <p className="quiet" lang={isEnglish ? undefined : 'en'}>
+          {sentences[1]}
         </p>
         {action && (
           <Button onClick={action.onAct} size="small">
