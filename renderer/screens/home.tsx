@@ -6,6 +6,7 @@ import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ModelMapThumbnail } from '../components/model-map.tsx';
 import { RouteLink } from '../components/route-link.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
+import { RunThumbnail } from '../components/run-thumbnail.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { mapLayers } from '../model-map/map-layers.ts';
@@ -78,16 +79,10 @@ function RunCard({ run }: { readonly run: RunSummary }): ReactNode {
   const formats = useFormats();
   const progress = useStudio((state) => state.progress[run.id] ?? null);
   const stage = progress?.stage ?? null;
-  const layers = mapLayers(run.layers, run.report?.windows ?? null);
   return (
     <li className="run-card">
       <RouteLink to={routeOf(run)}>
-        <ModelMapThumbnail
-          layers={layers}
-          removal={run.state === 'finished' ? 'done' : 'planned'}
-          width={240}
-          height={96}
-        />
+        <RunThumbnail run={run} width={240} height={96} />
         <span className="run-card-name">{run.modelName}</span>
         <span className="quiet">
           {t('runs.criterionAndRatio', {

@@ -3,13 +3,12 @@ import { Button } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RunSummary } from '../../preload/contract.ts';
-import { ModelMapThumbnail } from '../components/model-map.tsx';
 import { RouteLink } from '../components/route-link.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
+import { RunThumbnail } from '../components/run-thumbnail.tsx';
 import { Screen } from '../components/screen.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
-import { mapLayers } from '../model-map/map-layers.ts';
 import { useStudio } from '../studio/studio-store.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { routeOf, RunRowActions, type ListScreenProps } from './home.tsx';
@@ -83,12 +82,7 @@ function RunRow({ run, queue }: { readonly run: RunSummary; readonly queue: read
     <tr>
       <th scope="row">
         <RouteLink className="run-row-name" to={routeOf(run)}>
-          <ModelMapThumbnail
-            layers={mapLayers(run.layers, report?.windows ?? null)}
-            removal={run.state === 'finished' ? 'done' : 'planned'}
-            width={88}
-            height={40}
-          />
+          <RunThumbnail run={run} width={88} height={40} />
           <span>
             {run.modelName}
             <span className="quiet">
