@@ -81,8 +81,9 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await sleep(1500);
   await shoot('data');
   await next();
-  await page.locator('.log').waitFor();
-  await sleep(4000);
+  // Scores come in layer by layer: with a few of them the map says what the stage does.
+  await page.locator('.map-panel').getByText('important, by rank').waitFor({ timeout: 600_000 });
+  await sleep(1500);
   await shoot('run');
   await page.locator('.primary-action[aria-disabled="false"]').waitFor({ timeout: 600_000 });
   await next();
