@@ -52,7 +52,7 @@ async function open(): Promise<void> {
   applySettings();
   serveCalls({ studio, window, words, settingsChanged: applySettings, warn });
   watchProcesses(warn);
-  finishWriting([() => window.remembered(), () => log.written()]);
+  finishWriting([() => window.remembered(), () => studio.written(), () => log.written()]);
   const show = leaveWithCare(studio, window, words);
   app.on('second-instance', show);
   app.on('activate', show);

@@ -86,7 +86,7 @@ export function tell<N extends StreamName>(
 
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
-  const { id, name, modelName, createdAt, state, queuePosition, cancelling } = run;
+  const { id, name, modelName, createdAt, state, queuePosition, held, cancelling } = run;
   const { recipe, report, forecast, sizeBytes } = run;
   const { criterion, ratio } = recipe.prune;
   return {
@@ -96,6 +96,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     createdAt,
     state,
     queuePosition,
+    held,
     cancelling,
     criterion,
     ratio,
@@ -150,6 +151,9 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
     'run:delete': ({ runId }) => studio.deleteRun(runId),
     'run:reorder': async ({ runIds }) => {
       studio.reorderRuns(runIds);
+    },
+    'run:release': async () => {
+      studio.releaseRuns();
     },
     'run:open-folder': async ({ runId }) => {
       const problem = await shell.openPath(await studio.folderOf(runId));

@@ -146,6 +146,8 @@ export const runSummarySchema = z.object({
   state: runStateSchema,
   /** Position in the queue, from 0, for a queued run. */
   queuePosition: count.nullable(),
+  /** Whether it was in line when the studio was last closed, and waits for `run:release` or `run:resume`. */
+  held: z.boolean(),
   /** Whether it was asked to stop and has not yet: the time to offer to kill it. */
   cancelling: z.boolean(),
   criterion: z.string(),
@@ -158,6 +160,8 @@ export type RunSummary = z.infer<typeof runSummarySchema>;
 
 /** What a running run has said so far: enough to draw the Run screen after a reload. */
 export const runProgressSchema = z.object({
+  /** Done so far of reading model and data, 0 to 1, which comes before the stages; null when it is not being done. */
+  preparation: z.number().nullable(),
   stage: runStageSchema.nullable(),
   /** Done so far of the stage, 0 to 1. */
   fraction: z.number(),
@@ -267,9 +271,13 @@ export const calls = {
     request: z.strictObject({ modelId: id, evaluation: evaluationSchema }),
     response: textMeasureSchema,
   },
-  /** The same work is not done twice: the run that is there already is named. */
+  /**
+   * Answers at once. The same work is not done twice: the run that is there already is named. Where model or data have to
+   * be read to know it, that is found out when the run's turn comes: its id then stands for the run that was there.
+   */
   'run:start': { request: runSettingsSchema, response: z.object({ runId: id }) },
   'run:list': { request: nothing, response: z.array(runSummarySchema) },
+  /** The run with this id, or the one that it turned out to be. */
   'run:get': { request: z.strictObject({ runId: id }), response: runDetailSchema },
   /** Stops at the next layer, or takes the run out of the queue. */
   'run:cancel': { request: z.strictObject({ runId: id }), response: nothing },
@@ -279,6 +287,8 @@ export const calls = {
   'run:delete': { request: z.strictObject({ runId: id }), response: nothing },
   /** Queued runs in the order in which they shall start. */
   'run:reorder': { request: z.strictObject({ runIds: z.array(id).max(1000) }), response: nothing },
+  /** Lets the held runs start, in their order. */
+  'run:release': { request: nothing, response: nothing },
   'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
 } as const satisfies Record<string, Call>;
 

@@ -9,12 +9,13 @@ import { inspectModel } from '../studio/inspect-model.ts';
 import { prepareRun, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
 import { memoryBudget } from '../studio/resolve-recipe.ts';
-import { identityOf, requireUnchanged } from '../studio/run-identity.ts';
+import { identified, identityOf } from '../studio/run-identity.ts';
 import {
   createRun,
   findRun,
   openRun,
   readReport,
+  type IdentifiedRun,
   type RunEvent,
   type StoredRun,
 } from '../studio/run-store.ts';
@@ -94,15 +95,15 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
   const identity = await identityOf(settings);
   const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
   const known = await findRun(folder);
-  if (known?.identity.hash === identity.hash) return continueRun(known, options);
+  if (known?.identity?.hash === identity.hash) return continueRun({ ...known, identity }, options);
   return carryOut(await createRun(folder, recipe, settings, identity), options);
 }
 
 /** llm-pruner resume DIR */
 export async function resume(folder: string, options: CommonOptions): Promise<ExitCode> {
   const stored = await openRun(resolve(folder));
-  if (stored.state !== 'finished') await requireUnchanged(stored);
-  return continueRun(stored, options);
+  if (stored.state === 'finished') return showFinished(stored, options);
+  return carryOut(await identified(stored), options);
 }
 
 export interface EvalOptions extends CommonOptions {
@@ -160,14 +161,17 @@ async function printRecipe(recipeFile: string | undefined, options: RunOptions):
 }
 
 /** A finished run is shown, not done again; an interrupted one goes on. */
-async function continueRun(stored: StoredRun, options: CommonOptions): Promise<ExitCode> {
-  if (stored.state !== 'finished') return carryOut(stored, options);
+async function continueRun(stored: IdentifiedRun, options: CommonOptions): Promise<ExitCode> {
+  return stored.state === 'finished' ? showFinished(stored, options) : carryOut(stored, options);
+}
+
+async function showFinished(stored: StoredRun, options: CommonOptions): Promise<ExitCode> {
   process.stderr.write('This run was finished before; nothing is done again.\n');
   printReport(stored.folder, await readReport(stored.folder), options.json);
   return exitCode.done;
 }
 
-async function carryOut(stored: StoredRun, { json }: CommonOptions): Promise<ExitCode> {
+async function carryOut(stored: IdentifiedRun, { json }: CommonOptions): Promise<ExitCode> {
   const release = await lockRun(stored.folder);
   const progress = new ProgressLine();
   const running = conductRun(stored, (event) => {

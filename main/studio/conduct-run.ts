@@ -3,7 +3,7 @@ import type { SpawnWorker } from '../worker/channel.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
 import type { JobEvent, JobStage, WorkerMemory } from '../worker/messages.ts';
 import { engineVersion } from './engine-version.ts';
-import { appendEvent, appendLog, type RunEvent, type StoredRun } from './run-store.ts';
+import { appendEvent, appendLog, type IdentifiedRun, type RunEvent } from './run-store.ts';
 
 /** A run at work. */
 export interface ConductedRun {
@@ -28,7 +28,7 @@ const storedProgressIntervalMs = 1000;
  * A run that was interrupted goes on where it stopped.
  */
 export function conductRun(
-  run: StoredRun,
+  run: IdentifiedRun,
   onEvent: (event: RunEvent) => void,
   { spawn, onLog, onMemory }: RunWatch = {},
 ): ConductedRun {
@@ -112,7 +112,7 @@ class Recorder {
 }
 
 /** A resumed run promises the same bytes only on the machine and engine it began with. */
-function changedSince({ identity, settings }: StoredRun): string[] {
+function changedSince({ identity, settings }: IdentifiedRun): string[] {
   const changes: string[] = [];
   if (identity.engineVersion !== engineVersion) {
     changes.push(
@@ -131,7 +131,8 @@ function asRunEvent(
   timeLeft: (stage: JobStage, fraction: number) => number | null,
 ): RunEvent {
   if (event.type === 'metric') return event;
-  if (event.stage === 'evaluate') throw new RangeError('A run has no stage "evaluate".');
+  if (event.stage === 'evaluate' || event.stage === 'hash')
+    throw new RangeError(`A run has no stage "${event.stage}".`);
   if (event.type === 'stage') return { type: 'stage', stage: event.stage };
   return { ...event, stage: event.stage, timeLeftMs: timeLeft(event.stage, event.fraction) };
 }

@@ -1,12 +1,12 @@
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readError } from '../engine/checkpoint/file-errors.ts';
+import { hashFile } from '../engine/checkpoint/hash-file.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { engineVersion } from './engine-version.ts';
-import type { StoredRun } from './run-store.ts';
+import { recordIdentity, type IdentifiedRun, type StoredRun } from './run-store.ts';
 
 /** Files of a model folder that a result depends on, or takes over as they are: weights, configs, the tokenizer. */
 const modelFile = /\.(safetensors|json|model|txt|jinja)$/;
@@ -17,37 +17,62 @@ export interface RunIdentity {
   readonly engineVersion: string;
 }
 
-/** Reads every byte of model and data once; async, a piece at a time. */
-export async function identityOf(
+/** Gives the sha256 of files; they may be remembered from an earlier reading. */
+export type HashFiles = (paths: readonly string[]) => Promise<readonly string[]>;
+
+/** The files that a run is made from. */
+export interface RunContent {
+  readonly modelFiles: readonly string[];
+  /** The model's files first, then the texts that there are. */
+  readonly paths: readonly string[];
+}
+
+export async function contentOf({ model, calibration, evaluate }: RunSettings): Promise<RunContent> {
+  const modelFiles = await modelFilesIn(model);
+  const texts = [calibration.source, evaluate.text].filter((path) => path !== null);
+  return { modelFiles, paths: [...modelFiles.map((file) => join(model, file)), ...texts] };
+}
+
+/** @param hashes Of the content's paths, in their order. */
+export function identityFrom(
   settings: RunSettings,
+  { modelFiles }: RunContent,
+  hashes: readonly string[],
   version: string = engineVersion,
-): Promise<RunIdentity> {
-  const hash = createHash('sha256');
-  const { model, calibration, evaluate, ...rest } = settings;
+): RunIdentity {
+  const { calibration, evaluate } = settings;
   const plain = {
-    ...rest,
+    ...settings,
+    model: true,
     calibration: { ...calibration, source: calibration.source !== null },
     evaluate: { ...evaluate, text: evaluate.text !== null },
     engineVersion: version,
   };
-  hash.update(JSON.stringify(plain));
-  for (const file of await modelFilesIn(model)) {
-    hash.update(`\n${file}\n`);
-    await addFile(hash, join(model, file));
-  }
-  for (const file of [calibration.source, evaluate.text]) {
-    hash.update('\n');
-    if (file !== null) await addFile(hash, file);
-  }
+  const hash = createHash('sha256').update(JSON.stringify(plain));
+  for (const [i, sha256] of hashes.entries()) hash.update(`\n${modelFiles[i] ?? ''}\n${sha256}`);
   return { hash: hash.digest('hex'), engineVersion: version };
 }
 
+/** Reads every byte of model and data once, unless `hashFiles` knows better. */
+export async function identityOf(
+  settings: RunSettings,
+  version: string = engineVersion,
+  hashFiles: HashFiles = readAll,
+): Promise<RunIdentity> {
+  const content = await contentOf(settings);
+  return identityFrom(settings, content, await hashFiles(content.paths), version);
+}
+
 /**
- * Compares model and data with those that a stored run began with: half of a result of each would be a result of none.
+ * Gives a run its identity, or compares model and data with those that it began with: half of a result of each would
+ * be a result of none.
  * @throws EngineError run-folder-invalid where a byte differs; file-missing where a file is gone.
  */
-export async function requireUnchanged({ folder, settings, identity }: StoredRun): Promise<void> {
-  if ((await identityOf(settings, identity.engineVersion)).hash === identity.hash) return;
+export async function identified(stored: StoredRun, hashFiles: HashFiles = readAll): Promise<IdentifiedRun> {
+  const { folder, settings, identity } = stored;
+  const now = await identityOf(settings, identity?.engineVersion, hashFiles);
+  if (identity === null) return recordIdentity(stored, now);
+  if (now.hash === identity.hash) return { ...stored, identity };
   throw new EngineError(
     'run-folder-invalid',
     `The run in ${folder} cannot go on: its settings, its model or its data have changed since it began.`,
@@ -64,11 +89,8 @@ export async function modelFilesIn(folder: string): Promise<string[]> {
   return names.filter((name) => modelFile.test(name)).sort();
 }
 
-async function addFile(hash: Hash, path: string): Promise<void> {
-  try {
-    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 }))
-      hash.update(piece as Buffer);
-  } catch (error) {
-    throw readError(error, path);
-  }
+async function readAll(paths: readonly string[]): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const path of paths) hashes.push(await hashFile(path));
+  return hashes;
 }

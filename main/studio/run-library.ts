@@ -1,17 +1,18 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
-import type { RunReport } from '../engine/run.ts';
+import type { RunReport, RunSettings } from '../engine/run.ts';
 import { prepareRun, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import type { Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
-import { identityOf } from './run-identity.ts';
+import type { RunIdentity } from './run-identity.ts';
 import { progressOf, type RunProgress } from './run-progress.ts';
-import { createRun, findRun, openRun, readEvents, readReport, type StoredRun } from './run-store.ts';
+import { createdAtMs, createRun, openRun, readEvents, readReport, type StoredRun } from './run-store.ts';
 
 /** What a run was to come to, as its plan said when it was made. */
 export type RunForecast = Pick<PlanPreview, 'before' | 'after' | 'layers'>;
@@ -52,6 +53,8 @@ const maxFileBytes = 2 ** 20;
 /** The runs in the studio's folder. */
 export class RunLibrary {
   private readonly kept = new Map<string, KeptRun>();
+  private readonly mergedInto = new Map<string, string>();
+  private making: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly folder: string,
@@ -69,8 +72,12 @@ export class RunLibrary {
     return [...this.kept.values()].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   }
 
-  /** @throws Refusal run-unknown. */
-  async find(id: string): Promise<KeptRun> {
+  /**
+   * The run with this id, or the one that it was merged into.
+   * @throws Refusal run-unknown.
+   */
+  async find(asked: string): Promise<KeptRun> {
+    const id = this.mergedInto.get(asked) ?? asked;
     const known = this.kept.get(id) ?? (await this.list()).find((run) => run.id === id);
     if (known !== undefined) return known;
     throw new Refusal('run-unknown', 'There is no run with this id.', 'It may have been deleted.');
@@ -84,19 +91,38 @@ export class RunLibrary {
     return this.find(id);
   }
 
-  /** The run of what was prepared: a new folder, or the one that this very work has already. */
-  async make({ settings, preview }: PreparedRun, recipe: Recipe, modelName: string): Promise<KeptRun> {
-    const identity = await identityOf(settings);
-    const { criterion, ratio } = settings.prune;
-    const name = `${modelName}-${criterion}-${ratio}-${identity.hash.slice(0, 8)}`;
-    const folder = join(this.folder, name);
-    if ((await findRun(folder)) === undefined) {
-      const { folder: made } = await createRun(folder, recipe, settings, identity);
-      const { before, after, layers } = preview;
-      const forecast: RunForecast = { before, after, layers };
-      await writeFileAtomic(join(made, forecastFile), `${JSON.stringify(forecast)}\n`);
-    }
-    return this.find(runIdOf(name));
+  /**
+   * The run of what was prepared: a new folder, or the one that this very work has already. While it is not known what
+   * model and data hold (`identity` is null), the same work is what has the same settings and has not begun.
+   */
+  make(
+    prepared: PreparedRun,
+    recipe: Recipe,
+    modelName: string,
+    identity: RunIdentity | null,
+  ): Promise<KeptRun> {
+    // One after the other: two requests for the same work make one run.
+    const made = this.making.then(async () => {
+      const known = await this.list();
+      return (
+        known.find(({ stored }) => stored.identity !== null && stored.identity.hash === identity?.hash) ??
+        known.find(({ stored }) => isSameRequest(stored, prepared.settings)) ??
+        this.create(prepared, recipe, modelName, identity)
+      );
+    });
+    this.making = made.catch(() => undefined);
+    return made;
+  }
+
+  /** Another run of the same identity: what this one would come to, it comes to or has come to already. */
+  async twinOf(id: string, { hash }: RunIdentity): Promise<KeptRun | undefined> {
+    return (await this.list()).find((run) => run.id !== id && run.stored.identity?.hash === hash);
+  }
+
+  /** Removes a run whose work is done as another one; whoever asks for it from now on is told of that one. */
+  async merge(id: string, into: string): Promise<void> {
+    await this.delete(id);
+    this.mergedInto.set(id, into);
   }
 
   async delete(id: string): Promise<void> {
@@ -114,6 +140,22 @@ export class RunLibrary {
     for (const name of await entriesOf(this.folder)) {
       if (name.startsWith(deletedPrefix)) await rm(join(this.folder, name), { recursive: true, force: true });
     }
+  }
+
+  private async create(
+    { settings, preview }: PreparedRun,
+    recipe: Recipe,
+    modelName: string,
+    identity: RunIdentity | null,
+  ): Promise<KeptRun> {
+    const { criterion, ratio } = settings.prune;
+    // Drawn, since what the run is made from may not be known yet; its identity is in settings.json.
+    const name = `${modelName}-${criterion}-${ratio}-${randomBytes(4).toString('hex')}`;
+    const { folder } = await createRun(join(this.folder, name), recipe, settings, identity);
+    const { before, after, layers } = preview;
+    const forecast: RunForecast = { before, after, layers };
+    await writeFileAtomic(join(folder, forecastFile), `${JSON.stringify(forecast)}\n`);
+    return this.refresh(runIdOf(name));
   }
 
   private async names(): Promise<string[]> {
@@ -134,6 +176,11 @@ export class RunLibrary {
   }
 }
 
+/** Whether the run will be this very work, by what model and data hold when its turn comes. */
+function isSameRequest({ identity, settings }: StoredRun, asked: RunSettings): boolean {
+  return identity === null && isDeepStrictEqual(settings, asked);
+}
+
 /** Ids are short and tell no path. */
 function runIdOf(folderName: string): string {
   return createHash('sha256').update(folderName).digest('hex').slice(0, 16);
@@ -141,12 +188,10 @@ function runIdOf(folderName: string): string {
 
 async function readRun(folder: string): Promise<KeptRun> {
   const stored = await openRun(folder);
-  const { birthtimeMs, mtimeMs } = await stat(join(folder, 'settings.json'));
   return {
     id: runIdOf(basename(folder)),
     stored,
-    // The file is written once, when the run is made; a copied folder has a later birth.
-    createdAt: new Date(birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs).toISOString(),
+    createdAt: new Date(await createdAtMs(folder)).toISOString(),
     report: stored.state === 'finished' ? await readReport(folder) : null,
     forecast: await forecastOf(stored),
     sizeBytes: await sizeBelow(folder),

@@ -6,6 +6,8 @@ import type { TimedRunEvent } from './run-store.ts';
 
 /** What a run has said so far; the same whether it was heard live or read from the run's folder. */
 export interface RunProgress {
+  /** Done so far of reading model and data, 0 to 1, which comes before the stages; null when it is not being done. */
+  readonly preparation: number | null;
   readonly stage: RunStage | null;
   /** Done so far of the stage, 0 to 1. */
   readonly fraction: number;
@@ -32,6 +34,7 @@ export interface RunFailure {
 const shownLogLines = 500;
 
 export const noProgress: RunProgress = {
+  preparation: null,
   stage: null,
   fraction: 0,
   timeLeftMs: null,
@@ -98,6 +101,18 @@ export function afterLogLine(progress: RunProgress, line: string): RunProgress {
 
 export function withMemory(progress: RunProgress, { rssBytes, peakRssBytes }: WorkerMemory): RunProgress {
   return { ...progress, memoryBytes: rssBytes, peakMemoryBytes: peakRssBytes };
+}
+
+/** A run whose model and data are being read: its stages have not begun, or not again. */
+export function whilePreparing(progress: RunProgress, fraction: number): RunProgress {
+  return {
+    ...progress,
+    preparation: fraction,
+    startedAt: null,
+    endedAt: null,
+    timeLeftMs: null,
+    error: null,
+  };
 }
 
 /** The process is gone, and its memory with it. */

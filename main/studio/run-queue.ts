@@ -10,6 +10,13 @@ export interface OpenedRun {
   start(hearing: RunHearing): Pick<ConductedRun, 'cancel' | 'kill'> & { readonly outcome: Promise<RunEnd> };
 }
 
+/** What a run is told while it is got ready. */
+export interface OpeningWatch {
+  /** Aborted when a person wants the run to stop. */
+  readonly signal: AbortSignal;
+  readonly progress: (progress: RunProgress) => void;
+}
+
 /** How a run ended, as far as the queue minds. */
 interface RunEnd {
   readonly kind: 'done' | 'cancelled' | 'failed';
@@ -34,7 +41,9 @@ interface Running {
   readonly runId: string;
   /** Resolves when the run has ended and the next may start. */
   readonly ended: Promise<void>;
-  /** undefined while its folder is being opened. */
+  /** Ends the getting ready. */
+  readonly opening: AbortController;
+  /** undefined while it is got ready. */
   started: Pick<ConductedRun, 'cancel' | 'kill'> | undefined;
   progress: RunProgress | undefined;
   cancelling: boolean;
@@ -44,16 +53,18 @@ interface Running {
 /** The runs of one device: one at work, the others in line. */
 export class RunQueue {
   private waiting: string[] = [];
+  /** Those of the waiting that start only when a person says so. */
+  private readonly held = new Set<string>();
   private running: Running | undefined;
   private closed = false;
 
   /**
-   * @param openRun Reads the run's folder.
-   * @param endKilled Writes into a killed run's folder that a person ended it.
+   * @param openRun Gets the run ready; null where there is nothing to carry out any more.
+   * @param recordCancelled Writes into a run's folder that a person ended it, where the run itself could not.
    */
   constructor(
-    private readonly openRun: (runId: string) => Promise<OpenedRun>,
-    private readonly endKilled: (runId: string) => Promise<void>,
+    private readonly openRun: (runId: string, watch: OpeningWatch) => Promise<OpenedRun | null>,
+    private readonly recordCancelled: (runId: string) => Promise<void>,
     private readonly listener: QueueListener,
   ) {}
 
@@ -66,8 +77,13 @@ export class RunQueue {
     return this.waiting;
   }
 
+  /** Whether nothing is at work, nor will be until a person says so. */
   get isIdle(): boolean {
-    return this.running === undefined && this.waiting.length === 0;
+    return this.running === undefined && (this.closed || this.waiting.every((id) => this.held.has(id)));
+  }
+
+  isHeld(runId: string): boolean {
+    return this.held.has(runId);
   }
 
   /** @returns undefined for a run that is not at work. */
@@ -80,10 +96,24 @@ export class RunQueue {
     return this.running?.runId === runId && (this.running.cancelling || this.running.killing);
   }
 
-  /** Puts a run at the end of the line; one that is in it already keeps its place. */
+  /** Puts a run at the end of the line; one that is in it already keeps its place, and is held no longer. */
   add(runId: string): void {
-    if (this.closed || this.runningId === runId || this.waiting.includes(runId)) return;
-    this.waiting.push(runId);
+    if (this.closed || this.runningId === runId) return;
+    if (!this.held.delete(runId) && this.waiting.includes(runId)) return;
+    if (!this.waiting.includes(runId)) this.waiting.push(runId);
+    this.startNext();
+    this.listener.changed();
+  }
+
+  /** Puts runs into the line that do not start by themselves. */
+  hold(runIds: readonly string[]): void {
+    for (const runId of runIds) this.held.add(runId);
+    this.waiting.push(...runIds);
+  }
+
+  /** Lets the held runs start, each in its turn. */
+  release(): void {
+    this.held.clear();
     this.startNext();
     this.listener.changed();
   }
@@ -93,6 +123,7 @@ export class RunQueue {
     const at = this.waiting.indexOf(runId);
     if (at < 0) return false;
     this.waiting.splice(at, 1);
+    this.held.delete(runId);
     this.listener.changed();
     return true;
   }
@@ -101,6 +132,7 @@ export class RunQueue {
   cancel(runId: string): void {
     const running = this.requireRunning(runId);
     running.cancelling = true;
+    running.opening.abort();
     running.started?.cancel();
     this.listener.changed();
   }
@@ -109,6 +141,7 @@ export class RunQueue {
   kill(runId: string): void {
     const running = this.requireRunning(runId);
     running.killing = true;
+    running.opening.abort();
     running.started?.kill();
     this.listener.changed();
   }
@@ -122,10 +155,9 @@ export class RunQueue {
     this.listener.changed();
   }
 
-  /** Stops the run at work, by killing it where it takes longer than `patienceMs`, and starts no other. */
+  /** Stops the run at work, by killing it where it takes longer than `patienceMs`; the others stay in line. */
   async close(patienceMs: number): Promise<void> {
     this.closed = true;
-    this.waiting = [];
     const { running } = this;
     if (running === undefined) return;
     this.cancel(running.runId);
@@ -143,12 +175,14 @@ export class RunQueue {
 
   private startNext(): void {
     if (this.running !== undefined || this.closed) return;
-    const runId = this.waiting.shift();
+    const runId = this.waiting.find((id) => !this.held.has(id));
     if (runId === undefined) return;
+    this.waiting = this.waiting.filter((id) => id !== runId);
     const running: Running = {
       runId,
       // Begins after the assignment below, so that what it hears finds the run at work.
       ended: Promise.resolve().then(() => this.carryOut(running)),
+      opening: new AbortController(),
       started: undefined,
       progress: undefined,
       cancelling: false,
@@ -160,22 +194,44 @@ export class RunQueue {
   private async carryOut(running: Running): Promise<void> {
     const { runId } = running;
     try {
-      const opened = await this.openRun(runId);
+      const opened = await this.openRun(runId, this.openingWatch(running));
+      if (opened === null) return;
       running.progress = opened.progress;
       const started = opened.start(this.hearing(running, opened.progress));
       running.started = started;
-      // Both may have been asked for while the folder was being opened.
+      // Both may have been asked for at the last moment of getting ready.
       if (running.cancelling) started.cancel();
       if (running.killing) started.kill();
       const outcome = await started.outcome;
-      if (outcome.kind === 'failed' && running.killing) await this.endKilled(runId);
+      if (outcome.kind === 'failed' && running.killing) await this.recordCancelled(runId);
     } catch (error) {
-      this.listener.failed(runId, error);
+      await this.endUnstarted(running, error);
     } finally {
       this.running = undefined;
       this.startNext();
       this.listener.changed();
     }
+  }
+
+  /** A run that a person ended while it was got ready has not failed. */
+  private async endUnstarted({ runId, opening, started }: Running, error: unknown): Promise<void> {
+    const isCancelled = opening.signal.aborted && started === undefined;
+    try {
+      if (!isCancelled) throw error;
+      await this.recordCancelled(runId);
+    } catch (failure) {
+      this.listener.failed(runId, failure);
+    }
+  }
+
+  private openingWatch(running: Running): OpeningWatch {
+    return {
+      signal: running.opening.signal,
+      progress: (progress) => {
+        running.progress = progress;
+        this.listener.progress(running.runId, progress);
+      },
+    };
   }
 
   private hearing(running: Running, before: RunProgress): RunHearing {

@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
@@ -39,9 +39,15 @@ export interface StoredRun {
   readonly folder: string;
   readonly recipe: Recipe;
   readonly settings: RunSettings;
-  readonly identity: RunIdentity;
+  /** null until model and data have been read. */
+  readonly identity: RunIdentity | null;
   readonly state: RunState;
   readonly lastStage: RunStage | undefined;
+}
+
+/** A run that can be carried out: it is known what it is made from. */
+export interface IdentifiedRun extends StoredRun {
+  readonly identity: RunIdentity;
 }
 
 const files = {
@@ -56,12 +62,12 @@ const maxFileBytes = 64 * 2 ** 20;
  * Makes a run's folder: recipe.yaml with every default written out, settings.json with every choice made.
  * @throws EngineError run-folder-occupied where something else lies in the folder.
  */
-export async function createRun(
+export async function createRun<I extends RunIdentity | null>(
   folder: string,
   recipe: Recipe,
   settings: RunSettings,
-  identity: RunIdentity,
-): Promise<StoredRun> {
+  identity: I,
+): Promise<StoredRun & { readonly identity: I }> {
   const known = await findRun(folder);
   if (known !== undefined && !(await isBarren(folder))) {
     throw occupied(folder, 'holds another run: its recipe, model or data differ from those of this one');
@@ -69,9 +75,22 @@ export async function createRun(
   await makeFolder(folder);
   for (const file of [files.events, files.log]) await rm(join(folder, file), { force: true });
   // The recipe comes last: a folder without it is one whose making was interrupted (isFree).
-  await writeFileAtomic(join(folder, files.settings), `${JSON.stringify({ identity, settings }, null, 2)}\n`);
+  await writeSettings(folder, identity, settings);
   await writeFileAtomic(join(folder, files.recipe), formatRecipe(resolvedRecipe(recipe, settings)));
-  return openRun(folder);
+  return { ...(await openRun(folder)), identity };
+}
+
+/** Writes down what the run turned out to be made from. */
+export async function recordIdentity(run: StoredRun, identity: RunIdentity): Promise<IdentifiedRun> {
+  await writeSettings(run.folder, identity, run.settings);
+  return { ...run, identity };
+}
+
+/** When the run was made, in milliseconds since 1970. */
+export async function createdAtMs(folder: string): Promise<number> {
+  // The recipe is written once, when the run is made; a copied folder has a later birth.
+  const { birthtimeMs, mtimeMs } = await stat(join(folder, files.recipe));
+  return birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
 }
 
 /**
@@ -155,7 +174,17 @@ export async function readReport(folder: string): Promise<RunReport> {
   return report as RunReport;
 }
 
-async function readSettings(folder: string): Promise<{ identity: RunIdentity; settings: RunSettings }> {
+async function writeSettings(
+  folder: string,
+  identity: RunIdentity | null,
+  settings: RunSettings,
+): Promise<void> {
+  await writeFileAtomic(join(folder, files.settings), `${JSON.stringify({ identity, settings }, null, 2)}\n`);
+}
+
+async function readSettings(
+  folder: string,
+): Promise<{ identity: RunIdentity | null; settings: RunSettings }> {
   const path = join(folder, files.settings);
   return checkStored(settingsFile, await readJsonFile(path, { maxBytes: maxFileBytes }), path);
 }

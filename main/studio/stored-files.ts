@@ -36,7 +36,7 @@ const settings = z.object({
 
 /** settings.json */
 export const settingsFile = z.object({
-  identity: z.object({ hash: z.string(), engineVersion: z.string() }),
+  identity: z.object({ hash: z.string(), engineVersion: z.string() }).nullable(),
   settings,
 });
 

@@ -3,22 +3,22 @@ import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
-import { conductRun, type ConductedRun } from './conduct-run.ts';
+import { ContentHashes } from './content-hashes.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
 import { ModelLibrary } from './model-library.ts';
 import { prepareRunOf, requireRunnable, type PlanPreview } from './preview-plan.ts';
+import { QueueFile } from './queue-file.ts';
 import { checkRecipe, type Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
 import { readProgress, RunLibrary, type KeptRun } from './run-library.ts';
-import { requireUnchanged } from './run-identity.ts';
-import { lockRun } from './run-lock.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
-import { RunQueue, type OpenedRun, type RunHearing } from './run-queue.ts';
+import { RunQueue } from './run-queue.ts';
 import type { CalibrationRequest, EvaluationRequest, PruneRequest, RunRequest } from './run-request.ts';
 import { setupOf, type RunSetup } from './run-setup.ts';
-import { appendEvent, openRun, type RunState, type StoredRun } from './run-store.ts';
+import { RunStarter } from './run-starter.ts';
+import { appendEvent, type RunState } from './run-store.ts';
 import { SettingsStore } from './settings.ts';
 import { TextPreviews } from './text-previews.ts';
 
@@ -45,6 +45,8 @@ export interface ListedRun extends Omit<KeptRun, 'stored'> {
   readonly state: RunState | 'queued' | 'running';
   /** From 0, for a queued run. */
   readonly queuePosition: number | null;
+  /** Queued, and waits for a person to let it start. */
+  readonly held: boolean;
   /** Asked to stop, and still at work. */
   readonly cancelling: boolean;
   readonly recipe: Recipe;
@@ -71,6 +73,7 @@ const quitPatienceMs = 5000;
 /** The studio behind a window: it lives as long as the program, while windows come and go. */
 export class Studio {
   private readonly queue: RunQueue;
+  private readonly starter: RunStarter;
   private readonly texts: TextPreviews;
   private readonly choices = new RunChoices();
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
@@ -83,16 +86,22 @@ export class Studio {
     readonly settings: SettingsStore,
     readonly models: ModelLibrary,
     private readonly runs: RunLibrary,
+    hashes: ContentHashes,
+    private readonly queueFile: QueueFile,
   ) {
     this.texts = new TextPreviews(place.spawn);
+    this.starter = new RunStarter(runs, hashes, place.spawn, (runId) => {
+      this.enqueue(runId);
+    });
     this.queue = new RunQueue(
-      (runId) => this.openRun(runId),
+      (runId, watch) => this.starter.open(runId, watch),
       (runId) => this.recordCancelled(runId),
       {
         progress: (runId, progress) => {
           listener.runProgress(runId, progress);
         },
         changed: () => {
+          queueFile.keep(this.queue.queued);
           listener.runsChanged();
         },
         failed: (runId, error) => {
@@ -112,7 +121,7 @@ export class Studio {
     const grants = new FileGrants();
     const runs = new RunLibrary(join(place.dataFolder, 'runs'), warn);
     await runs.removeDeleted();
-    return new Studio(
+    const studio = new Studio(
       place,
       listener,
       grants,
@@ -124,7 +133,11 @@ export class Studio {
         warn,
       ),
       runs,
+      await ContentHashes.open(join(place.dataFolder, 'content-hashes.json'), place.spawn, warn),
+      await QueueFile.open(join(place.dataFolder, 'queue.json'), warn),
     );
+    await studio.holdQueued();
+    return studio;
   }
 
   get runsFolder(): string {
@@ -176,14 +189,15 @@ export class Studio {
 
   /**
    * Queues a run. The same work is never done twice: what was finished before is only named, what was interrupted
-   * goes on.
+   * goes on. Where model or data were not read before, that is found out when the run's turn comes.
    */
   async startRun(request: RunRequest): Promise<string> {
     const model = await this.models.inspect(request.modelId);
     const recipe = this.recipeOf(request, model);
     const prepared = prepareRunOf(model, recipe);
     await requireRunnable(prepared);
-    const made = await this.runs.make(prepared, recipe, this.models.nameOf(model.folder));
+    const identity = await this.starter.knownIdentity(prepared.settings);
+    const made = await this.runs.make(prepared, recipe, this.models.nameOf(model.folder), identity);
     if (made.stored.state !== 'finished') this.enqueue(made.id);
     this.listener.runsChanged();
     return made.id;
@@ -191,34 +205,38 @@ export class Studio {
 
   /** @throws Refusal run-state for a run that is finished. */
   async resumeRun(runId: string): Promise<void> {
-    const { stored } = await this.runs.find(runId);
+    const { id, stored } = await this.runs.find(runId);
     if (stored.state === 'finished') throw new Refusal('run-state', 'This run is finished.');
-    this.enqueue(runId);
+    this.enqueue(id);
   }
 
   /** Takes a queued run out of the line, or asks the one at work to stop at the next layer. */
   async cancelRun(runId: string): Promise<void> {
-    await this.runs.find(runId);
-    if (this.queue.remove(runId)) {
-      await this.recordCancelled(runId);
+    const { id } = await this.runs.find(runId);
+    if (this.queue.remove(id)) {
+      await this.recordCancelled(id);
       this.listener.runsChanged();
-    } else this.queue.cancel(runId);
+    } else this.queue.cancel(id);
   }
 
   async killRun(runId: string): Promise<void> {
-    await this.runs.find(runId);
-    this.queue.kill(runId);
+    this.queue.kill((await this.runs.find(runId)).id);
   }
 
   /** @throws Refusal run-state for the run at work. */
   async deleteRun(runId: string): Promise<void> {
-    await this.runs.find(runId);
-    if (this.queue.runningId === runId) {
+    const { id } = await this.runs.find(runId);
+    if (this.queue.runningId === id) {
       throw new Refusal('run-state', 'This run is at work.', 'Cancel it first.');
     }
-    this.queue.remove(runId);
-    await this.runs.delete(runId);
+    this.queue.remove(id);
+    await this.runs.delete(id);
     this.listener.runsChanged();
+  }
+
+  /** Lets the runs start that were in line when the studio was last closed. */
+  releaseRuns(): void {
+    this.queue.release();
   }
 
   reorderRuns(runIds: readonly string[]): void {
@@ -239,7 +257,7 @@ export class Studio {
     const { folder } = kept.stored;
     return {
       run: this.listed(kept),
-      progress: this.queue.progressOf(runId) ?? (await this.storedProgress(runId, folder)),
+      progress: this.queue.progressOf(kept.id) ?? (await this.storedProgress(kept.id, folder)),
       scores: await this.choices.scores(folder),
       kept: await this.choices.kept(folder),
       ...(await setupOf(kept, this.grants, this.models)),
@@ -250,6 +268,17 @@ export class Studio {
   async close(): Promise<void> {
     this.texts.close();
     await this.queue.close(quitPatienceMs);
+  }
+
+  /** Resolves when what is kept for the next start is on disk. */
+  written(): Promise<void> {
+    return this.queueFile.written();
+  }
+
+  /** What was in line when the studio was last closed waits for a person: work that nobody asked for today is unwelcome. */
+  private async holdQueued(): Promise<void> {
+    const runs = new Map((await this.runs.list()).map(({ id, stored }) => [id, stored]));
+    this.queue.hold(this.queueFile.runIds.filter((id) => (runs.get(id)?.state ?? 'finished') !== 'finished'));
   }
 
   private recipeOf({ prune, calibration, evaluate }: RunRequest, model: InspectedModel): Recipe {
@@ -277,6 +306,7 @@ export class Studio {
       modelName: this.models.nameOf(stored.settings.model),
       state: this.queue.runningId === run.id ? 'running' : waiting,
       queuePosition: position < 0 ? null : position,
+      held: this.queue.isHeld(run.id),
       cancelling: this.queue.isCancelling(run.id),
       recipe: stored.recipe,
       folder: stored.folder,
@@ -292,42 +322,6 @@ export class Studio {
     const progress = await readProgress(folder);
     const error = this.failures.get(runId);
     return error === undefined ? progress : { ...progress, error };
-  }
-
-  /** @throws EngineError run-folder-occupied while another process works on it; run-folder-invalid where it has changed. */
-  private async openRun(runId: string): Promise<OpenedRun> {
-    const { folder } = (await this.runs.find(runId)).stored;
-    const letGo = await lockRun(folder);
-    try {
-      const stored = await openRun(folder);
-      // What was made a moment ago has just been read.
-      if (stored.lastStage !== undefined) await requireUnchanged(stored);
-      return {
-        progress: await readProgress(folder),
-        start: (hearing) => this.conduct(runId, stored, hearing, letGo),
-      };
-    } catch (error) {
-      await letGo();
-      throw error;
-    }
-  }
-
-  private conduct(
-    runId: string,
-    stored: StoredRun,
-    { event, log, memory }: RunHearing,
-    letGo: () => Promise<void>,
-  ): ConductedRun {
-    const { outcome, ...run } = conductRun(stored, event, {
-      spawn: this.place.spawn,
-      onLog: log,
-      onMemory: memory,
-    });
-    const recorded = outcome.finally(async () => {
-      await letGo();
-      await this.runs.refresh(runId);
-    });
-    return { ...run, outcome: recorded };
   }
 
   private async recordCancelled(runId: string): Promise<void> {

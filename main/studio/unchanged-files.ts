@@ -1,9 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { readError } from '../engine/checkpoint/file-errors.ts';
+import { fileStamp } from './file-stamp.ts';
 
 interface Reading<T> {
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
+  readonly stamp: string;
   readonly result: T;
 }
 
@@ -18,14 +16,11 @@ export class UnchangedFiles<T> {
 
   /** @throws EngineError file-missing, file-unreadable; as `read`. */
   async get(path: string): Promise<T> {
-    const { size: sizeBytes, mtimeMs } = await stat(path).catch((error: unknown) => {
-      throw readError(error, path);
-    });
+    const stamp = await fileStamp(path);
     const known = this.readings.get(path);
     // Taken out and put in again: the longest unused is the first.
     this.readings.delete(path);
-    const isKnown = known?.sizeBytes === sizeBytes && known.mtimeMs === mtimeMs;
-    const reading = isKnown ? known : { sizeBytes, mtimeMs, result: await this.read(path) };
+    const reading = known?.stamp === stamp ? known : { stamp, result: await this.read(path) };
     this.readings.set(path, reading);
     for (const oldest of this.readings.keys()) {
       if (this.readings.size <= this.maxFiles) break;

@@ -5,6 +5,7 @@ import { EngineError } from '../engine/errors.ts';
 import { evaluateModel, run } from '../engine/run.ts';
 import { openModel } from '../engine/runtime/model.ts';
 import { Cancelled, paceOf } from '../engine/runtime/pace.ts';
+import { hashFiles } from './hash-job.ts';
 import type { FromWorker, Job, JobError, JobResults, JobStage, WorkerMemory } from './messages.ts';
 import { parent } from './parent.ts';
 import { measureText, previewText } from './text-jobs.ts';
@@ -56,6 +57,8 @@ function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
       return previewText(job);
     case 'measure-text':
       return measureText(job);
+    case 'hash-files':
+      return doHash(job);
   }
 }
 
@@ -96,6 +99,13 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
   } finally {
     await model.checkpoint.close();
   }
+}
+
+function doHash(job: Extract<Job, { kind: 'hash-files' }>): Promise<JobResults['hash-files']> {
+  const report = progressReporter();
+  return hashFiles(job, (fraction) => {
+    report('hash', fraction);
+  });
 }
 
 function progressReporter(): (stage: JobStage, fraction: number) => void {

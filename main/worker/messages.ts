@@ -28,7 +28,9 @@ export type Job =
       readonly text: string;
       readonly seqLen: number;
       readonly samples: number | null;
-    };
+    }
+  /** The sha256 of each file, in hex. */
+  | { readonly kind: 'hash-files'; readonly paths: readonly string[] };
 
 export interface TextPreview {
   readonly kind: 'text' | 'texts' | 'ids';
@@ -52,9 +54,10 @@ export interface JobResults {
   readonly evaluate: Perplexity;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;
+  readonly 'hash-files': readonly string[];
 }
 
-export type JobStage = RunStage | 'evaluate';
+export type JobStage = RunStage | 'evaluate' | 'hash';
 
 /** `end` answers the last message of a job: it has arrived. */
 export type ToWorker =

@@ -6,7 +6,7 @@ import type { RunSummary } from '../../preload/contract.ts';
 export function RunStateTag({
   run,
 }: {
-  readonly run: Pick<RunSummary, 'state' | 'queuePosition'>;
+  readonly run: Pick<RunSummary, 'state' | 'queuePosition' | 'held'>;
 }): ReactNode {
   const { t } = useTranslation();
   const isWaiting = run.state === 'queued' && run.queuePosition !== null;
@@ -14,7 +14,7 @@ export function RunStateTag({
     <span className={`run-state ${run.state}`}>
       <span className="run-state-mark" aria-hidden="true" />
       {isWaiting
-        ? t('states.queuedAt', { position: (run.queuePosition ?? 0) + 1 })
+        ? t(run.held ? 'states.heldAt' : 'states.queuedAt', { position: (run.queuePosition ?? 0) + 1 })
         : t(`states.${run.state}`)}
     </span>
   );

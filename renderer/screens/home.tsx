@@ -3,6 +3,7 @@ import { useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlanPreview, RunSummary } from '../../preload/contract.ts';
 import { ConfirmButton } from '../components/confirm-button.tsx';
+import { HeldRuns } from '../components/held-runs.tsx';
 import { ModelMapThumbnail } from '../components/model-map.tsx';
 import { RouteLink } from '../components/route-link.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
@@ -26,8 +27,8 @@ export function routeOf(run: RunSummary): Route {
   return { screen: 'run', runId: run.id, view: run.state === 'finished' ? 'results' : 'progress' };
 }
 
-export const canResume = ({ state }: RunSummary): boolean =>
-  state === 'interrupted' || state === 'failed' || state === 'cancelled';
+export const canResume = ({ state, held }: RunSummary): boolean =>
+  state === 'interrupted' || state === 'failed' || state === 'cancelled' || held;
 
 export const isUnderWay = ({ state }: RunSummary): boolean => state === 'running' || state === 'queued';
 
@@ -49,6 +50,7 @@ export function HomeScreen({ onNewRun }: ListScreenProps): ReactNode {
           <MethodInThreeSteps />
         </>
       )}
+      <HeldRuns />
       {underWay.length > 0 && <RunGroup title={t('home.now')} runs={underWay} />}
       {earlier.length > 0 && <RunGroup title={t('home.earlier')} runs={earlier} />}
     </Screen>

@@ -11,6 +11,7 @@ import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { Screen, type PrimaryAction } from '../components/screen.tsx';
+import { StageTrack } from '../components/stage-track.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
@@ -206,6 +207,13 @@ function StagesPanel({
   return (
     <Panel title={t('run.stages')}>
       <ol className="stages">
+        {progress.preparation !== null && (
+          <li className="now">
+            <span className="stage-name">{t('run.preparing')}</span>
+            <span className="number">{formats.wholePercent(progress.preparation)}</span>
+            <StageTrack name={t('run.preparing')} fraction={progress.preparation} />
+          </li>
+        )}
         {stagesOf(progress, isFinished).map(({ stage, state, fraction }) => {
           const isSkipped = state === 'skipped' || (!hasEvaluation && stage.startsWith('evaluate'));
           return (
@@ -222,16 +230,7 @@ function StagesPanel({
                       ? formats.wholePercent(fraction)
                       : ''}
               </span>
-              <span
-                className="stage-track"
-                role="progressbar"
-                aria-label={t(`stages.${stage}.name`)}
-                aria-valuemin={0}
-                aria-valuemax={100}
-                aria-valuenow={Math.floor(100 * (isSkipped ? 0 : fraction))}
-              >
-                <span style={{ width: `${isSkipped ? 0 : 100 * fraction}%` }} />
-              </span>
+              <StageTrack name={t(`stages.${stage}.name`)} fraction={isSkipped ? 0 : fraction} />
             </li>
           );
         })}

@@ -3,6 +3,7 @@ import { Button } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RunSummary } from '../../preload/contract.ts';
+import { HeldRuns } from '../components/held-runs.tsx';
 import { RouteLink } from '../components/route-link.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { RunThumbnail } from '../components/run-thumbnail.tsx';
@@ -25,6 +26,7 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
       subtitle={t('runs.subtitle')}
       primary={{ label: t('actions.newRun'), onAct: onNewRun }}
     >
+      <HeldRuns />
       {runs?.length === 0 ? (
         <p className="empty">{t('runs.empty')}</p>
       ) : (

@@ -32,6 +32,17 @@ export function go(route: Route): void {
   const written = formatRoute(route);
   if (written === currentRoute()) return;
   window.history.pushState(written, '');
+  tellRoute(written);
+}
+
+/** Goes to a screen in place of the one on screen, which going back then passes over. */
+export function goInstead(route: Route): void {
+  const written = formatRoute(route);
+  window.history.replaceState(written, '');
+  tellRoute(written);
+}
+
+function tellRoute(written: string): void {
   window.dispatchEvent(new PopStateEvent('popstate', { state: written }));
 }
 

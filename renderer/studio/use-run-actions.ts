@@ -8,6 +8,8 @@ export interface RunActions {
   readonly resume: (runId: string) => Promise<boolean>;
   readonly remove: (runId: string) => Promise<boolean>;
   readonly openFolder: (runId: string) => Promise<boolean>;
+  /** Lets the runs start that were in line when the studio was last closed. */
+  readonly release: () => Promise<boolean>;
   readonly reorder: (runIds: string[]) => Promise<boolean>;
 }
 
@@ -30,6 +32,7 @@ export function useRunActions(): RunActions {
       resume: (runId) => tried(call('run:resume', { runId })),
       remove: (runId) => tried(call('run:delete', { runId })),
       openFolder: (runId) => tried(call('run:open-folder', { runId })),
+      release: () => tried(call('run:release', undefined)),
       reorder: (runIds) => tried(call('run:reorder', { runIds })),
     };
   }, [store]);

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { RunDetail, RunProgress, RunSummary, StudioError } from '../../preload/contract.ts';
 import { call, errorOf } from './bridge.ts';
+import { goInstead } from './route.ts';
 import { useStudio, useStudioStore } from './studio-store.ts';
 
 export interface FollowedRun {
@@ -30,6 +31,12 @@ export function useRunDetail(runId: string): FollowedRun {
     lastAskedAt.current = Date.now();
     try {
       const detail = await call('run:get', { runId });
+      if (detail.run.id !== runId) {
+        // Reading model and data has shown that another run does this work already.
+        const isFinished = detail.run.state === 'finished';
+        goInstead({ screen: 'run', runId: detail.run.id, view: isFinished ? 'results' : 'progress' });
+        return;
+      }
       store.tellProgress(runId, detail.progress);
       setAsked({ detail, failure: null });
     } catch (thrown) {

@@ -6,7 +6,8 @@ import { prepareRunOf } from '../../main/studio/preview-plan.ts';
 import { checkRecipe } from '../../main/studio/recipe.ts';
 import { Refusal } from '../../main/studio/refusal.ts';
 import { readProgress, RunLibrary, type KeptRun } from '../../main/studio/run-library.ts';
-import { appendEvent, appendLog } from '../../main/studio/run-store.ts';
+import type { RunIdentity } from '../../main/studio/run-identity.ts';
+import { appendEvent, appendLog, recordIdentity } from '../../main/studio/run-store.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 import { writeRandomModel } from '../fixtures/random-model.ts';
 
@@ -20,12 +21,12 @@ beforeEach(() => {
 });
 
 /** A run of a random model, made and not started. */
-async function made(ratio: number): Promise<KeptRun> {
+async function made(ratio: number, identity: RunIdentity | null = null): Promise<KeptRun> {
   const model = path.join(folder, 'model');
   await writeRandomModel(model);
   const prune = { criterion: 'magnitude-l1', ratio, layers: { attention: [0, 4], mlp: [0, 4] } };
   const recipe = checkRecipe({ model, prune }, 'test');
-  return library.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny');
+  return library.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny', identity);
 }
 
 const refusedCode = (promise: Promise<unknown>): Promise<unknown> =>
@@ -51,6 +52,34 @@ describe('a run', () => {
     expect(await readdir(library.folder)).toHaveLength(1);
     expect((await made(0.5)).id).not.toBe(run.id);
     expect(await readdir(library.folder)).toHaveLength(2);
+  });
+
+  it('is the same for the same settings until it is known what it is made from, and then by that alone', async () => {
+    const [one, other] = ['1', '2'].map((digit) => ({ hash: digit.repeat(64), engineVersion: '0.1.0' }));
+    const unknown = await made(0.25);
+    expect((await made(0.25)).id).toBe(unknown.id);
+    await recordIdentity(unknown.stored, one);
+    await library.refresh(unknown.id);
+    expect((await made(0.25, one)).id).toBe(unknown.id);
+    const changed = await made(0.25, other);
+    expect(changed.id).not.toBe(unknown.id);
+    expect((await made(0.25, other)).id).toBe(changed.id);
+    expect((await library.twinOf(changed.id, one))?.id).toBe(unknown.id);
+    expect(await library.twinOf(unknown.id, one)).toBeUndefined();
+  });
+
+  it('is made once, though it is asked for twice at a time', async () => {
+    await made(0.5);
+    const runs = await Promise.all([made(0.25), made(0.25), made(0.25)]);
+    expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it('that is merged into another is found as that one', async () => {
+    const [one, other] = [await made(0.25), await made(0.5)];
+    await library.merge(one.id, other.id);
+    expect((await library.find(one.id)).id).toBe(other.id);
+    expect((await library.list()).map(({ id }) => id)).toEqual([other.id]);
+    expect(await readdir(library.folder)).toHaveLength(1);
   });
 
   it('is read again when it has moved on', async () => {

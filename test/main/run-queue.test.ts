@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../main/studio/refusal.ts';
 import { noProgress, type RunProgress } from '../../main/studio/run-progress.ts';
-import { RunQueue, type RunHearing } from '../../main/studio/run-queue.ts';
+import { RunQueue, type OpeningWatch, type RunHearing } from '../../main/studio/run-queue.ts';
 
 type End = 'done' | 'cancelled' | 'failed';
 
@@ -17,19 +17,19 @@ interface Puppet {
 interface Stage {
   readonly queue: RunQueue;
   readonly puppets: Map<string, Puppet>;
-  /** What the listener heard, and whose killing was written down. */
+  /** What the listener heard, and whose end was written down. */
   readonly told: string[];
   readonly progress: RunProgress[];
   readonly started: (runId: string) => Promise<Puppet>;
 }
 
-function setStage(openRun?: (runId: string) => Promise<void>): Stage {
+function setStage(openRun?: (runId: string, watch: OpeningWatch) => Promise<unknown>): Stage {
   const puppets = new Map<string, Puppet>();
   const told: string[] = [];
   const progress: RunProgress[] = [];
   const queue = new RunQueue(
-    async (runId) => {
-      await openRun?.(runId);
+    async (runId, watch) => {
+      if ((await openRun?.(runId, watch)) === null) return null;
       return {
         progress: { ...noProgress, log: [`log of ${runId}`] },
         start: (hearing) => {
@@ -52,7 +52,7 @@ function setStage(openRun?: (runId: string) => Promise<void>): Stage {
       };
     },
     async (runId) => {
-      told.push(`${runId} was killed`);
+      told.push(`${runId} was cancelled`);
     },
     {
       progress: (_runId, heard) => {
@@ -174,7 +174,7 @@ describe('the run at work', () => {
     // It was done before the signal came.
     c.end('done');
     await vi.waitUntil(() => queue.isIdle, { interval: 1 });
-    expect(told.filter((line) => line.includes('killed'))).toEqual(['a was killed']);
+    expect(told.filter((line) => line.includes('was cancelled'))).toEqual(['a was cancelled']);
   });
 
   it('tells its progress, from what it had before', async () => {
@@ -204,8 +204,70 @@ describe('the run at work', () => {
   });
 });
 
+describe('a run that is got ready', () => {
+  it.each(['cancel', 'kill'] as const)('tells how far that is, and can be ended by %s', async (how) => {
+    const { queue, puppets, progress, told } = setStage(
+      (_runId, { signal, progress: tell }) =>
+        new Promise((_resolve, reject) => {
+          tell({ ...noProgress, preparation: 0.5 });
+          signal.addEventListener('abort', () => {
+            reject(new Error('ended'));
+          });
+        }),
+    );
+    queue.add('a');
+    await vi.waitUntil(() => progress.length > 0, { interval: 1 });
+    expect(queue.progressOf('a')).toMatchObject({ preparation: 0.5 });
+    queue[how]('a');
+    expect(queue.isCancelling('a')).toBe(true);
+    await vi.waitUntil(() => queue.isIdle, { interval: 1 });
+    expect(puppets.size).toBe(0);
+    expect(told).toEqual(['a', 'a', 'a was cancelled', '-']);
+  });
+
+  it('and turns out to be another gives way to the next', async () => {
+    const { queue, started, puppets, told } = setStage(async (runId) =>
+      runId === 'twin' ? null : undefined,
+    );
+    queue.add('twin');
+    queue.add('b');
+    await started('b');
+    expect([...puppets.keys()]).toEqual(['b']);
+    expect(told).toEqual(['twin', 'twin b', 'b']);
+  });
+});
+
+describe('held runs', () => {
+  it('are in line, and start when they are let go, in their order', async () => {
+    const { queue, started, puppets } = setStage();
+    queue.hold(['a', 'b']);
+    expect(queue.queued).toEqual(['a', 'b']);
+    expect(queue.isHeld('a')).toBe(true);
+    expect(queue.isIdle).toBe(true);
+    queue.reorder(['b', 'a']);
+    queue.release();
+    expect(queue.isHeld('a')).toBe(false);
+    (await started('b')).end('done');
+    await started('a');
+    expect([...puppets.keys()]).toEqual(['b', 'a']);
+  });
+
+  it('wait while one that was asked for goes past them', async () => {
+    const { queue, started } = setStage();
+    queue.hold(['a', 'b', 'c']);
+    queue.add('new');
+    (await started('new')).end('done');
+    await vi.waitUntil(() => queue.isIdle, { interval: 1 });
+    queue.add('b');
+    await started('b');
+    expect(queue.queued).toEqual(['a', 'c']);
+    expect(queue.remove('a')).toBe(true);
+    expect(queue.isHeld('a')).toBe(false);
+  });
+});
+
 describe('closing', () => {
-  it('cancels the run at work, forgets the others, and starts nothing more', async () => {
+  it('cancels the run at work, leaves the others in line, and starts nothing more', async () => {
     const { queue, puppets, started } = setStage();
     queue.add('a');
     queue.add('b');
@@ -218,6 +280,7 @@ describe('closing', () => {
     expect(queue.isIdle).toBe(true);
     queue.add('c');
     expect(queue.isIdle).toBe(true);
+    expect(queue.queued).toEqual(['b']);
     expect([...puppets.keys()]).toEqual(['a']);
   });
 
@@ -231,7 +294,7 @@ describe('closing', () => {
     await queue.close(20);
     expect(a.cancel).toHaveBeenCalledOnce();
     expect(a.kill).toHaveBeenCalledOnce();
-    expect(told).toContain('a was killed');
+    expect(told).toContain('a was cancelled');
   });
 
   it('waits for nothing where nothing is at work', async () => {

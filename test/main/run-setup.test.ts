@@ -32,7 +32,7 @@ beforeEach(async () => {
     'test',
   );
   const library = new RunLibrary(path.join(folder, 'runs'), () => undefined);
-  run = await library.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny');
+  run = await library.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny', null);
   grants = new FileGrants();
   const recent = path.join(folder, 'recent.json');
   const models = await ModelLibrary.open(grants, path.join(folder, 'demo'), recent, () => undefined);

@@ -12,7 +12,7 @@ import {
   readEvents,
   readReport,
   type RunEvent,
-  type StoredRun,
+  type IdentifiedRun,
 } from '../../main/studio/run-store.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 import { importBundled } from '../fixtures/bundled-module.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 /** A stored run of the golden model by Taylor, evaluated before and after. */
-async function storedRun(changes: Partial<RunSettings> = {}): Promise<StoredRun> {
+async function storedRun(changes: Partial<RunSettings> = {}): Promise<IdentifiedRun> {
   const folder = temporaryFolder();
   const { inputIds, perplexity } = goldenForward('gqa');
   const settings: RunSettings = {
@@ -47,7 +47,7 @@ async function storedRun(changes: Partial<RunSettings> = {}): Promise<StoredRun>
   return createRun(path.join(folder, 'run'), recipe, settings, await identityOf(settings));
 }
 
-async function conducted(run: StoredRun): Promise<{ kind: string; heard: RunEvent[] }> {
+async function conducted(run: IdentifiedRun): Promise<{ kind: string; heard: RunEvent[] }> {
   const heard: RunEvent[] = [];
   const { kind } = await conductRun(run, (event) => heard.push(event)).outcome;
   return { kind, heard };
@@ -111,7 +111,7 @@ describe('a run', () => {
     await conducted(run);
     const own = ['events.jsonl', 'log.txt'];
     const before = hashesBelow(run.folder, own);
-    const { kind, heard } = await conducted(await openRun(run.folder));
+    const { kind, heard } = await conducted({ ...(await openRun(run.folder)), identity: run.identity });
     expect(kind).toBe('done');
     expect(heard[0]).toEqual({ type: 'resumed' });
     expect(heard.filter(({ type }) => type === 'progress')).toEqual([]);
@@ -138,7 +138,7 @@ describe('an end before the end', () => {
     const stored = await openRun(run.folder);
     expect(stored.state).toBe('failed');
     expect(stored.lastStage).toBe('estimate');
-    expect((await conducted(stored)).kind).toBe('done');
+    expect((await conducted({ ...stored, identity: run.identity })).kind).toBe('done');
   });
 
   it('by an error is kept with its code and sentence', async () => {
@@ -158,7 +158,7 @@ describe('an end before the end', () => {
 
   it('by a fault of the program is told in one line, and log.txt says where', async () => {
     const run = await storedRun();
-    const broken = { ...run, settings: { ...run.settings, evaluate: undefined } } as unknown as StoredRun;
+    const broken = { ...run, settings: { ...run.settings, evaluate: undefined } } as unknown as IdentifiedRun;
     const outcome = await conductRun(broken, () => undefined).outcome;
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'worker-crashed' } });
     const last = (await readEvents(run.folder)).at(-1);
@@ -181,11 +181,14 @@ describe('an end before the end', () => {
 it.each([
   [
     'engine',
-    (run: StoredRun): StoredRun => ({ ...run, identity: { ...run.identity, engineVersion: '0.0.1' } }),
+    (run: IdentifiedRun): IdentifiedRun => ({
+      ...run,
+      identity: { ...run.identity, engineVersion: '0.0.1' },
+    }),
   ],
   [
     'machine',
-    (run: StoredRun): StoredRun => ({ ...run, settings: { ...run.settings, platform: 'elsewhere' } }),
+    (run: IdentifiedRun): IdentifiedRun => ({ ...run, settings: { ...run.settings, platform: 'elsewhere' } }),
   ],
 ])('a run that began on another %s warns that its numbers may differ', async (_what, changed) => {
   const { heard } = await conducted(changed(await storedRun({ evaluate: runSettings.evaluate })));

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { RunSettings } from '../../main/engine/run.ts';
 import { engineVersion } from '../../main/studio/engine-version.ts';
 import { defaultRecipe } from '../../main/studio/recipe.ts';
-import { identityOf, requireUnchanged } from '../../main/studio/run-identity.ts';
-import { createRun, type StoredRun } from '../../main/studio/run-store.ts';
+import { identified, identityOf } from '../../main/studio/run-identity.ts';
+import { createRun, openRun, type StoredRun } from '../../main/studio/run-store.ts';
 import { rejection } from '../engine/checkpoint/rejection.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 import { goldenModelFolder } from '../fixtures/golden-files.ts';
@@ -122,8 +122,7 @@ describe('a stored run', () => {
   }
 
   it('may go on while nothing it was made from has changed, by an older engine too', async () => {
-    await expect(requireUnchanged(await stored())).resolves.toBeUndefined();
-    await expect(requireUnchanged(await stored('0.0.1'))).resolves.toBeUndefined();
+    for (const run of [await stored(), await stored('0.0.1')]) expect(await identified(run)).toEqual(run);
   });
 
   it.each(['model/model.safetensors', 'rows.jsonl', 'text.txt'])(
@@ -131,7 +130,7 @@ describe('a stored run', () => {
     async (file) => {
       const run = await stored();
       await appendFile(path.join(path.dirname(run.folder), file), '\n');
-      const error = await rejection(requireUnchanged(run));
+      const error = await rejection(identified(run));
       expect(error.code).toBe('run-folder-invalid');
       expect(error.message).toBe(
         `The run in ${run.folder} cannot go on: its settings, its model or its data have changed since it began.`,
@@ -143,10 +142,20 @@ describe('a stored run', () => {
     const run = await stored();
     const prune = { ...run.settings.prune, ratio: 0.25 };
     const changed = { ...run, settings: { ...run.settings, prune } };
-    expect((await rejection(requireUnchanged(changed))).code).toBe('run-folder-invalid');
+    expect((await rejection(identified(changed))).code).toBe('run-folder-invalid');
     await rm(path.join(path.dirname(run.folder), 'text.txt'));
-    expect((await rejection(requireUnchanged(run))).code).toBe('file-missing');
+    expect((await rejection(identified(run))).code).toBe('file-missing');
   });
+});
+
+it('is given to a run that has none yet, and written down', async () => {
+  const { folder, settings } = await copied();
+  const recipe = { ...defaultRecipe(), model: settings.model };
+  const run = await createRun(path.join(folder, 'run'), recipe, settings, null);
+  expect(run.identity).toBeNull();
+  const identity = await identityOf(settings);
+  expect(await identified(run)).toEqual({ ...run, identity });
+  expect(await openRun(run.folder)).toEqual({ ...run, identity });
 });
 
 it('changes nothing that it reads', async () => {

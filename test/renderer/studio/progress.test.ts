@@ -4,6 +4,7 @@ import { advanced, layerAtWork, stagesOf } from '../../../renderer/studio/progre
 
 function progress(change: Partial<RunProgress> = {}): RunProgress {
   return {
+    preparation: null,
     stage: 'estimate',
     fraction: 0.5,
     timeLeftMs: 1000,

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readError } from './file-errors.ts';
+
+/** Large enough to be read at the pace of the disk, small enough to let others in between. */
+const pieceBytes = 2 ** 20;
+
+/**
+ * sha256 of a file's bytes, in hex; `onPiece` hears the size of each piece that was read.
+ * @throws EngineError file-missing, file-unreadable.
+ */
+export async function hashFile(
+  path: string,
+  onPiece: (sizeBytes: number) => void = () => undefined,
+): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(path, {
+      highWaterMark: pieceBytes,
+    }) as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      onPiece(piece.length);
+    }
+  } catch (error) {
+    throw readError(error, path);
+  }
+  return hash.digest('hex');
+}
