@@ -1,9 +1,9 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { call, workerPids, type OpenStudio } from './harness.ts';
-import { choose, dialogAnswers, goOn, region, seeResults, type } from './wizard-hand.ts';
+import { choose, dialogAnswers, goOn, region, seeResults, shortText, type } from './wizard-hand.ts';
 
 /** A studio on its way through its screens, in English. */
 interface Visit extends OpenStudio {
@@ -19,8 +19,6 @@ interface Stop {
   readonly stays?: (page: Page) => Promise<void>;
 }
 
-const demo = path.resolve(import.meta.dirname, '../../resources/demo');
-
 const title = (page: Page, name: string): Promise<void> =>
   page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
 
@@ -28,18 +26,12 @@ async function goTo(page: Page, place: 'Home' | 'New run' | 'Runs' | 'Settings')
   await page.getByRole('navigation', { name: 'Studio' }).getByRole('button', { name: place }).click();
 }
 
-async function shortText(folder: string, name: string, characters: number): Promise<string> {
-  const file = path.join(folder, name);
-  await writeFile(file, (await readFile(path.join(demo, 'heldout.txt'), 'utf8')).slice(0, characters));
-  return file;
-}
-
 async function pickText(
   { app, page, folder }: Visit,
   panel: 'Calibration data' | 'Evaluation text',
   characters: number,
 ): Promise<void> {
-  await dialogAnswers(app, await shortText(folder, `text-${characters}.txt`, characters));
+  await dialogAnswers(app, await shortText(folder, characters));
   await region(page, panel).getByRole('button', { name: 'Choose file…' }).click();
 }
 
