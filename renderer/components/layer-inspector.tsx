@@ -1,5 +1,5 @@
 import { Button } from 'antd';
-import type { ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../language/use-formats.ts';
 import { goingKvHeads, headsPerGroup, type MapLayer } from '../model-map/map-layers.ts';
@@ -17,6 +17,12 @@ export function LayerInspector({
 }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
+  // The focus would go with the button: it goes back to where the layer was opened.
+  const [opener] = useState(() => document.activeElement);
+  const close = (): void => {
+    onClose();
+    if (opener instanceof HTMLElement) opener.focus();
+  };
   const { before, after, headScores } = of;
   const going = goingKvHeads(of);
   const perGroup = headsPerGroup(before);
@@ -27,7 +33,7 @@ export function LayerInspector({
     <aside className="layer-inspector" aria-label={t('map.layerNumber', { layer })}>
       <header className="panel-header">
         <h3>{t('map.layerNumber', { layer })}</h3>
-        <Button size="small" type="text" onClick={onClose}>
+        <Button size="small" type="text" onClick={close}>
           {t('actions.close')}
         </Button>
       </header>

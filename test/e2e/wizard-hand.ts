@@ -1,9 +1,11 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, vi } from 'vitest';
 import type { ElectronApplication, Locator, Page } from 'playwright-core';
 
 /** What a person does and reads in the wizard, by the labels on screen. */
 
-export type Step = 'Model' | 'Plan' | 'Data';
+type Step = 'Model' | 'Plan' | 'Data';
 
 const nextOf: Readonly<Record<Step, string>> = {
   Model: 'Next: Plan',
@@ -25,6 +27,16 @@ export async function chooseDemo(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'New run' }).first().click();
   await page.getByRole('button', { name: 'Use the demo model' }).click();
   await region(page, 'demo').waitFor();
+}
+
+/** The demo's files. */
+export const demo = path.resolve(import.meta.dirname, '../../resources/demo');
+
+/** Writes the beginning of the demo's evaluation text, so that a run takes a moment. */
+export async function shortText(folder: string, characters: number): Promise<string> {
+  const file = path.join(folder, `short-${characters}.txt`);
+  await writeFile(file, (await readFile(path.join(demo, 'heldout.txt'), 'utf8')).slice(0, characters));
+  return file;
 }
 
 /** What the system's dialog for files and folders answers from now on. */

@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, mkdtemp, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
@@ -11,22 +11,22 @@ import { startStudio, workerPids, type OpenStudio } from './harness.ts';
 import {
   barRow,
   chooseDemo,
+  demo,
   dialogAnswers,
   goOn,
   numberIn,
   region,
   seeResults,
+  shortText,
   showFullDigits,
   type,
 } from './wizard-hand.ts';
 
-const demo = path.resolve(import.meta.dirname, '../../resources/demo');
-
 let folder: string;
+let text: string;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(await realpath(tmpdir()), 'studio-trouble-'));
-  const heldout = await readFile(path.join(demo, 'heldout.txt'), 'utf8');
-  await writeFile(path.join(folder, 'short.txt'), heldout.slice(0, 40_000));
+  text = await shortText(folder, 40_000);
   await cp(path.join(demo, 'model'), path.join(folder, 'good-model'), { recursive: true });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -40,7 +40,7 @@ let undisturbed: RunReport | undefined;
 async function commandLineRun(): Promise<RunReport> {
   const recipe = path.join(folder, 'recipe.yaml');
   const calibration = { source: path.join(demo, 'calibration.jsonl'), samples, seqLen: 128 };
-  const evaluate = { text: path.join(folder, 'short.txt'), seqLen: 128 };
+  const evaluate = { text, seqLen: 128 };
   await writeFile(
     recipe,
     JSON.stringify({ model: path.join(demo, 'model'), prune: { ratio: 0.3 }, calibration, evaluate }),
@@ -56,7 +56,7 @@ async function startDemo({ app, page }: OpenStudio): Promise<void> {
   await goOn(page, 'Plan');
   const calibration = region(page, 'Calibration data');
   await type(calibration.getByRole('spinbutton', { name: 'Samples' }), String(samples));
-  await dialogAnswers(app, path.join(folder, 'short.txt'));
+  await dialogAnswers(app, text);
   await region(page, 'Evaluation text').getByRole('button', { name: 'Choose file…' }).click();
   await goOn(page, 'Data');
 }
@@ -246,12 +246,12 @@ describe('what is dropped on the window', () => {
     await region(page, 'good-model').waitFor();
     await goOn(page, 'Model');
     await goOn(page, 'Plan');
-    await drop(page, path.join(folder, 'short.txt'), 'Drop the evaluation text here');
+    await drop(page, text, 'Drop the evaluation text here');
     const evaluation = region(page, 'Evaluation text');
-    await evaluation.getByText('short.txt').waitFor();
+    await evaluation.getByText(path.basename(text)).waitFor();
     await evaluation.getByText(/^[\d,]+ tokens, [\d,]+ chunks$/).waitFor();
     const calibration = region(page, 'Calibration data');
-    expect(await calibration.getByText('short.txt').count()).toBe(0);
+    expect(await calibration.getByText(path.basename(text)).count()).toBe(0);
     await drop(page, path.join(demo, 'calibration.jsonl'), 'Drop calibration data here');
     await calibration.getByText('calibration.jsonl').waitFor();
     await region(page, 'Calibration samples').getByText('The run reads').waitFor();

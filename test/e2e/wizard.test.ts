@@ -10,12 +10,14 @@ import {
   choose,
   chooseDemo,
   copied,
+  demo,
   dialogAnswers,
   fact,
   goOn,
   numberIn,
   region,
   seeResults,
+  shortText,
   showFullDigits,
   type,
   widthRows,
@@ -23,15 +25,12 @@ import {
 } from './wizard-hand.ts';
 
 let folder: string;
+let text: string;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(await realpath(tmpdir()), 'studio-wizard-'));
-  // A short one, so that each of the runs takes a moment.
-  const heldout = await readFile(path.join(demo, 'heldout.txt'), 'utf8');
-  await writeFile(path.join(folder, 'short.txt'), heldout.slice(0, 20_000));
+  text = await shortText(folder, 20_000);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const demo = path.resolve(import.meta.dirname, '../../resources/demo');
 
 /** What the person sets in the window, as a recipe written by hand. */
 const recipe = () => ({
@@ -44,7 +43,7 @@ const recipe = () => ({
     seed: 5,
   },
   calibration: { source: path.join(demo, 'calibration.jsonl'), samples: 6, seqLen: 32, seed: 7 },
-  evaluate: { text: path.join(folder, 'short.txt'), seqLen: 96 },
+  evaluate: { text, seqLen: 96 },
 });
 
 interface Read {
@@ -99,7 +98,7 @@ async function setData({ app, page }: OpenStudio): Promise<void> {
   const evaluation = region(page, 'Evaluation text');
   await dialogAnswers(app, recipe().evaluate.text);
   await evaluation.getByRole('button', { name: 'Choose file…' }).click();
-  await evaluation.getByText('short.txt').waitFor();
+  await evaluation.getByText(path.basename(text)).waitFor();
   await type(evaluation.getByRole('spinbutton', { name: 'Sequence length' }), '96');
 }
 

@@ -1,0 +1,238 @@
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { call, workerPids, type OpenStudio } from './harness.ts';
+import { choose, dialogAnswers, goOn, region, seeResults, shortText, type } from './wizard-hand.ts';
+
+/** A studio on its way through its screens, in English. */
+interface Visit extends OpenStudio {
+  /** For what is picked on the way. */
+  readonly folder: string;
+}
+
+interface Stop {
+  readonly name: string;
+  /** Brings the screen up, from the stop before. */
+  readonly go: (visit: Visit) => Promise<void>;
+  /** What must still be there after a look at the screen: a run that was to be at work, for example. */
+  readonly stays?: (page: Page) => Promise<void>;
+}
+
+const title = (page: Page, name: string): Promise<void> =>
+  page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+
+async function goTo(page: Page, place: 'Home' | 'New run' | 'Runs' | 'Settings'): Promise<void> {
+  await page.getByRole('navigation', { name: 'Studio' }).getByRole('button', { name: place }).click();
+}
+
+async function pickText(
+  { app, page, folder }: Visit,
+  panel: 'Calibration data' | 'Evaluation text',
+  characters: number,
+): Promise<void> {
+  await dialogAnswers(app, await shortText(folder, characters));
+  await region(page, panel).getByRole('button', { name: 'Choose file…' }).click();
+}
+
+/** Opens the layer under the keyboard on the screen's map. */
+async function openLayer(page: Page): Promise<void> {
+  await page.getByRole('application', { name: 'Model map' }).press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.getByRole('complementary').waitFor();
+}
+
+const isRunning = (page: Page): Promise<void> => title(page, 'Pruning demo');
+
+const stops: readonly Stop[] = [
+  {
+    name: 'home, without runs',
+    go: ({ page }) => page.getByText('Nothing has been pruned yet').waitFor(),
+  },
+  {
+    name: 'runs, without runs',
+    go: async ({ page }) => {
+      await goTo(page, 'Runs');
+      await page.getByText('No runs yet.').waitFor();
+    },
+  },
+  {
+    name: 'settings',
+    go: async ({ page }) => {
+      await goTo(page, 'Settings');
+      await region(page, 'Keyboard').waitFor();
+    },
+  },
+  {
+    name: 'model, not chosen',
+    go: async ({ page }) => {
+      await goTo(page, 'New run');
+      await page.getByText('Drop a model folder here').waitFor();
+    },
+  },
+  {
+    name: 'model, refused',
+    go: async ({ app, page, folder }) => {
+      const empty = path.join(folder, 'no-model');
+      await mkdir(empty);
+      await dialogAnswers(app, empty);
+      await page.getByRole('button', { name: 'Choose folder…' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'model, chosen',
+    go: async ({ page }) => {
+      await page.getByRole('button', { name: 'Use the demo model' }).click();
+      await region(page, 'demo').waitFor();
+    },
+  },
+  { name: 'model, with a layer open', go: ({ page }) => openLayer(page) },
+  {
+    name: 'plan, as a map',
+    go: async ({ page }) => {
+      await goOn(page, 'Model');
+      await page.getByText('Advanced', { exact: true }).click();
+    },
+  },
+  {
+    name: 'plan, as a table',
+    go: async ({ page }) => {
+      await page.getByText('Table', { exact: true }).click();
+      await region(page, 'What goes').getByRole('table').waitFor();
+    },
+  },
+  {
+    name: 'plan, choosing a criterion',
+    go: async ({ page }) => {
+      await page.getByRole('combobox', { name: 'Criterion' }).click();
+      await page.getByRole('option', { name: 'Random' }).waitFor();
+    },
+    stays: (page) => page.getByRole('option', { name: 'Random' }).waitFor(),
+  },
+  {
+    name: 'data, without texts',
+    go: async ({ page }) => {
+      await page.keyboard.press('Escape');
+      await goOn(page, 'Plan');
+      await region(page, 'Calibration data')
+        .getByRole('button', { name: /^Remove / })
+        .click();
+      await region(page, 'Evaluation text')
+        .getByRole('button', { name: /^Remove / })
+        .click();
+    },
+  },
+  {
+    name: 'data, with a text too short',
+    go: async (visit) => {
+      await pickText(visit, 'Calibration data', 20);
+      await visit.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'data, with texts',
+    go: async (visit) => {
+      const { page } = visit;
+      await pickText(visit, 'Evaluation text', 20_000);
+      const calibration = region(page, 'Calibration data');
+      await calibration.getByRole('button', { name: 'Demo text' }).click();
+      await region(page, 'Calibration samples').getByText('The run reads').waitFor();
+      await page.getByText(/^[\d,]+ tokens, [\d,]+ chunks$/).waitFor();
+    },
+  },
+  {
+    name: 'run, at work',
+    go: async ({ page }) => {
+      const calibration = region(page, 'Calibration data');
+      // Enough for a look at it from all sides.
+      await type(calibration.getByRole('spinbutton', { name: 'Samples' }), '4000');
+      await goOn(page, 'Data');
+      await isRunning(page);
+      await openLayer(page);
+    },
+    stays: isRunning,
+  },
+  {
+    name: 'run, failed',
+    go: async (visit) => {
+      const [pid] = await workerPids(visit);
+      process.kill(pid, 'SIGKILL');
+      await visit.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'run, about to be stopped',
+    go: async (visit) => {
+      const { page } = visit;
+      await page.getByRole('button', { name: 'Resume' }).click();
+      await isRunning(page);
+      // A worker that does not answer: it could be gone before the question is read.
+      await expect.poll(() => workerPids(visit)).toHaveLength(1);
+      const [pid] = await workerPids(visit);
+      process.kill(pid, 'SIGSTOP');
+      await page.getByRole('button', { name: 'Cancel run' }).click();
+      await page.getByRole('button', { name: 'Stop now' }).click();
+      await page.getByText('Stop without waiting?').waitFor();
+    },
+  },
+  {
+    name: 'runs, one about to be deleted',
+    go: async ({ page }) => {
+      await page.getByRole('tooltip').getByRole('button', { name: 'Stop now' }).click();
+      await page.getByRole('main').getByText('Cancelled', { exact: true }).waitFor();
+      await goTo(page, 'Runs');
+      await page.getByRole('button', { name: /^Delete: / }).click();
+      await page.getByText('Delete this run?').waitFor();
+    },
+    stays: (page) => page.getByText('Delete this run?').waitFor(),
+  },
+  {
+    name: 'results',
+    go: async (visit) => {
+      const { page } = visit;
+      await page.getByRole('button', { name: 'Keep' }).click();
+      await goTo(page, 'New run');
+      await page.getByRole('button', { name: 'Use the demo model' }).click();
+      await goOn(page, 'Model');
+      await choose(page, 'Criterion', 'Magnitude L2');
+      await goOn(page, 'Plan');
+      await pickText(visit, 'Evaluation text', 20_000);
+      await goOn(page, 'Data');
+      await seeResults(page);
+    },
+  },
+  { name: 'results, with a layer open', go: ({ page }) => openLayer(page) },
+  {
+    name: 'home, with runs',
+    go: async ({ page }) => {
+      await goTo(page, 'Home');
+      await page.getByText('Earlier runs').waitFor();
+    },
+  },
+  {
+    name: 'runs, with one at work and one waiting',
+    go: async ({ page }) => {
+      await goTo(page, 'Runs');
+      await page.getByRole('button', { name: /^Resume: / }).click();
+      await page.getByRole('main').getByText('Running', { exact: true }).waitFor();
+    },
+    stays: (page) => page.getByRole('main').getByText('Running', { exact: true }).waitFor(),
+  },
+  {
+    name: 'a request that failed',
+    go: async ({ page }) => {
+      await page.getByRole('link', { name: /Magnitude L2/ }).click();
+      const [, finished] = await call(page, 'run:list');
+      const { folder } = await call(page, 'run:get', { runId: finished.id });
+      await rm(folder, { recursive: true });
+      await page.getByRole('button', { name: 'Open folder' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+  },
+];
+
+/** Every screen of the studio in every state worth a look, each a step from the one before. */
+export function screenTour(): readonly Stop[] {
+  return stops;
+}
