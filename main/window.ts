@@ -61,9 +61,11 @@ export class StudioWindow {
       ...size,
       ...(bounds !== null && isOnScreen(bounds) && bounds),
       show: false,
+      // Elsewhere the program's own file carries it.
+      ...(process.platform === 'linux' && { icon: besideBundle('icon.png') }),
       backgroundColor: nativeTheme.shouldUseDarkColors ? background.dark : background.light,
       webPreferences: {
-        preload: fileURLToPath(new URL('./preload.cjs', import.meta.url)),
+        preload: besideBundle('preload.cjs'),
         sandbox: true,
         contextIsolation: true,
         nodeIntegration: false,
@@ -104,6 +106,11 @@ export class StudioWindow {
     window.on('unmaximize', later);
     window.on('close', write);
   }
+}
+
+/** Path of a file that the build puts beside main's bundle. */
+function besideBundle(file: string): string {
+  return fileURLToPath(new URL(`./${file}`, import.meta.url));
 }
 
 /** A screen may have been unplugged since. */

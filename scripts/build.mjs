@@ -2,7 +2,7 @@
 //
 //   node scripts/build.mjs
 
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -38,7 +38,7 @@ const bundles = [
 ];
 
 try {
-  await Promise.all([...bundles.map(buildBundle), buildPage()]);
+  await Promise.all([...bundles.map(buildBundle), buildPage(), copyIcon()]);
 } catch (error) {
   if (!isBuildFailure(error)) throw error;
   process.exitCode = 1;
@@ -51,6 +51,12 @@ try {
  */
 function isBuildFailure(error) {
   return error instanceof Error && 'errors' in error;
+}
+
+/** The window shows its icon from a file beside the bundle. */
+async function copyIcon() {
+  const icon = await readFile(path.join(root, 'resources', 'icons', '256x256.png'));
+  await replaceFile(path.join(root, 'dist', 'icon.png'), icon, 0o644);
 }
 
 async function buildPage() {

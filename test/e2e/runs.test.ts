@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { uptime, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -194,93 +194,7 @@ describe('a run that cannot go on', () => {
   });
 });
 
-describe('a run of a model that was not read before', () => {
-  /** So large that reading it takes seconds, though it takes no place on the disk: a hole. */
-  const paddingBytes = 6 * 2 ** 30;
-
-  it('is there at once, tells how far the reading is, and can be ended meanwhile', async () => {
-    const studio = await startStudio();
-    const { page } = studio;
-    const own = await writeRunFiles(temporaryFolder());
-    const padding = path.join(own.model, 'padding.txt');
-    await writeFile(padding, '');
-    await truncate(padding, paddingBytes);
-    const settings = await shortRun(studio, own);
-    const askedAt = performance.now();
-    const { runId } = await call(page, 'run:start', settings);
-    expect(performance.now() - askedAt).toBeLessThan(1000);
-    const preparation = async (): Promise<number> =>
-      (await call(page, 'run:get', { runId })).progress.preparation ?? -1;
-    await expect.poll(preparation, { timeout: 20_000 }).toBeGreaterThan(0);
-    const { run, progress } = await call(page, 'run:get', { runId });
-    expect(run).toMatchObject({ state: 'running', cancelling: false });
-    expect(progress).toMatchObject({ stage: null, startedAt: null });
-    expect(await call(page, 'run:start', settings)).toEqual({ runId });
-    await call(page, 'run:cancel', { runId });
-    expect((await runEnded(studio, runId)).run.state).toBe('cancelled');
-    await expect.poll(() => workerPids(studio)).toEqual([]);
-
-    await call(page, 'run:resume', { runId });
-    await expect.poll(preparation, { timeout: 20_000 }).toBeGreaterThan(0);
-    await call(page, 'run:kill', { runId });
-    expect((await runEnded(studio, runId)).run.state).toBe('cancelled');
-    await rm(padding);
-    await call(page, 'run:resume', { runId });
-    expect((await runEnded(studio, runId)).run.state).toBe('finished');
-  });
-
-  it('turns out to be the run that there is, which the page then shows', async () => {
-    const studio = await startStudio();
-    const { page } = studio;
-    const own = await writeRunFiles(temporaryFolder());
-    const { runId: first } = await call(page, 'run:start', await shortRun(studio, own));
-    await runEnded(studio, first);
-    const copied = { ...own, model: `${own.model}-copy` };
-    await cp(own.model, copied.model, { recursive: true });
-    const { runId: second } = await call(page, 'run:start', await shortRun(studio, copied));
-    expect(second).not.toBe(first);
-    await page.evaluate((route) => {
-      window.history.pushState(route, '');
-      window.dispatchEvent(new PopStateEvent('popstate', { state: route }));
-    }, `#/run/${second}/progress`);
-    await expect
-      .poll(() => page.evaluate(() => window.history.state as unknown), { timeout: 10_000 })
-      .toBe(`#/run/${first}/results`);
-    expect((await call(page, 'run:get', { runId: second })).run.id).toBe(first);
-    expect((await call(page, 'run:list')).map(({ id, state }) => [id, state])).toEqual([[first, 'finished']]);
-    // Read once, it is known from now on.
-    expect(await call(page, 'run:start', await shortRun(studio, copied))).toEqual({ runId: first });
-  });
-});
-
 describe('the queue', () => {
-  it('is there at the start after a kill, in its order, and goes on when the person says so', async () => {
-    const studio = await startStudio();
-    const runId = await startLongRun(studio);
-    const start = async (ratio: number): Promise<string> =>
-      (await call(studio.page, 'run:start', await shortRun(studio, files, { ratio }))).runId;
-    const [second, third, fourth] = [await start(0.2), await start(0.3), await start(0.4)];
-    await call(studio.page, 'run:reorder', { runIds: [fourth, second, third] });
-    await midway(studio, runId);
-    await endStudio(studio);
-
-    const next = await startStudio({ userData: studio.userData });
-    const { page } = next;
-    const states = async (): Promise<unknown[]> =>
-      (await call(page, 'run:list'))
-        .sort((a, b) => a.ratio - b.ratio)
-        .map(({ state, held, queuePosition }) => `${state} ${queuePosition ?? '-'} ${held ? 'held' : ''}`);
-    expect(await states()).toEqual(['queued 1 held', 'interrupted - ', 'queued 2 held', 'queued 0 held']);
-    await call(page, 'run:resume', { runId: second });
-    expect((await runEnded(next, second)).run.state).toBe('finished');
-    expect(await states()).toEqual(['finished - ', 'interrupted - ', 'queued 1 held', 'queued 0 held']);
-    await page.getByRole('button', { name: 'Start the queue' }).click();
-    for (const id of [fourth, third]) expect((await runEnded(next, id)).run.state).toBe('finished');
-    const startedAt = async (id: string): Promise<string> =>
-      (await call(page, 'run:get', { runId: id })).progress.startedAt ?? '';
-    expect((await startedAt(fourth)) < (await startedAt(third))).toBe(true);
-  });
-
   it('does one run at a time, in the order asked for, and tells of every change', async () => {
     const studio = await startStudio();
     const { page } = studio;

@@ -1,7 +1,8 @@
 import { countMacs, countParameters, elementsOf } from '../derive/cost.ts';
 import { EngineError } from '../errors.ts';
 import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
-import { modelGraph } from '../runtime/model-graph.ts';
+import type { GraphBuilder } from '../ir/graph.ts';
+import { blockGraph, modelGraph } from '../runtime/model-graph.ts';
 import type { LayerScores } from './estimate.ts';
 import { keepHighest, removedUnits } from './select.ts';
 import { inWindow, type LayerWindow } from './windows.ts';
@@ -93,16 +94,44 @@ export function modelCosts(
   layers: readonly LayerShape[],
   bytesPerElementOf: (param: string) => number,
 ): ModelCosts {
-  const { graph } = modelGraph(family, { ...config, layers });
-  const parameters = countParameters(graph);
-  const params = [...graph.params.values()];
+  const ends = partCosts(modelGraph(family, { ...config, layers: [] }).graph);
+  const parts = [ends, ...blockCosts(family, config, layers)];
+  const sum = (of: (part: PartCosts) => number): number => parts.reduce((total, part) => total + of(part), 0);
+  const parameters = sum((part) => part.parameters);
+  const bytesOf = ({ prefix, params }: PartCosts): number =>
+    params.reduce((total, { name, elements }) => total + elements * bytesPerElementOf(prefix + name), 0);
   return {
     parameters,
-    macs: countMacs(graph),
-    weightBytes: params.reduce(
-      (total, param) => total + elementsOf(param) * bytesPerElementOf(param.name),
-      0,
-    ),
+    macs: sum(({ macs }) => macs),
+    weightBytes: sum(bytesOf),
     memoryBytes: 2 * parameters + family.publishedCacheBytes(config),
   };
+}
+
+/** Costs of a part of a network. */
+interface PartCosts {
+  readonly parameters: number;
+  readonly macs: number;
+  /** In front of the name of each parameter. */
+  readonly prefix: string;
+  readonly params: readonly { readonly name: string; readonly elements: number }[];
+}
+
+/** Most layers are alike, and a graph is built for each that is not: a slider asks for costs many times a second. */
+function blockCosts(family: Family, config: ModelConfig, layers: readonly LayerShape[]): PartCosts[] {
+  const known = new Map<string, PartCosts>();
+  return layers.map((shape, layer) => {
+    const key = [shape.heads, shape.kvHeads, shape.mlpWidth].join(' ');
+    const costs = known.get(key) ?? partCosts(blockGraph(family, config, shape).graph);
+    known.set(key, costs);
+    return { ...costs, prefix: family.layerPrefix(layer) };
+  });
+}
+
+function partCosts(graph: GraphBuilder): PartCosts {
+  const params = [...graph.params.values()].map((param) => ({
+    name: param.name,
+    elements: elementsOf(param),
+  }));
+  return { parameters: countParameters(graph), macs: countMacs(graph), prefix: '', params };
 }

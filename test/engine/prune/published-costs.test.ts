@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countMacs } from '../../../main/engine/derive/cost.ts';
+import { countMacs, countParameters, elementsOf } from '../../../main/engine/derive/cost.ts';
 import { readModelConfig } from '../../../main/engine/families/index.ts';
 import { modelCosts, prunedShapes, type ModelCosts } from '../../../main/engine/prune/plan.ts';
 import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
@@ -76,4 +76,20 @@ it('MACs follow the published formulas at any length', () => {
     const layer = tokens * linears + attention + rotary + 2 * norms + tokens * mlp;
     expect(countMacs(graph, tokens)).toBe(22 * layer + norms + tokens * hidden * 32000);
   }
+});
+
+it('of layers that differ in width are those of the whole network as one graph', () => {
+  const { family, config } = readModelConfig(publishedConfig('smollm2-135m'));
+  const layers = config.layers.map((shape, i) => ({ ...shape, mlpWidth: shape.mlpWidth - 16 * (i % 3) }));
+  const { graph } = modelGraph(family, { ...config, layers });
+  const bytes = (param: string): number => 1 + (param.length % 4);
+  const weightBytes = [...graph.params.values()].reduce(
+    (total, param) => total + elementsOf(param) * bytes(param.name),
+    0,
+  );
+  expect(modelCosts(family, config, layers, bytes)).toMatchObject({
+    parameters: countParameters(graph),
+    macs: countMacs(graph),
+    weightBytes,
+  });
 });
