@@ -74,6 +74,8 @@ function PrimaryButton({ label, onAct, blockedBy = null, isBusy = false }: Prima
         // Still reachable while blocked, so that the keyboard can learn why.
         aria-disabled={isBlocked}
         aria-describedby={isBlocked ? reasonId : undefined}
+        onFocus={() => setReasonOpen(true)}
+        onBlur={() => setReasonOpen(false)}
         onClick={() => {
           if (!isBlocked) onAct();
         }}

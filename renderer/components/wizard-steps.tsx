@@ -96,7 +96,7 @@ function StepContent({
       </RouteLink>
     );
   return (
-    <Tooltip title={reason}>
+    <Tooltip title={reason} trigger={['hover', 'focus']}>
       <span
         className="wizard-step blocked"
         role="link"

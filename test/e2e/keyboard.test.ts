@@ -206,6 +206,16 @@ describe('without a mouse', () => {
     expect(await call(page, 'run:list')).toEqual([]);
   });
 
+  it('what is not possible yet says why, to those who see it too', async () => {
+    const { page } = shared();
+    await page.keyboard.press('Control+N');
+    await tabTo(page, button(page, 'Next: Plan'));
+    const reason = page.getByRole('tooltip').filter({ visible: true });
+    await expect.poll(() => reason.allInnerTexts()).toEqual(['Choose a model first.']);
+    await tabTo(page, page.getByRole('link', { name: 'Run' }));
+    await expect.poll(() => reason.allInnerTexts()).toEqual(['Start the run in the Data step.']);
+  });
+
   it('a run is stopped, and the queue put in another order', async () => {
     const studio = shared();
     const { page } = studio;

@@ -15,6 +15,8 @@ interface Stop {
   readonly name: string;
   /** Brings the screen up, from the stop before. */
   readonly go: (visit: Visit) => Promise<void>;
+  /** Whether a list or a question lies over the screen: Escape closes it, Enter opens it. */
+  readonly floats?: true;
   /** What must still be there after a look at the screen: a run that was to be at work, for example. */
   readonly stays?: (page: Page) => Promise<void>;
 }
@@ -108,6 +110,7 @@ const stops: readonly Stop[] = [
       await page.getByRole('combobox', { name: 'Criterion' }).click();
       await page.getByRole('option', { name: 'Random' }).waitFor();
     },
+    floats: true,
     stays: (page) => page.getByRole('option', { name: 'Random' }).waitFor(),
   },
   {
@@ -175,6 +178,7 @@ const stops: readonly Stop[] = [
       await page.getByRole('button', { name: 'Stop now' }).click();
       await page.getByText('Stop without waiting?').waitFor();
     },
+    floats: true,
   },
   {
     name: 'runs, one about to be deleted',
@@ -185,6 +189,7 @@ const stops: readonly Stop[] = [
       await page.getByRole('button', { name: /^Delete: / }).click();
       await page.getByText('Delete this run?').waitFor();
     },
+    floats: true,
     stays: (page) => page.getByText('Delete this run?').waitFor(),
   },
   {
