@@ -37,6 +37,9 @@ const bundles = [
   { name: 'worker', source: './main/worker/entry.ts', own: {} },
 ];
 
+// Tests start this with their own: React and antd would build a page that behaves as in a unit test.
+process.env.NODE_ENV = 'production';
+
 try {
   await Promise.all([...bundles.map(buildBundle), buildPage(), copyIcon()]);
 } catch (error) {
