@@ -202,6 +202,7 @@ describe('without a mouse', () => {
     await question.waitFor({ state: 'hidden' });
     await expectFocus(remove);
     await page.keyboard.press('Enter');
+    await expectFocus(question.getByRole('button', { name: 'Keep' }));
     await tabTo(page, question.getByRole('button', { name: 'Delete' }));
     await page.keyboard.press('Enter');
     await page.getByText('No runs yet.').waitFor();
@@ -263,6 +264,7 @@ describe('without a mouse', () => {
     await question.waitFor({ state: 'hidden' });
     await expectFocus(button(page, 'Stop now'));
     await page.keyboard.press('Enter');
+    await expectFocus(question.getByRole('button', { name: 'Keep waiting' }));
     await tabTo(page, question.getByRole('button', { name: 'Stop now' }));
     await page.keyboard.press('Enter');
     await heading(page, 'Run of demo');
