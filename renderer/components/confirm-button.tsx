@@ -17,16 +17,20 @@ export interface ConfirmButtonProps {
 export function ConfirmButton(props: ConfirmButtonProps): ReactNode {
   const { label, fullLabel, question, consequence, confirm, refuse, button, onConfirm } = props;
   const trigger = useRef<HTMLButtonElement>(null);
+  const wayBack = useRef<HTMLSpanElement>(null);
   return (
     <Popconfirm
       title={question}
       description={consequence}
       okText={confirm}
-      cancelText={refuse}
+      cancelText={<span ref={wayBack}>{refuse}</span>}
       okButtonProps={{ danger: true }}
-      cancelButtonProps={{ autoFocus: true }}
       destroyOnHidden
       onConfirm={onConfirm}
+      // Not by autofocus: without motion the question is still hidden when that comes.
+      afterOpenChange={(isOpen) => {
+        if (isOpen) wayBack.current?.closest('button')?.focus();
+      }}
       onOpenChange={(isOpen) => {
         if (!isOpen) trigger.current?.focus();
       }}

@@ -32,19 +32,24 @@ function lookAtFocus(page: Page): Promise<Focus> {
       outlineStyle === 'none' ? '0px' : outlineWidth,
       boxShadow,
     ];
-    // A field may mark itself a moment after the focus came, or went.
-    const looks = async (): Promise<string> => {
-      await new Promise(requestAnimationFrame);
+    const looks = (): string => {
       const boxes = chain.flatMap((element) => [
         getComputedStyle(element),
         getComputedStyle(element, '::after'),
       ]);
       return JSON.stringify(boxes.map(lookOf));
     };
-    const marked = await looks();
+    // A field may mark itself some frames after the focus came, or went.
+    const after = async (look: string): Promise<string> => {
+      for (let frames = 0; frames < 20 && looks() === look; frames++)
+        await new Promise(requestAnimationFrame);
+      return looks();
+    };
+    const first = looks();
     focused.blur();
-    const plain = await looks();
+    const plain = await after(first);
     focused.focus({ preventScroll: true });
+    const marked = await after(plain);
     // An input that is only there for the keyboard is shown by its label.
     const shown = focused.matches('input[type=radio]') ? (focused.closest('label') ?? focused) : focused;
     const isInSight = await new Promise<boolean>((resolve) => {
@@ -80,7 +85,7 @@ export async function tabTo(page: Page, target: Locator): Promise<void> {
 }
 
 export async function expectFocus(target: Locator): Promise<void> {
-  await expect.poll(() => hasFocus(target), { message: String(target) }).toBe(true);
+  await expect.poll(() => hasFocus(target), { message: String(target), timeout: 5000 }).toBe(true);
 }
 
 /** Everything the Tab key comes to until it is back where it began. */

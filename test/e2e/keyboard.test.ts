@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Locator, Page } from 'playwright-core';
 import { call, sharedStudio, workerPids } from './harness.ts';
 import { expectFocus, tabbable, tabThrough, tabTo } from './keyboard-hand.ts';
-import { dialogAnswers, region, shortText } from './wizard-hand.ts';
+import { dialogAnswers, region, runWorker, shortText } from './wizard-hand.ts';
 import { screenTour } from './screen-tour.ts';
 
 let folder: string;
@@ -54,6 +54,8 @@ async function typeInto(page: Page, field: Locator, text: string): Promise<void>
 
 describe('without a mouse', () => {
   const shared = sharedStudio();
+  // Keys follow each other faster than a hand's, and a question that is still opening is no place for them.
+  beforeAll(() => shared().page.emulateMedia({ reducedMotion: 'reduce' }));
 
   it('a person comes from Home to Results', async () => {
     const { app, page } = shared();
@@ -200,6 +202,7 @@ describe('without a mouse', () => {
     await question.waitFor({ state: 'hidden' });
     await expectFocus(remove);
     await page.keyboard.press('Enter');
+    await expectFocus(question.getByRole('button', { name: 'Keep' }));
     await tabTo(page, question.getByRole('button', { name: 'Delete' }));
     await page.keyboard.press('Enter');
     await page.getByText('No runs yet.').waitFor();
@@ -250,8 +253,7 @@ describe('without a mouse', () => {
     await tabTo(page, running.getByRole('link'));
     await page.keyboard.press('Enter');
     await heading(page, 'Pruning demo');
-    const [worker] = await workerPids(studio);
-    process.kill(worker, 'SIGSTOP');
+    process.kill(await runWorker(studio), 'SIGSTOP');
     await tabTo(page, button(page, 'Cancel run'));
     await page.keyboard.press('Enter');
     await tabTo(page, button(page, 'Stop now'));
@@ -262,6 +264,7 @@ describe('without a mouse', () => {
     await question.waitFor({ state: 'hidden' });
     await expectFocus(button(page, 'Stop now'));
     await page.keyboard.press('Enter');
+    await expectFocus(question.getByRole('button', { name: 'Keep waiting' }));
     await tabTo(page, question.getByRole('button', { name: 'Stop now' }));
     await page.keyboard.press('Enter');
     await heading(page, 'Run of demo');

@@ -1,9 +1,17 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
-import { expect } from 'vitest';
-import { call, workerPids, type OpenStudio } from './harness.ts';
-import { choose, dialogAnswers, goOn, region, seeResults, shortText, type } from './wizard-hand.ts';
+import { call, type OpenStudio } from './harness.ts';
+import {
+  choose,
+  dialogAnswers,
+  goOn,
+  region,
+  runWorker,
+  seeResults,
+  shortText,
+  type,
+} from './wizard-hand.ts';
 
 /** A studio on its way through its screens, in English. */
 interface Visit extends OpenStudio {
@@ -159,8 +167,7 @@ const stops: readonly Stop[] = [
   {
     name: 'run, failed',
     go: async (visit) => {
-      const [pid] = await workerPids(visit);
-      process.kill(pid, 'SIGKILL');
+      process.kill(await runWorker(visit), 'SIGKILL');
       await visit.page.getByRole('alert').waitFor();
     },
   },
@@ -171,9 +178,7 @@ const stops: readonly Stop[] = [
       await page.getByRole('button', { name: 'Resume' }).click();
       await isRunning(page);
       // A worker that does not answer: it could be gone before the question is read.
-      await expect.poll(() => workerPids(visit)).toHaveLength(1);
-      const [pid] = await workerPids(visit);
-      process.kill(pid, 'SIGSTOP');
+      process.kill(await runWorker(visit), 'SIGSTOP');
       await page.getByRole('button', { name: 'Cancel run' }).click();
       await page.getByRole('button', { name: 'Stop now' }).click();
       await page.getByText('Stop without waiting?').waitFor();

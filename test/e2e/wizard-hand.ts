@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, vi } from 'vitest';
+import { workerPids, type OpenStudio } from './harness.ts';
 import type { ElectronApplication, Locator, Page } from 'playwright-core';
 
 /** What a person does and reads in the wizard, by the labels on screen. */
@@ -41,9 +42,21 @@ export async function shortText(folder: string, characters: number): Promise<str
 
 /** What the system's dialog for files and folders answers from now on. */
 export async function dialogAnswers(app: ElectronApplication, chosen: string): Promise<void> {
-  await app.evaluate(({ dialog }, filePath) => {
-    dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [filePath] });
-  }, chosen);
+  const set = (): Promise<void> =>
+    app.evaluate(({ dialog }, filePath) => {
+      dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [filePath] });
+    }, chosen);
+  // On a busy machine main may collect the promise of an evaluation before it is read.
+  await vi.waitFor(set);
+}
+
+/** The process of the run at work; those that looked into texts may take a moment to be gone. */
+export async function runWorker(studio: OpenStudio): Promise<number> {
+  return vi.waitFor(async () => {
+    const pids = await workerPids(studio);
+    expect(pids).toHaveLength(1);
+    return pids[0];
+  }, 15_000);
 }
 
 /** Types into a field as a person does who leaves it afterwards. */

@@ -16,6 +16,7 @@ import {
   goOn,
   numberIn,
   region,
+  runWorker,
   seeResults,
   shortText,
   showFullDigits,
@@ -134,8 +135,7 @@ describe('a run at work', () => {
     const { page } = studio;
     await startDemo(studio);
     await midway(page);
-    const [pid] = await workerPids(studio);
-    process.kill(pid, 'SIGKILL');
+    process.kill(await runWorker(studio), 'SIGKILL');
     const alert = page.getByRole('alert');
     await alert.waitFor();
     const [title, what, hint] = (await alert.innerText()).split('\n').filter((line) => line.trim() !== '');
