@@ -63,7 +63,7 @@ function PrimaryButton({ label, onAct, blockedBy = null, isBusy = false }: Prima
       title={blockedBy}
       placement="bottomRight"
       mouseEnterDelay={reasonDelayMs / 1000}
-      open={isReasonOpen}
+      open={isBlocked && isReasonOpen}
       onOpenChange={(isOpen) => setReasonOpen(isOpen && performance.now() - bornAt > 2 * reasonDelayMs)}
     >
       <Button
