@@ -233,7 +233,8 @@ const stops: readonly Stop[] = [
     name: 'a request that failed',
     go: async ({ page }) => {
       await page.getByRole('link', { name: /Magnitude L2/ }).click();
-      const [, finished] = await call(page, 'run:list');
+      const finished = (await call(page, 'run:list')).find(({ state }) => state === 'finished');
+      if (finished === undefined) throw new Error('No run has finished.');
       const { folder } = await call(page, 'run:get', { runId: finished.id });
       await rm(folder, { recursive: true });
       await page.getByRole('button', { name: 'Open folder' }).click();
