@@ -159,6 +159,11 @@ function EvaluationPanel(): ReactNode {
           onChange={(samples) => dispatch({ type: 'evaluation-changed', change: { samples } })}
         />
       </div>
+      {measure?.chunks === 0 && (
+        <p className="warning-notice">
+          {t('data.evaluationShort', { seqLen: formats.count(evaluation.seqLen) })}
+        </p>
+      )}
       {measure && (
         <p className="number">
           {t('data.measure', {

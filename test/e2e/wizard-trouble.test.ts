@@ -218,7 +218,7 @@ describe('a model folder', () => {
     await page.getByRole('button', { name: 'New run' }).first().click();
     await dialogAnswers(app, pickled);
     await page.getByRole('button', { name: 'Choose folder…' }).click();
-    await page.getByText('add the safetensors files').waitFor();
+    await page.getByText('Pickled weights (pytorch_model.bin) are not read.').waitFor();
     await goOn(page, 'Model');
     await goOn(page, 'Plan');
     const start = page.getByRole('button', { name: 'Start run' });
