@@ -58,7 +58,8 @@ export const planPreviewSchema = z.object({
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
-  /** Bytes of memory the run is planned with, and of disk it will write. */
+  /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
+  memoryBytes: z.number(),
   memoryBudgetBytes: z.number(),
   diskBytes: z.number(),
   freeDiskBytes: z.number(),
@@ -110,6 +111,7 @@ export type RunStage = z.infer<typeof runStageSchema>;
 /**
  * What failed, in a sentence, and what to do; the window switches on the code. Beside the engine's own codes:
  * request-refused (not the studio's window), request-invalid (wrong shape), file-not-granted (nobody picked it),
+ * file-kind (a folder for a file, or the reverse),
  * run-unknown, run-state (not possible in the run's state), superseded, studio-failed (an error of the program).
  */
 export const studioErrorSchema = z.object({

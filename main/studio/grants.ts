@@ -48,20 +48,18 @@ export class FileGrants {
     return this.grant(path, found.isDirectory() ? 'folder' : 'file');
   }
 
-  /** @throws Refusal file-not-granted where the id was not given out, or for the other kind. */
+  /** @throws Refusal file-not-granted where the id was not given out; file-kind where it is the other kind's. */
   pathOf(id: string, kind: GrantKind): string {
     return this.find(id, kind).path;
   }
 
-  /** @throws Refusal file-not-granted. */
+  /** @throws Refusal file-not-granted, file-kind. */
   find(id: string, kind: GrantKind): Granted {
     const grant = this.byId.get(id);
     if (grant?.kind === kind) return shown(grant);
-    throw new Refusal(
-      'file-not-granted',
-      grant === undefined ? `No ${kind} with this id was picked.` : `${grant.name} is not a ${kind}.`,
-      kind === 'folder' ? 'Pick the model folder.' : 'Pick the file.',
-    );
+    const hint = kind === 'folder' ? 'Choose the folder of a model.' : 'Choose a file.';
+    if (grant !== undefined) throw new Refusal('file-kind', `${grant.path} is not a ${kind}.`, hint);
+    throw new Refusal('file-not-granted', `No ${kind} with this id was picked.`, hint);
   }
 }
 

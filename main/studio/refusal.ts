@@ -6,6 +6,8 @@ export type RefusalCode =
   | 'request-invalid'
   /** No file or folder with that id was picked by the person. */
   | 'file-not-granted'
+  /** A folder where a file is asked for, or the reverse. */
+  | 'file-kind'
   | 'run-unknown'
   /** The run is in a state in which this cannot be done. */
   | 'run-state'

@@ -1,7 +1,8 @@
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
+import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { ContentHashes } from './content-hashes.ts';
 import { FileGrants, type Granted } from './grants.ts';
@@ -63,6 +64,8 @@ export interface RunDetails extends RunSetup {
 /** What a plan asks of this machine. */
 export interface RunNeeds {
   readonly memoryBudgetBytes: number;
+  /** What a run of the usual samples comes to, about. */
+  readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly freeDiskBytes: number;
 }
@@ -163,6 +166,7 @@ export class Studio {
     return {
       ...preview,
       memoryBudgetBytes: settings.memory.budgetBytes,
+      memoryBytes: expectedMemory(settings.memory, model.config, preview.before.weightBytes),
       diskBytes: preview.after.weightBytes,
       freeDiskBytes: bavail * bsize,
     };
@@ -248,8 +252,16 @@ export class Studio {
     return (await this.runs.list()).map((run) => this.listed(run));
   }
 
+  /** @throws Refusal run-unknown where somebody took the folder away; it is listed no more then. */
   async folderOf(runId: string): Promise<string> {
-    return (await this.runs.find(runId)).stored.folder;
+    const { folder } = (await this.runs.find(runId)).stored;
+    if (await isFolder(folder)) return folder;
+    this.listener.runsChanged();
+    throw new Refusal(
+      'run-unknown',
+      `The folder of this run is gone: ${folder}`,
+      'It was moved or deleted outside the studio.',
+    );
   }
 
   async runDetails(runId: string): Promise<RunDetails> {
@@ -328,6 +340,13 @@ export class Studio {
     await appendEvent(await this.folderOf(runId), { type: 'cancelled' });
     await this.runs.refresh(runId);
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 function requireText(id: string | null): string {

@@ -5,6 +5,7 @@ import {
   useRef,
   useState,
   type KeyboardEvent,
+  type MouseEvent,
   type PointerEvent,
   type ReactNode,
 } from 'react';
@@ -47,8 +48,8 @@ export function ModelMap(props: ModelMapProps): ReactNode {
   const describe = useDescribeSpot(layers, removal);
   const helpId = useId();
 
-  const point = ({ nativeEvent: { offsetX, offsetY } }: PointerEvent): void =>
-    setSpot(spotAt(layout, offsetX, offsetY));
+  const spotOf = ({ nativeEvent: { offsetX, offsetY } }: PointerEvent | MouseEvent): MapSpot | null =>
+    spotAt(layout, offsetX, offsetY);
   const choose = ({ column }: MapSpot): void => {
     if (layers[column] !== undefined) onSelectLayer?.(column === selectedLayer ? null : column);
   };
@@ -72,9 +73,10 @@ export function ModelMap(props: ModelMapProps): ReactNode {
           aria-describedby={helpId}
           tabIndex={0}
           onKeyDown={press}
-          onFocus={() => {
+          onFocus={({ target }) => {
             setFocused(true);
-            setSpot((known) => known ?? { column: 0, row: 0 });
+            // A pointer brings its own spot.
+            if (target.matches(':focus-visible')) setSpot((known) => known ?? { column: 0, row: 0 });
           }}
           onBlur={() => {
             setFocused(false);
@@ -85,9 +87,13 @@ export function ModelMap(props: ModelMapProps): ReactNode {
             layout={layout}
             layers={layers}
             removal={removal}
-            onPointerMove={point}
+            onPointerMove={(event) => setSpot(spotOf(event))}
             onPointerLeave={() => setSpot(null)}
-            onClick={() => spot && choose(spot)}
+            // A tap, or a click right after a jump, is where it is, not where the pointer was seen last.
+            onClick={(event) => {
+              const clicked = spotOf(event);
+              if (clicked !== null) choose(clicked);
+            }}
           />
           {activeLayer !== null && <ColumnMark layout={layout} column={activeLayer} kind="active" />}
           {selectedLayer !== null && <ColumnMark layout={layout} column={selectedLayer} kind="selected" />}
@@ -163,7 +169,7 @@ interface MapCanvasProps {
   readonly removal: Removal;
   readonly onPointerMove?: (event: PointerEvent) => void;
   readonly onPointerLeave?: () => void;
-  readonly onClick?: () => void;
+  readonly onClick?: (event: MouseEvent) => void;
 }
 
 function MapCanvas({ layout, layers, removal, ...pointer }: MapCanvasProps): ReactNode {

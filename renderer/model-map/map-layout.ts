@@ -135,8 +135,10 @@ export function spotAt(layout: MapLayout, x: number, y: number): MapSpot | null 
   const { columns, embedding, head } = layout;
   if (inEnd(embedding, x)) return { column: -1, row: 0 };
   if (inEnd(head, x)) return { column: columns.length, row: 0 };
-  const at = columns.findIndex((column) => x >= column.x && x < column.x + column.width);
-  if (at < 0) return null;
+  // The gap behind a column is the column's.
+  const at = columns.findLastIndex((column) => x >= column.x);
+  const last = columns.at(-1);
+  if (at < 0 || last === undefined || x >= last.x + last.width) return null;
   const column = columns[at];
   if (y >= layout.mlpBand.y) return { column: at, row: column.heads.length };
   const row = column.heads.findLastIndex((cell) => y >= cell.y);

@@ -39,7 +39,7 @@ export function ModelStep(): ReactNode {
       above={
         <>
           <WizardSteps current="model" runId={draft.runId} />
-          <BeforeAfterBar before={model?.costs ?? null} after={null} isPredicted />
+          <BeforeAfterBar before={model?.costs ?? null} after={preview?.after ?? null} isPredicted />
         </>
       }
     >
@@ -158,6 +158,11 @@ function ModelCard({
               facts={[
                 {
                   name: t('model.runMemory'),
+                  term: 'memoryNeeded',
+                  value: preview ? `~\u202f${formats.bytes(preview.memoryBytes)}` : '–',
+                },
+                {
+                  name: t('model.runBudget'),
                   term: 'memoryBudget',
                   value: preview ? formats.bytes(preview.memoryBudgetBytes) : '–',
                 },

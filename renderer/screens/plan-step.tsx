@@ -17,6 +17,7 @@ import { mapLayers } from '../model-map/map-layers.ts';
 import { go } from '../studio/route.ts';
 import { aggregations, criteria, usesGradient } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
+import { readPercent } from '../wizard/read-percent.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 import { NoModel } from './no-model.tsx';
 
@@ -159,6 +160,7 @@ function RatioField({
     onChange(Math.min(ratioLimits.max, Math.max(ratioLimits.min, Math.round(percent * 10) / 1000)));
   };
   const percent = Math.round(ratio * 1000) / 10;
+  const limits = `${formats.wholePercent(ratioLimits.min)} – ${formats.wholePercent(ratioLimits.max)}`;
   return (
     <Field
       controlId={id}
@@ -174,6 +176,8 @@ function RatioField({
           max={100 * ratioLimits.max}
           step={1}
           suffix="%"
+          title={limits}
+          parser={readPercent}
           onChange={set}
         />
       }

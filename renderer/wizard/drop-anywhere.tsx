@@ -26,8 +26,9 @@ export function DropAnywhere(): ReactNode {
           data-zone={zone}
           onDragOver={(event) => event.preventDefault()}
           onDrop={(event: ReactDragEvent) => {
-            const file = event.dataTransfer.files[0];
-            if (file !== undefined) void take(zone, file);
+            const { files, items } = event.dataTransfer;
+            const isFolder = items[0]?.webkitGetAsEntry()?.isDirectory ?? false;
+            if (files[0] !== undefined) void take(zone, files[0], isFolder);
           }}
         >
           {t(`drop.${zone}`)}
@@ -37,11 +38,16 @@ export function DropAnywhere(): ReactNode {
   );
 }
 
-function useTake(): (zone: Zone, file: File) => Promise<void> {
+function useTake(): (zone: Zone, file: File, isFolder: boolean) => Promise<void> {
   const { dispatch } = useDraft();
   const choice = useModelChoice();
   const store = useStudioStore();
-  return async (zone, file) => {
+  return async (zone, file, isFolder) => {
+    if (isFolder !== (zone === 'model')) {
+      const message = `${file.name} is a ${isFolder ? 'folder' : 'file'}.`;
+      store.tellFailure({ code: 'file-kind', message });
+      return;
+    }
     if (zone === 'model') {
       choice.drop(file);
       return;

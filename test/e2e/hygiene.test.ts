@@ -100,13 +100,13 @@ describe('a request', () => {
         );
       }
     }
-    expect(await refusal(page, 'model:inspect', { modelId: text.id })).toBe('file-not-granted');
+    expect(await refusal(page, 'model:inspect', { modelId: text.id })).toBe('file-kind');
     expect(
       await refusal(page, 'text:preview', {
         modelId: model.id,
         calibration: { ...calibration, sourceId: model.id },
       }),
-    ).toBe('file-not-granted');
+    ).toBe('file-kind');
     for (const name of ['get', 'cancel', 'kill', 'resume', 'delete', 'open-folder']) {
       expect(await refusal(page, `run:${name}`, { runId: '../../etc' })).toBe('run-unknown');
     }

@@ -40,9 +40,9 @@ describe('a grant', () => {
       });
     }
     expect(refused(() => grants.pathOf(id, 'file'))).toMatchObject({
-      code: 'file-not-granted',
-      message: 'llama is not a file.',
-      hint: 'Pick the file.',
+      code: 'file-kind',
+      message: `${granted} is not a file.`,
+      hint: 'Choose a file.',
     });
     expect(refused(() => new FileGrants().pathOf(id, 'folder')).code).toBe('file-not-granted');
   });

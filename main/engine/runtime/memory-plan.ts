@@ -18,14 +18,32 @@ const mostBatchTokens = 2048;
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
 
 export function planMemory(config: ModelConfig, weightBytes: number, budgetBytes: number): MemoryPlan {
-  const mlpWidth = Math.max(...config.layers.map((layer) => layer.mlpWidth));
-  const layerBytes = 4 * (liveArrays.hidden * config.hiddenSize + liveArrays.mlp * mlpWidth);
-  const headBytes = 4 * liveArrays.vocabulary * config.vocabSize;
-  const fitting = Math.floor(budgetBytes / 4 / Math.max(layerBytes, headBytes));
+  const fitting = Math.floor(budgetBytes / 4 / tokenBytes(config));
   return {
     budgetBytes,
     residency: chooseResidency(weightBytes, budgetBytes),
     batchTokens: Math.max(1, Math.min(mostBatchTokens, fitting)),
     activationBytes: Math.floor(budgetBytes / 4),
   };
+}
+
+/** What one token of a batch takes in the layer, or the head, that holds most at once. */
+function tokenBytes({ hiddenSize, vocabSize, layers }: ModelConfig): number {
+  const mlpWidth = Math.max(...layers.map((layer) => layer.mlpWidth));
+  const layerBytes = 4 * (liveArrays.hidden * hiddenSize + liveArrays.mlp * mlpWidth);
+  return Math.max(layerBytes, 4 * liveArrays.vocabulary * vocabSize);
+}
+
+/** Node, ONNX Runtime and the program itself, as measured. */
+const programBytes = 300 * 2 ** 20;
+
+/**
+ * Resident memory that a run with a few calibration samples comes to, about: the program, the weights that are kept or
+ * the two layers under way (as stored, and one as float32), and a batch at work.
+ */
+export function expectedMemory(plan: MemoryPlan, config: ModelConfig, weightBytes: number): number {
+  const layerBytes = weightBytes / config.layers.length;
+  const weights = plan.residency === 'ram' ? weightBytes + 2 * layerBytes : 4 * layerBytes;
+  const batch = plan.batchTokens * tokenBytes(config);
+  return programBytes + Math.min(plan.budgetBytes, Math.round(weights + batch));
 }
