@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'run-folder-invalid'
   | 'run-folder-occupied'
   | 'memory-exceeded'
+  | 'training-diverged'
   | 'compute-failed'
   | 'graph-invalid'
   | 'worker-crashed';
