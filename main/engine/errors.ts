@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'text-empty'
   | 'text-too-short'
   | 'row-invalid'
+  | 'template-invalid'
   | 'recipe-invalid'
   | 'ratio-out-of-range'
   | 'window-out-of-range'
