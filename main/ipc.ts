@@ -9,6 +9,8 @@ import {
   type CallRequest,
   type CallResponse,
   type Picked,
+  runStageSchema,
+  type RunProgress,
   type RunReport,
   type RunSummary,
   type StreamMessage,
@@ -23,6 +25,7 @@ import type { Granted } from './studio/grants.ts';
 import type { LibraryModel } from './studio/model-library.ts';
 import { formatRecipe } from './studio/recipe.ts';
 import { Refusal } from './studio/refusal.ts';
+import type { RunProgress as StudioProgress } from './studio/run-progress.ts';
 import type { ListedRun, RunDetails, Studio } from './studio/studio.ts';
 import type { StudioWindow } from './window.ts';
 import type { wordsFor } from './words.ts';
@@ -235,13 +238,19 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   };
 }
 
+/** The window knows the stages of pruning; of a recovery it shows the numbers, under no stage's name. */
+export function shownProgress(progress: StudioProgress): Frozen<RunProgress> {
+  const stage = runStageSchema.options.find((known) => known === progress.stage) ?? null;
+  return { ...progress, stage };
+}
+
 function detailOf({ run, progress, scores, kept }: RunDetails): Frozen<CallResponse<'run:get'>> {
   return {
     run: summaryOf(run),
     recipe: formatRecipe(run.recipe),
     folder: run.folder,
     modelFolder: join(run.folder, runFiles.model),
-    progress,
+    progress: shownProgress(progress),
     scores: scores.map(({ layer, heads, channels }) => ({
       layer,
       heads: heads ?? null,

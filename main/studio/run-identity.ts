@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readError } from '../engine/checkpoint/file-errors.ts';
+import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { engineVersion } from './engine-version.ts';
@@ -23,12 +24,15 @@ export async function identityOf(
   version: string = engineVersion,
 ): Promise<RunIdentity> {
   const hash = createHash('sha256');
-  const { model, calibration, evaluate, ...rest } = settings;
+  const { model, calibration, evaluate, recover, ...rest } = settings;
   const plain = {
     ...rest,
     calibration: { ...calibration, source: calibration.source !== null },
     evaluate: { ...evaluate, text: evaluate.text !== null },
     engineVersion: version,
+    ...(recover && {
+      recover: { ...recover, data: true, template: templateNames.includes(recover.template) },
+    }),
   };
   hash.update(JSON.stringify(plain));
   for (const file of (await listFolder(model)).filter((name) => modelFile.test(name)).sort()) {
@@ -38,6 +42,13 @@ export async function identityOf(
   for (const file of [calibration.source, evaluate.text]) {
     hash.update('\n');
     if (file !== null) await addFile(hash, file);
+  }
+  if (recover) {
+    hash.update('\n');
+    await addFile(hash, recover.data);
+    // What a bundled template says is the engine version's.
+    if (templateNames.includes(recover.template)) hash.update(`\n${recover.template}`);
+    else await addFile(hash, recover.template);
   }
   return { hash: hash.digest('hex'), engineVersion: version };
 }

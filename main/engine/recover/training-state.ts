@@ -8,6 +8,7 @@ import { writeSafetensors, type TensorSource } from '../checkpoint/write-checkpo
 import { EngineError } from '../errors.ts';
 import { toFloat32 } from '../tensor/half.ts';
 import type { AdapterMatrix } from './adapter.ts';
+import { float32Tensor } from './adapter-file.ts';
 import { trainedParameter, type TrainedParameter } from './adamw.ts';
 
 /** What a step came to. */
@@ -131,19 +132,6 @@ async function readTensors(path: string, state: TrainingState, hasBest: boolean)
   } finally {
     await file.close();
   }
-}
-
-/** A float32 matrix as it is written. */
-export function float32Tensor(name: string, shape: readonly number[], values: Float32Array): TensorSource {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return {
-    name,
-    dtype: 'F32',
-    shape,
-    data: async function* () {
-      yield bytes;
-    },
-  };
 }
 
 function damaged(path: string, why: string): EngineError {
