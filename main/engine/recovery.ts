@@ -222,8 +222,10 @@ async function train(
 ): Promise<TrainingResult> {
   const weights = withAdapter(openWeightStore(model.checkpoint, share.memory.residency), state.parameters);
   const adaptation = adaptationOf(settings);
+  // Two or three sessions run thousands of times; where weights are streamed, memory matters more than time.
+  const options = { threads: share.threads, arena: share.memory.residency === 'ram' };
   const network = (masked: boolean): Network =>
-    new Network(model, weights, { threads: share.threads }, { ...adaptation, masked });
+    new Network(model, weights, options, { ...adaptation, masked });
   const measuring = network(false);
   const training = settings.training.dropout > 0 ? network(true) : measuring;
   const store = new ActivationStore(stages.scratchPath, share.memory.activationBytes);

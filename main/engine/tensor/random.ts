@@ -21,18 +21,23 @@ function philoxInto(
   key0: number,
   key1: number,
 ): void {
-  let [c0, c1, c2, c3, k0, k1] = [counter0, counter1, counter2, counter3, key0, key1];
+  let c0 = counter0 | 0;
+  let c1 = counter1 | 0;
+  let c2 = counter2 | 0;
+  let c3 = counter3 | 0;
+  let k0 = key0 | 0;
+  let k1 = key1 | 0;
   for (let round = 0; round < 10; round++) {
     const high1 = multiplyHigh(multiplier1, c2);
     const low1 = Math.imul(multiplier1, c2);
     const high0 = multiplyHigh(multiplier0, c0);
     const low0 = Math.imul(multiplier0, c0);
-    c0 = (high1 ^ c1 ^ k0) >>> 0;
-    c1 = low1 >>> 0;
-    c2 = (high0 ^ c3 ^ k1) >>> 0;
-    c3 = low0 >>> 0;
-    k0 = (k0 + weyl0) >>> 0;
-    k1 = (k1 + weyl1) >>> 0;
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + weyl0) | 0;
+    k1 = (k1 + weyl1) | 0;
   }
   words[0] = c0;
   words[1] = c1;
@@ -45,11 +50,15 @@ const multiplier1 = 0xcd9e8d57;
 const weyl0 = 0x9e3779b9;
 const weyl1 = 0xbb67ae85;
 
-/** The upper 32 bits of a 32 x 32 bit product, through 16-bit halves so that float64 stays exact. */
+/** The upper 32 bits of a 32 x 32 bit product, by 16-bit halves: every step is an int32 operation. */
 function multiplyHigh(a: number, b: number): number {
-  const low = (a & 0xffff) * b;
-  const high = (a >>> 16) * b + Math.floor(low / 0x10000);
-  return Math.floor(high / 0x10000);
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const carry = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
 /** What a stream of random numbers is for; streams of one seed are independent of each other. */
@@ -122,7 +131,7 @@ export class RandomStream {
 /** Where in a training a dropout mask belongs; a mask depends on nothing else. */
 export interface MaskPlace {
   readonly step: number;
-  /** Row of the step's batch, below 65536, however it is cut into micro-batches. */
+  /** Row of the step's batch, below 2²⁴, however it is cut into micro-batches. */
   readonly row: number;
   readonly layer: number;
   /** Number of the masked tensor within its layer, below 256. */
@@ -130,20 +139,23 @@ export interface MaskPlace {
 }
 
 /**
- * Fills `mask` with 0 at the given rate and with 1 / (1 - rate) elsewhere; the rate is met to 2⁻¹⁶. One block of four
- * words decides eight elements.
+ * Fills `mask` with 0 at the given rate, between 0 and 1, and with 1 / (1 - rate) elsewhere. What is drawn is the
+ * distance from one 0 to the next, which is geometric: one number for each 0, not for each element.
  */
 export function fillDropoutMask(mask: Float32Array, seed: number, place: MaskPlace, rate: number): void {
+  mask.fill(1 / (1 - rate));
   const [key0, key1] = keyOf(seed);
-  const where = ((place.layer << 8) | place.tensor) >>> 0;
-  const dropped = Math.round(rate * 2 ** 16);
-  const kept = 1 / (1 - rate);
+  const where = (place.layer << 8) | place.tensor;
+  const distancePerLog = 1 / Math.log1p(-rate);
   const words = new Uint32Array(4);
-  const halves = new Uint16Array(words.buffer);
-  for (let block = 0; block * 8 < mask.length; block++) {
+  let at = -1;
+  for (let block = 0; at < mask.length; block++) {
     philoxInto(words, block, place.step, where, (place.row << 8) | purposeNumber.dropout, key0, key1);
-    const end = Math.min(8, mask.length - block * 8);
-    for (let i = 0; i < end; i++) mask[block * 8 + i] = halves[i] < dropped ? 0 : kept;
+    for (const word of words) {
+      at += 1 + Math.floor(Math.log((word + 0.5) / 2 ** 32) * distancePerLog);
+      // Beyond the end nothing is set.
+      if (at < mask.length) mask[at] = 0;
+    }
   }
 }
 
