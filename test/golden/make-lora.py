@@ -2,6 +2,7 @@
 
     python make-lora.py            # lora/<name>.json, lora/<name>.safetensors   (needs models/)
     python make-lora.py schedules  # lora/schedules.json
+    python make-lora.py adapter    # lora/adapter-logits.safetensors: lora/adapter/, which the studio wrote, in peft
 
 Base weights are the stored ones upcast to float32, eager attention, dropout 0. Rows of different lengths are padded
 on the right; prompts and padding carry the label -100, and the loss is the mean over all labelled tokens of a step.
@@ -9,7 +10,7 @@ on the right; prompts and padding carry the label -100, and the loss is the mean
 import json, os, sys
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
@@ -148,9 +149,27 @@ def schedules():
         f.write(json.dumps(out, separators=(",", ":")) + "\n")
 
 
+def adapter():
+    """The studio's adapter as peft loads it, beside its model and merged into it by peft."""
+    model = oracle.load(os.path.join(HERE, "models", "gqa"))
+    ids = torch.randint(0, VOCAB, (3, 16), generator=torch.Generator().manual_seed(99))
+    with torch.no_grad():
+        base = model(input_ids=ids, use_cache=False).logits
+        model = PeftModel.from_pretrained(model, os.path.join(OUT, "adapter")).eval()
+        beside = model(input_ids=ids, use_cache=False).logits
+        merged = model.merge_and_unload()(input_ids=ids, use_cache=False).logits
+    path = os.path.join(OUT, "adapter-logits.safetensors")
+    save_file({"input_ids": ids.int(), "base": base, "beside": beside.contiguous(), "merged": merged.contiguous()}, path)
+    os.chmod(path, 0o644)
+    print("adapter changes logits by", (beside - base).abs().max().item(), "merged differs by",
+          (beside - merged).abs().max().item())
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["schedules"]:
         schedules()
+    elif sys.argv[1:] == ["adapter"]:
+        adapter()
     else:
         for name, seed in (("gqa", 70), ("sharded-bf16", 170)):
             golden(name, seed)
