@@ -16,6 +16,7 @@ import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from '
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
 import { MergedWeights } from './recover/merge.ts';
 import { trainAdapter, type TrainingResult, type TrainingSettings } from './recover/trainer.ts';
+import { splitRows } from './recover/training-order.ts';
 import { freshState, TrainingCheckpoints, type TrainingState } from './recover/training-state.ts';
 import { hasConfig, runFiles, type RunStage, type RunStages } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
@@ -74,8 +75,8 @@ export interface RecoveryWork {
 }
 
 /**
- * Reads the training data as tokens of the model.
- * @throws EngineError as readDataFile, loadTemplate and trainingExamples; memory-exceeded for too long a cutoff.
+ * Reads the training data as tokens of the model; looks whether it can be trained on before anything is pruned.
+ * @throws EngineError as readDataFile, loadTemplate, trainingExamples and splitRows; recipe-invalid for unknown targets; memory-exceeded for too long a cutoff.
  */
 export async function recoveryExamples(
   recover: RecoverySettings,
@@ -88,7 +89,7 @@ export async function recoveryExamples(
   const { eos_token_id: eos } = model.config.source;
   const eosId: unknown = Array.isArray(eos) ? eos[0] : eos;
   let tokenizer: ReturnType<typeof loadTokenizer> | undefined;
-  return trainingExamples(await readDataFile(recover.data), {
+  const found = await trainingExamples(await readDataFile(recover.data), {
     template: await loadTemplate(recover.template),
     cutoff: recover.cutoff,
     trainOnInputs: recover.trainOnInputs,
@@ -98,6 +99,9 @@ export async function recoveryExamples(
     tokenizer: () => (tokenizer ??= loadTokenizer(model.folder)),
     breathe: () => pace.breathe(),
   });
+  const { validation, seed } = recover.training;
+  splitRows(found.examples.length, validation.rows, seed);
+  return found;
 }
 
 /** The linear weights of a model's layers that can have an adapter, by the last part of their names. */

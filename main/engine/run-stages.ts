@@ -8,18 +8,11 @@ import type { StepReport } from './recover/trainer.ts';
 import type { ValidationRecord } from './recover/training-state.ts';
 import { paceOf, type Pace } from './runtime/pace.ts';
 
-/** In the order in which they are done; the last four only where the run recovers. */
-export const runStages = [
-  'evaluate-before',
-  'estimate',
-  'slice',
-  'evaluate-after',
-  'recover',
-  'evaluate-recovered',
-  'recover-control',
-  'evaluate-control',
-] as const;
-export type RunStage = (typeof runStages)[number];
+/** In the order in which they are done. */
+export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-after'] as const;
+/** What may follow: the last two only with a control. */
+export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control' | 'evaluate-control';
+export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
 
 /** What a training tells as it goes. */
 export type TrainingEvent =

@@ -48,7 +48,13 @@ import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
 
-export { runFiles, runStages, type RunListener, type RunStage, type TrainingEvent } from './run-stages.ts';
+export {
+  pruningStages,
+  runFiles,
+  type RunListener,
+  type RunStage,
+  type TrainingEvent,
+} from './run-stages.ts';
 
 /** Everything a run depends on, with every choice made; paths are absolute. */
 export interface RunSettings {

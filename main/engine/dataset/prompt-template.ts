@@ -29,7 +29,7 @@ const maxTemplateBytes = 2 ** 20;
 
 /**
  * A template by its name, or by the path of a file of the same form.
- * @throws EngineError template-invalid, and as readJsonFile.
+ * @throws EngineError recipe-invalid for another form, and as readJsonFile.
  */
 export async function loadTemplate(nameOrPath: string): Promise<PromptTemplate> {
   if (Object.hasOwn(bundled, nameOrPath)) return bundled[nameOrPath];
@@ -37,7 +37,7 @@ export async function loadTemplate(nameOrPath: string): Promise<PromptTemplate> 
   if (found.success) return found.data;
   const [issue] = found.error.issues;
   throw new EngineError(
-    'template-invalid',
+    'recipe-invalid',
     `${nameOrPath} is no prompt template: ${issue.path.join('.') || 'the file'}: ${issue.message}.`,
     { path: nameOrPath },
     `Write it as those in resources/templates, or take one of them: ${templateNames.join(', ')}.`,

@@ -21,9 +21,9 @@ const companionFiles = [
 ];
 
 /** A Hugging Face folder: config.json, safetensors in the original's element types, tokenizer files, a model card. */
-export const huggingFace = defineExporter<ModelSource>({
+export const huggingFace = defineExporter({
   id: 'hugging-face',
-  async write({ model, layers, tensors, card, pace }, folder) {
+  async write({ model, layers, tensors, card, pace }: ModelSource, folder) {
     await makeFolder(folder);
     const written = model.family.writeConfig(model.config, layers);
     await writeCheckpoint(folder, paced(tensors, pace));

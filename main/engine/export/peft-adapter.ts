@@ -7,9 +7,9 @@ import { defineExporter, type AdapterSource } from './exporter.ts';
 const keyPrefix = 'base_model.model.';
 
 /** A folder that peft loads: adapter_config.json, adapter_model.safetensors, a model card. */
-export const peftAdapter = defineExporter<AdapterSource>({
+export const peftAdapter = defineExporter({
   id: 'peft-adapter',
-  async write(source, folder) {
+  async write(source: AdapterSource, folder) {
     await makeFolder(folder);
     const tensors = source.tensors.map((tensor) => ({ ...tensor, name: keyPrefix + tensor.name }));
     await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors);

@@ -10,7 +10,7 @@ const spikeNats = 1;
 /**
  * Refuses a step that would ruin the training, before anything is changed by it.
  * @param before The steps taken so far.
- * @throws EngineError training-diverged for a loss or gradient that is not finite, and for a spike of the loss.
+ * @throws EngineError compute-failed for a loss or gradient that is not finite, and for a spike of the loss.
  */
 export function requireConverging(
   step: StepRecord,
@@ -32,7 +32,7 @@ export function requireConverging(
 
 function diverged(why: string, step: StepRecord, index: number, lastGoodStep: number): EngineError {
   return new EngineError(
-    'training-diverged',
+    'compute-failed',
     `The training stopped at step ${index + 1}: ${why}. The state after step ${lastGoodStep} is kept.`,
     {
       step: index + 1,

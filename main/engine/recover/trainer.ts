@@ -66,13 +66,11 @@ export interface TrainingResult {
 }
 
 const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-const publishedValidationRows = 2000;
-const validationPart = 0.05;
 const msPerMinute = 60_000;
 
 /**
  * Trains the adapter whose matrices `state` holds, from wherever `state` is, and leaves the one to keep in its values.
- * @throws EngineError training-diverged, text-too-short without rows to train on; Cancelled. Either way the last good
+ * @throws EngineError compute-failed where it diverges, text-too-short without rows to train on; Cancelled. Either way the last good
  * state has been saved.
  */
 export async function trainAdapter(
@@ -84,28 +82,16 @@ export async function trainAdapter(
   pass: Omit<PassOptions, 'microBatch'>,
   listener: TrainingListener,
 ): Promise<TrainingResult> {
-  const split = splitOf(examples, settings);
+  const split = splitRows(examples.length, settings.validation.rows, settings.seed);
   const trainer = new Trainer(networks, examples, split, state, settings, checkpoints, pass, listener);
   try {
     return await trainer.train();
   } catch (error) {
-    const isOutcome =
-      error instanceof Cancelled || (error instanceof EngineError && error.code === 'training-diverged');
-    if (isOutcome) await checkpoints.save(state);
+    const isStateGood =
+      error instanceof Cancelled || (error instanceof EngineError && error.code === 'compute-failed');
+    if (isStateGood) await checkpoints.save(state);
     throw error;
   }
-}
-
-function splitOf(examples: readonly TrainingExample[], { validation, seed }: TrainingSettings): DataSplit {
-  const automatic = Math.min(publishedValidationRows, Math.floor(validationPart * examples.length));
-  const validationRows = validation.rows ?? automatic;
-  if (validationRows < examples.length) return splitRows(examples.length, validationRows, seed);
-  throw new EngineError(
-    'text-too-short',
-    `The training data has ${examples.length} usable rows, of which ${validationRows} are for validation: none are left to train on.`,
-    { rows: examples.length, validationRows },
-    'Give more rows, or a smaller recover.validation.rows.',
-  );
 }
 
 class Trainer {

@@ -1,3 +1,4 @@
+import { EngineError } from '../errors.ts';
 import { RandomStream } from '../tensor/random.ts';
 
 /** Which rows are trained on and which only measured, by position in the data. */
@@ -6,9 +7,25 @@ export interface DataSplit {
   readonly validation: readonly number[];
 }
 
-/** Rows for validation drawn at random; both parts keep the order of the data. */
-export function splitRows(rowCount: number, validationRows: number, seed: number): DataSplit {
-  const drawn = new RandomStream(seed, 'validation-split').permutation(rowCount).slice(0, validationRows);
+const publishedValidationRows = 2000;
+const validationPart = 0.05;
+
+/**
+ * Rows for validation drawn at random; both parts keep the order of the data.
+ * @param validationRows null: a twentieth of the rows, at most 2000.
+ * @throws EngineError text-too-short where none are left to train on.
+ */
+export function splitRows(rowCount: number, validationRows: number | null, seed: number): DataSplit {
+  const measured = validationRows ?? Math.min(publishedValidationRows, Math.floor(validationPart * rowCount));
+  if (measured >= rowCount) {
+    throw new EngineError(
+      'text-too-short',
+      `The training data has ${rowCount} usable rows, of which ${measured} are for validation: none are left to train on.`,
+      { rows: rowCount, validationRows: measured },
+      'Give more rows, or a smaller recover.validation.rows.',
+    );
+  }
+  const drawn = new RandomStream(seed, 'validation-split').permutation(rowCount).slice(0, measured);
   const chosen = new Set(drawn);
   const all = Array.from({ length: rowCount }, (_, row) => row);
   return {

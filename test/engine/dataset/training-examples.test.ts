@@ -294,7 +294,7 @@ describe('templates', () => {
     expect(await loadTemplate(await fileOf('mine.json', template))).toEqual(template);
     const file = await fileOf('bad.json', { ...template, answer: 'nothing' });
     const error = await rejection(loadTemplate(file));
-    expect(error.code).toBe('template-invalid');
+    expect(error.code).toBe('recipe-invalid');
     expect(error.message).toMatch(/bad\.json is no prompt template: answer: /);
     expect(error.hint).toContain('alpaca, vicuna, plain');
   });

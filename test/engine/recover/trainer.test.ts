@@ -212,7 +212,7 @@ describe('a training that diverges', () => {
     await new TrainingCheckpoints(path.join(folder, 'training')).save(spoilt.state);
     const { error, state } = await train({ folder });
     expect(error).toMatchObject({
-      code: 'training-diverged',
+      code: 'compute-failed',
       message:
         'The training stopped at step 3: its loss is not a finite number. The state after step 2 is kept.',
       facts: { step: 3, lastGoodStep: 2, loss: null },
