@@ -65,6 +65,14 @@ function recoveryOf(
       'Name the data to train on in recover.data, or set prune.mode to block.',
     );
   }
+  if (prune.mode === 'none' && recover.control) {
+    throw new EngineError(
+      'recipe-invalid',
+      'recover.control trains the unpruned model, which a run that prunes nothing does not know.',
+      { key: 'recover.control' },
+      'Recover within the run that prunes, or train the unpruned model by a recipe of its own.',
+    );
+  }
   const { data, template, cutoff, trainOnInputs, maxRows, lora, output, control } = recover;
   const { epochs, steps, batchSize, learningRate, schedule, warmupSteps } = recover;
   const { weightDecay, maxGradNorm, seed, validation, checkpoint } = recover;

@@ -105,6 +105,15 @@ describe('resolving', () => {
   });
 });
 
+describe('a recipe that cannot be meant is refused', () => {
+  it.each([
+    [checkRecipe({ model, prune: { mode: 'none' } }, 'test'), 'The recipe asks for nothing'],
+    [recipeWith({ control: true }, { prune: { mode: 'none' } }), 'recover.control trains the unpruned model'],
+  ])('%#', async (recipe, sentence) => {
+    await expect(resolved(recipe)).rejects.toThrow(sentence);
+  });
+});
+
 describe('identity', () => {
   async function made(): Promise<{ settings: RunSettings; data: string; template: string }> {
     const folder = temporaryFolder();

@@ -1,5 +1,5 @@
 import { EngineError } from '../errors.ts';
-import type { StepRecord } from './training-state.ts';
+import type { StepRecord, ValidationRecord } from './training-state.ts';
 
 /** Steps whose mean a loss is compared with. */
 const window = 20;
@@ -28,6 +28,19 @@ export function requireConverging(
   if (loss < spikeFactor * mean || loss < mean + spikeNats) return;
   const why = `its loss of ${loss.toFixed(3)} is a spike: the ${window} steps before have a mean of ${mean.toFixed(3)}, at a learning rate of ${learningRate}`;
   throw diverged(why, step, before.length, lastGoodStep);
+}
+
+/** @throws EngineError compute-failed for a validation loss that is not finite. */
+export function requireFiniteValidation({ step, loss }: ValidationRecord): void {
+  if (Number.isFinite(loss)) return;
+  throw new EngineError(
+    'compute-failed',
+    `The validation loss after step ${step} is not a finite number.`,
+    { step },
+    step === 0
+      ? 'The weights of the model may hold NaN or infinity. Get them again, or try the model elsewhere.'
+      : 'Train again in another folder with a third of recover.learningRate.',
+  );
 }
 
 function diverged(why: string, step: StepRecord, index: number, lastGoodStep: number): EngineError {

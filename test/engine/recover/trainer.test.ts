@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { requireConverging } from '../../../main/engine/recover/divergence.ts';
+import { requireConverging, requireFiniteValidation } from '../../../main/engine/recover/divergence.ts';
 import { initialAdapter } from '../../../main/engine/recover/adapter.ts';
 import {
   trainAdapter,
@@ -59,6 +59,8 @@ interface Choices {
   readonly folder?: string;
   /** Cancels once that step, or that validation, is told. */
   readonly cancelAt?: { readonly step?: number; readonly validation?: number };
+  /** Ends all at that step, as a kill does. */
+  readonly crashAt?: number;
   readonly activationBytes?: number;
   readonly residency?: 'ram' | 'stream';
 }
@@ -93,6 +95,7 @@ async function train({
     step: (report: StepReport) => {
       steps.push(report);
       if (report.step === cancelAt.step) cancelling.abort();
+      if (report.step === choices.crashAt) throw new Error('killed');
     },
     validation: (record: ValidationRecord) => {
       validations.push(record);
@@ -191,6 +194,21 @@ describe('a training that was interrupted', () => {
     expect(bitsOfState(second)).toEqual(bitsOfState(whole));
   });
 
+  it.each<[string, TrainingSettings['checkpoint'], number]>([
+    ['steps', { everySteps: 3, everyMinutes: 60 }, 6],
+    ['minutes', { everySteps: 1000, everyMinutes: 1e-9 }, 7],
+  ])(
+    'goes on from the last checkpoint, by %s, where it was ended at once',
+    async (_what, checkpoint, kept) => {
+      const folder = temporaryFolder();
+      const changes = { checkpoint };
+      expect((await train({ folder, changes, crashAt: 8 })).error).toMatchObject({ message: 'killed' });
+      const second = await train({ folder, changes });
+      expect(second.steps[0].step).toBe(kept + 1);
+      expect(bitsOfState(second)).toEqual(bitsOfState(await train()));
+    },
+  );
+
   it('leaves one checkpoint, whose tensors are whole', async () => {
     const folder = temporaryFolder();
     await train({ folder });
@@ -204,6 +222,13 @@ describe('a training that was interrupted', () => {
 });
 
 describe('a training that diverges', () => {
+  it('stops at a validation loss that is none', () => {
+    expect(() => requireFiniteValidation({ step: 0, loss: 3 })).not.toThrow();
+    expect(() => requireFiniteValidation({ step: 40, loss: Infinity })).toThrow(
+      'The validation loss after step 40 is not a finite number.',
+    );
+  });
+
   it('stops at a number that is none, with the last good state kept', async () => {
     const folder = temporaryFolder();
     const whole = await train({ changes: { steps: 2 } });
