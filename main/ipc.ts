@@ -10,6 +10,8 @@ import {
   type CallResponse,
   type Picked,
   type PruneSettings,
+  runStageSchema,
+  type RunProgress,
   type RunReport,
   type RunSummary,
   type StreamMessage,
@@ -25,6 +27,7 @@ import type { Granted } from './studio/grants.ts';
 import type { LibraryModel } from './studio/model-library.ts';
 import { formatRecipe } from './studio/recipe.ts';
 import { Refusal } from './studio/refusal.ts';
+import type { RunProgress as StudioProgress } from './studio/run-progress.ts';
 import type { ListedRun, RunDetails, Studio } from './studio/studio.ts';
 import type { StudioWindow } from './window.ts';
 import type { wordsFor } from './words.ts';
@@ -243,6 +246,12 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   };
 }
 
+/** The window knows the stages of pruning; of a recovery it shows the numbers, under no stage's name. */
+export function shownProgress(progress: StudioProgress): Frozen<RunProgress> {
+  const stage = runStageSchema.options.find((known) => known === progress.stage) ?? null;
+  return { ...progress, stage };
+}
+
 function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
   const { run, progress, scores, kept, modelId, settings, texts } = details;
   return {
@@ -250,7 +259,7 @@ function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
     recipe: formatRecipe(run.recipe),
     folder: run.folder,
     modelFolder: join(run.folder, runFiles.model),
-    progress,
+    progress: shownProgress(progress),
     scores,
     kept,
     planned: plannedOf(run),

@@ -68,7 +68,17 @@ export function afterEvent(progress: RunProgress, event: TimedRunEvent): RunProg
         timeLeftMs: event.timeLeftMs,
       };
     case 'metric':
-      return { ...progress, metrics: { ...progress.metrics, [event.name]: event.value } };
+      return withMetrics(progress, { [event.name]: event.value });
+    case 'training-step':
+      return withMetrics(progress, {
+        [`${event.stage}.step`]: event.step,
+        [`${event.stage}.loss`]: event.loss,
+        [`${event.stage}.learningRate`]: event.learningRate,
+        [`${event.stage}.gradientNorm`]: event.gradientNorm,
+        [`${event.stage}.tokensPerSecond`]: event.tokensPerSecond,
+      });
+    case 'validation':
+      return withMetrics(progress, { [`${event.stage}.validationLoss`]: event.loss });
     case 'warning':
       return progress;
     case 'failed': {
@@ -84,6 +94,10 @@ export function afterEvent(progress: RunProgress, event: TimedRunEvent): RunProg
     case 'finished':
       return { ...ended(progress, event.time), fraction: 1 };
   }
+}
+
+function withMetrics(progress: RunProgress, metrics: RunProgress['metrics']): RunProgress {
+  return { ...progress, metrics: { ...progress.metrics, ...metrics } };
 }
 
 /** What a run that could not be carried out shows of it. */

@@ -4,7 +4,13 @@ import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
-import { runFiles, type RunReport, type RunSettings, type RunStage } from '../engine/run.ts';
+import {
+  runFiles,
+  type RunReport,
+  type RunSettings,
+  type RunStage,
+  type TrainingEvent,
+} from '../engine/run.ts';
 import { checkRecipe, formatRecipe, parseYaml, type Recipe } from './recipe.ts';
 import { resolvedRecipe } from './resolve-recipe.ts';
 import type { RunIdentity } from './run-identity.ts';
@@ -21,6 +27,7 @@ export type RunEvent =
       readonly timeLeftMs: number | null;
     }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
+  | TrainingEvent
   | { readonly type: 'warning'; readonly message: string }
   | {
       readonly type: 'failed';
@@ -122,7 +129,7 @@ export async function openRun(folder: string): Promise<StoredRun> {
     ),
     settings,
     identity,
-    state: (await hasResult(folder)) ? stateAfter(events) : unfinishedState(stateAfter(events)),
+    state: (await hasResult(folder, settings)) ? stateAfter(events) : unfinishedState(stateAfter(events)),
     lastStage: events.findLast((event) => event.type === 'stage')?.stage,
   };
 }
@@ -214,9 +221,13 @@ function unfinishedState(state: RunState): RunState {
   return state === 'finished' ? 'interrupted' : state;
 }
 
-async function hasResult(folder: string): Promise<boolean> {
+async function hasResult(folder: string, { recover }: RunSettings): Promise<boolean> {
   const model = await namesIn(join(folder, runFiles.model));
-  return model.includes('config.json') && (await namesIn(folder)).includes(runFiles.report);
+  const recovered = await namesIn(join(folder, runFiles.recovered));
+  const isPruned = recover?.alone === true || model.includes('config.json');
+  const isRecovered =
+    recover === undefined || recovered.some((name) => /^(adapter_)?config\.json$/.test(name));
+  return isPruned && isRecovered && (await namesIn(folder)).includes(runFiles.report);
 }
 
 /** Whether a run has left nothing worth keeping: its data was refused, say, before any stage was done. */

@@ -2,7 +2,8 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../engine/errors.ts';
-import { evaluateModel, run } from '../engine/run.ts';
+import { evaluateModel } from '../engine/measure-model.ts';
+import { run, type TrainingEvent } from '../engine/run.ts';
 import { openModel } from '../engine/runtime/model.ts';
 import { Cancelled, paceOf } from '../engine/runtime/pace.ts';
 import { hashFiles } from './hash-job.ts';
@@ -76,6 +77,9 @@ function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<Job
     progress: report,
     metric: (name: string, value: number) => {
       parent.send({ type: 'metric', name, value });
+    },
+    training: (event: TrainingEvent) => {
+      parent.send(event);
     },
   };
   return run(settings, folder, listener, cancelling.signal);

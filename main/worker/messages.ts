@@ -1,7 +1,8 @@
 import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
-import type { EvaluationSettings, RunReport, RunSettings, RunStage } from '../engine/run.ts';
+import type { EvaluationSettings } from '../engine/measure-model.ts';
+import type { RunReport, RunSettings, RunStage, TrainingEvent } from '../engine/run.ts';
 import type { MemoryPlan } from '../engine/runtime/memory-plan.ts';
 
 /** What a worker process can be asked to do; it does one job and ends. */
@@ -74,6 +75,7 @@ export type JobEvent =
   | { readonly type: 'stage'; readonly stage: JobStage }
   | { readonly type: 'progress'; readonly stage: JobStage; readonly fraction: number }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
+  | TrainingEvent
   | ({ readonly type: 'memory' } & WorkerMemory);
 
 /** Resident memory of a worker process: now, and its highest so far. */

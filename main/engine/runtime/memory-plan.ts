@@ -14,18 +14,40 @@ export interface MemoryPlan {
 /** More tokens a batch no longer make the matrix products faster. */
 const mostBatchTokens = 2048;
 
+/** Beside these, what adapters add: a mask and a masked x for each adapted weight. */
+const liveAdapterArrays = { hidden: 12, mlp: 2 };
+
 /** Float32 arrays as wide as the hidden size, as an MLP, as the vocabulary, that a backward pass holds at once a token. */
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
 
 export function planMemory(config: ModelConfig, weightBytes: number, budgetBytes: number): MemoryPlan {
-  const mlpWidth = Math.max(...config.layers.map((layer) => layer.mlpWidth));
-  const layerBytes = 4 * (liveArrays.hidden * config.hiddenSize + liveArrays.mlp * mlpWidth);
-  const headBytes = 4 * liveArrays.vocabulary * config.vocabSize;
-  const fitting = Math.floor(budgetBytes / 4 / Math.max(layerBytes, headBytes));
   return {
     budgetBytes,
     residency: chooseResidency(weightBytes, budgetBytes),
-    batchTokens: Math.max(1, Math.min(mostBatchTokens, fitting)),
+    batchTokens: batchTokens(config, budgetBytes, liveArrays),
     activationBytes: Math.floor(budgetBytes / 4),
   };
+}
+
+/** Rows of `length` tokens that fit the budget together while adapters are trained; at least one, at most `most`. */
+export function planMicroBatch(
+  config: ModelConfig,
+  budgetBytes: number,
+  length: number,
+  most: number,
+): number {
+  const arrays = {
+    ...liveArrays,
+    hidden: liveArrays.hidden + liveAdapterArrays.hidden,
+    mlp: liveArrays.mlp + liveAdapterArrays.mlp,
+  };
+  return Math.max(1, Math.min(most, Math.floor(batchTokens(config, budgetBytes, arrays) / length)));
+}
+
+function batchTokens(config: ModelConfig, budgetBytes: number, arrays: typeof liveArrays): number {
+  const mlpWidth = Math.max(...config.layers.map((layer) => layer.mlpWidth));
+  const layerBytes = 4 * (arrays.hidden * config.hiddenSize + arrays.mlp * mlpWidth);
+  const headBytes = 4 * arrays.vocabulary * config.vocabSize;
+  const fitting = Math.floor(budgetBytes / 4 / Math.max(layerBytes, headBytes));
+  return Math.max(1, Math.min(mostBatchTokens, fitting));
 }
