@@ -2,7 +2,7 @@ import { evaluationTokens, openTokenSource } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
 import { measurePerplexity, type Perplexity } from './evaluate/perplexity.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
-import type { Model } from './runtime/model.ts';
+import type { DescribedModel, Model } from './runtime/model.ts';
 import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
@@ -77,7 +77,11 @@ export function notANumber(what: string): EngineError {
  * A row's attention takes float32 of [length, length] for every head and for the mask.
  * @throws EngineError memory-exceeded where these alone are above the budget.
  */
-export function requireRoomFor(length: number, { config }: Model, { budgetBytes }: MemoryPlan): void {
+export function requireRoomFor(
+  length: number,
+  { config }: DescribedModel,
+  { budgetBytes }: MemoryPlan,
+): void {
   const heads = Math.max(...config.layers.map((layer) => layer.heads));
   const sizeBytes = 4 * length ** 2 * (heads + 1);
   if (sizeBytes <= budgetBytes) return;

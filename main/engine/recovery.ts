@@ -18,9 +18,9 @@ import { MergedWeights } from './recover/merge.ts';
 import { trainAdapter, type TrainingResult, type TrainingSettings } from './recover/trainer.ts';
 import { splitRows } from './recover/training-order.ts';
 import { freshState, TrainingCheckpoints, type TrainingState } from './recover/training-state.ts';
-import { hasConfig, runFiles, type RunStage, type RunStages } from './run-stages.ts';
+import { hasConfig, runFiles, type RunStages, type TrainingStage } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
-import { openModel, type Model } from './runtime/model.ts';
+import { openModel, type DescribedModel, type Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
 import { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
@@ -80,8 +80,8 @@ export interface RecoveryWork {
  */
 export async function recoveryExamples(
   recover: RecoverySettings,
-  model: Model,
-  share: MachineShare,
+  model: DescribedModel,
+  share: Pick<MachineShare, 'memory'>,
   pace: Pace,
 ): Promise<TrainingExamples> {
   requireTargets(recover, model);
@@ -105,11 +105,11 @@ export async function recoveryExamples(
 }
 
 /** The linear weights of a model's layers that can have an adapter, by the last part of their names. */
-export function modelTargets({ family, config }: Pick<Model, 'family' | 'config'>): string[] {
+export function modelTargets({ family, config }: DescribedModel): string[] {
   return adaptableTargets(blockGraph(family, config, config.layers[0]).graph);
 }
 
-function requireTargets({ lora: { targets } }: RecoverySettings, model: Model): void {
+function requireTargets({ lora: { targets } }: RecoverySettings, model: DescribedModel): void {
   const known = modelTargets(model);
   const unknown = targets.find((target) => !known.includes(target));
   if (unknown === undefined && targets.length > 0) return;
@@ -153,8 +153,6 @@ async function withModel<T>(
     await model.checkpoint.close();
   }
 }
-
-type TrainingStage = Extract<RunStage, 'recover' | 'recover-control'>;
 
 /** What each training keeps in recovery/, beside what it needs while it is under way. */
 function filesOf(

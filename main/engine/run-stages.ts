@@ -13,11 +13,12 @@ export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-
 /** What may follow: the last two only with a control. */
 export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control' | 'evaluate-control';
 export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
+export type TrainingStage = Extract<RecoveryStage, 'recover' | 'recover-control'>;
 
 /** What a training tells as it goes. */
 export type TrainingEvent =
-  | ({ readonly type: 'training-step'; readonly stage: RunStage } & StepReport)
-  | ({ readonly type: 'validation'; readonly stage: RunStage } & ValidationRecord);
+  | ({ readonly type: 'training-step'; readonly stage: TrainingStage } & StepReport)
+  | ({ readonly type: 'validation'; readonly stage: TrainingStage } & ValidationRecord);
 
 /** Hears what a run does; fractions are of the stage and never fall. */
 export interface RunListener {

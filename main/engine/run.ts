@@ -54,6 +54,7 @@ export {
   type RunListener,
   type RunStage,
   type TrainingEvent,
+  type TrainingStage,
 } from './run-stages.ts';
 
 /** Everything a run depends on, with every choice made; paths are absolute. */

@@ -7,6 +7,7 @@ import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
+import { pruningStages, type RunStage } from '../engine/run.ts';
 
 const window = z
   .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
@@ -178,6 +179,13 @@ export function checkRecipe(tree: unknown, name: string): Recipe {
   throw invalid(name, `${key}: ${issue.message}`, 'See every key with: llm-pruner run --print-recipe', {
     key,
   });
+}
+
+/** The stages that a run of the recipe goes through. */
+export function stagesOf({ prune, recover }: Recipe): RunStage[] {
+  const pruning = prune.mode === 'none' ? (['evaluate-before'] as const) : pruningStages;
+  const control = recover?.control ? (['recover-control', 'evaluate-control'] as const) : [];
+  return [...pruning, ...(recover ? (['recover', 'evaluate-recovered', ...control] as const) : [])];
 }
 
 /** The recipe as YAML with a remark on each key that needs one. */

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { appendFile, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
@@ -120,7 +121,7 @@ export async function openRun(folder: string): Promise<StoredRun> {
     throw readError(error, recipePath);
   });
   const { identity, settings } = await readSettings(folder);
-  const events = await readEvents(folder);
+  const { state, lastStage } = await lastWords(folder);
   return {
     folder,
     recipe: checkRecipe(
@@ -129,8 +130,8 @@ export async function openRun(folder: string): Promise<StoredRun> {
     ),
     settings,
     identity,
-    state: (await hasResult(folder, settings)) ? stateAfter(events) : unfinishedState(stateAfter(events)),
-    lastStage: events.findLast((event) => event.type === 'stage')?.stage,
+    state: (await hasResult(folder, settings)) ? state : unfinishedState(state),
+    lastStage,
   };
 }
 
@@ -160,18 +161,35 @@ export async function appendLog(folder: string, line: string): Promise<string> {
 }
 
 /**
- * The events of a run. A torn last line, left by a kill, is dropped, from the file as well; a line torn by a full disk
- * is passed over.
+ * The events of a run, read piece by piece: other work goes on between. A torn last line, left by a kill, is dropped,
+ * from the file as well; a line torn by a full disk is passed over.
  */
-export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
+export async function* eventsIn(folder: string): AsyncGenerator<TimedRunEvent> {
   const path = join(folder, files.events);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return '';
+  let rest = Buffer.alloc(0);
+  let wholeBytes = 0;
+  try {
+    for await (const piece of createReadStream(path)) {
+      const bytes = Buffer.concat([rest, piece as Buffer]);
+      const end = bytes.lastIndexOf('\n') + 1;
+      wholeBytes += end;
+      rest = bytes.subarray(end);
+      for (const line of bytes.toString('utf8', 0, end).split('\n')) {
+        const event = eventOf(line);
+        if (event !== undefined) yield event;
+      }
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
     throw readError(error, path);
-  });
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-  return whole.split('\n').flatMap((line) => eventIn(line) ?? []);
+  }
+  if (rest.length > 0) await truncate(path, wholeBytes);
+}
+
+export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
+  const events: TimedRunEvent[] = [];
+  for await (const event of eventsIn(folder)) events.push(event);
+  return events;
 }
 
 export async function readReport(folder: string): Promise<RunReport> {
@@ -196,7 +214,7 @@ async function readSettings(
   return checkStored(settingsFile, await readJsonFile(path, { maxBytes: maxFileBytes }), path);
 }
 
-function eventIn(line: string): TimedRunEvent | undefined {
+function eventOf(line: string): TimedRunEvent | undefined {
   try {
     const event: unknown = JSON.parse(line);
     return typeof event === 'object' && event !== null && 'type' in event
@@ -207,13 +225,18 @@ function eventIn(line: string): TimedRunEvent | undefined {
   }
 }
 
-function stateAfter(events: readonly RunEvent[]): RunState {
-  const last = events.findLast(({ type }) =>
-    ['started', 'resumed', 'finished', 'failed', 'cancelled'].includes(type),
-  );
-  return last?.type === 'finished' || last?.type === 'failed' || last?.type === 'cancelled'
-    ? last.type
-    : 'interrupted';
+/** How far a run has come by its events. */
+async function lastWords(folder: string): Promise<Pick<StoredRun, 'state' | 'lastStage'>> {
+  let state: RunState = 'interrupted';
+  let lastStage: RunStage | undefined;
+  for await (const event of eventsIn(folder)) {
+    if (event.type === 'stage') lastStage = event.stage;
+    else if (event.type === 'started' || event.type === 'resumed') state = 'interrupted';
+    else if (event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled') {
+      state = event.type;
+    }
+  }
+  return { state, lastStage };
 }
 
 /** A run whose result somebody removed has to be done again, whatever its events say. */
