@@ -34,7 +34,7 @@ const sees = {
   tensor: [],
   checkpoint: ['tensor'],
   tokenizer: [],
-  dataset: ['tensor', 'checkpoint', 'tokenizer'],
+  dataset: ['tensor', 'checkpoint', 'tokenizer', 'templates'],
   onnx: ['tensor'],
   ir: ['tensor', 'checkpoint', 'onnx'],
   ops: ['tensor', 'checkpoint', 'onnx', 'ir'],
@@ -50,6 +50,7 @@ const sees = {
   cli: [...engine, 'studio', 'worker'],
   window: [...engine, 'studio', 'worker', 'contract'],
   contract: [],
+  templates: [],
   'default-app': [],
   preload: ['contract'],
   renderer: ['contract'],
@@ -76,7 +77,7 @@ const sees = {
 const seesTypesOf = { criteria: ['onnx'] };
 
 /** Layers without main/engine/errors.ts: they know main/ only through the contract. */
-const withoutErrors = ['contract', 'default-app', 'preload', 'renderer'];
+const withoutErrors = ['contract', 'templates', 'default-app', 'preload', 'renderer'];
 
 /** Layers that run in Electron's processes, and those that have no Node there: a sandboxed page. */
 const electronLayers = ['window', 'preload', 'default-app'];
@@ -111,7 +112,8 @@ const files = [
   layer('worker', ['main/worker/**']),
   layer('cli', ['main/cli.ts', 'main/cli/**']),
   layer('window', ['main/*.ts']),
-  layer('contract', ['preload/contract.ts', 'preload/channels.ts']),
+  layer('templates', ['resources/templates/**']),
+  layer('contract', ['preload/contract.ts', 'preload/recovery-contract.ts', 'preload/channels.ts']),
   layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),
   layer('config', ['*.js']),

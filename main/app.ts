@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { app, dialog, nativeTheme, session } from 'electron';
 import { confinePages, denyPermissions } from './confinement.ts';
 import { askBeforeLeaving } from './dialogs.ts';
-import { serveCalls, summaryOf, systemLocale, tell } from './ipc.ts';
+import { serveCalls, shownProgress, summaryOf, systemLocale, tell } from './ipc.ts';
 import { setMenu } from './menu.ts';
 import { registerPageScheme, servePage } from './protocol.ts';
 import { StudioLog } from './studio-log.ts';
@@ -34,7 +34,7 @@ async function open(): Promise<void> {
     { dataFolder, demoFolder: demoFolder(), spawn: spawnUtilityWorker },
     {
       runProgress: (runId, progress) => {
-        tell(window, 'run:progress', { runId, progress });
+        tell(window, 'run:progress', { runId, progress: shownProgress(progress) });
       },
       runsChanged: () => {
         void tellRuns(studio, window).catch((error: unknown) => {

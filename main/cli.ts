@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { engineVersion } from './studio/engine-version.ts';
-import { evaluate, inspect, plan, resume, run } from './cli/commands.ts';
+import { evaluate, inspect, plan, recover, resume, run } from './cli/commands.ts';
 import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
 import { memorySize } from './studio/recipe.ts';
 import { describeError, exitCode, printError, type ExitCode } from './cli/output.ts';
@@ -68,6 +68,17 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .option(...json)
     .action(async (file: string | undefined, options: RunOptions) => {
       end(await run(file, options));
+    });
+  program
+    .command('recover')
+    .description('train a pruned model again, without pruning: the recipe needs its key "recover"')
+    .argument('[recipe]', 'recipe file (YAML)')
+    .option('--out <dir>', 'run folder (default: runs/, named after the recipe)')
+    .option('--print-recipe', 'print the recipe with every default, and stop', false)
+    .option(...set)
+    .option(...json)
+    .action(async (file: string | undefined, options: RunOptions) => {
+      end(await recover(file, options));
     });
   program
     .command('resume')

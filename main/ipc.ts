@@ -10,6 +10,7 @@ import {
   type CallResponse,
   type Picked,
   type PruneSettings,
+  type RunProgress,
   type RunReport,
   type RunSummary,
   type StreamMessage,
@@ -19,12 +20,16 @@ import { pickFolder, pickText } from './dialogs.ts';
 import { EngineError } from './engine/errors.ts';
 import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
+import { modelTargets } from './engine/recovery.ts';
 import { runFiles } from './engine/run.ts';
 import { pageUrl } from './protocol.ts';
+import type { TrainingCurves } from '../preload/recovery-contract.ts';
 import type { Granted } from './studio/grants.ts';
 import type { LibraryModel } from './studio/model-library.ts';
-import { formatRecipe } from './studio/recipe.ts';
+import { formatRecipe, stagesOf } from './studio/recipe.ts';
 import { Refusal } from './studio/refusal.ts';
+import type { RunProgress as StudioProgress } from './studio/run-progress.ts';
+import { recordsOf } from './studio/training-curve.ts';
 import type { ListedRun, RunDetails, Studio } from './studio/studio.ts';
 import type { StudioWindow } from './window.ts';
 import type { wordsFor } from './words.ts';
@@ -100,6 +105,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     cancelling,
     criterion,
     ratio,
+    stages: stagesOf(recipe),
     report: report && reportOf(report),
     layers: forecast?.layers ?? [],
     sizeBytes,
@@ -142,6 +148,8 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
     'text:demo': () => studio.demoTexts(),
     'text:preview': ({ modelId, calibration }) => studio.previewText(modelId, calibration),
     'text:measure': ({ modelId, evaluation }) => studio.measureText(modelId, evaluation),
+    'recovery:preview': ({ modelId, recover }) => studio.previewTraining(modelId, recover),
+    'recovery:estimate': ({ modelId, prune, recover }) => studio.forecastTraining(modelId, prune, recover),
     'run:start': async (request) => ({ runId: await studio.startRun(request) }),
     'run:list': async () => (await studio.listRuns()).map(summaryOf),
     'run:get': async ({ runId }) => detailOf(await studio.runDetails(runId)),
@@ -224,12 +232,13 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
     tiedEmbeddings,
     layers,
     defaultWindow: defaultWindow(layers.length),
+    adapterTargets: modelTargets(model),
   };
 }
 
 function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   const { criterion, aggregation, windows, ratioInWindow, removedOfParameters } = report;
-  const { calibration, evaluation, before, after } = report;
+  const { calibration, evaluation, before, after, recovery = null } = report;
   return {
     criterion,
     aggregation,
@@ -240,7 +249,41 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
     evaluation,
     before,
     after,
+    recovery,
   };
+}
+
+/** Without the curves, which are asked for: a message a step is to be small. */
+export function shownProgress(progress: StudioProgress): Frozen<RunProgress> {
+  const { preparation, stage, fraction, timeLeftMs, startedAt, endedAt } = progress;
+  const { metrics, training, memoryBytes, peakMemoryBytes, log, error } = progress;
+  return {
+    preparation,
+    stage,
+    fraction,
+    timeLeftMs,
+    startedAt,
+    endedAt,
+    metrics,
+    training,
+    memoryBytes,
+    peakMemoryBytes,
+    log,
+    error,
+  };
+}
+
+function curvesOf({ curves }: StudioProgress): Frozen<TrainingCurves> {
+  const curveOf = (stage: keyof TrainingCurves): Frozen<TrainingCurves[typeof stage]> => {
+    const curve = curves[stage];
+    if (curve === undefined) return null;
+    return {
+      steps: curve.steps,
+      points: recordsOf(curve.points),
+      validations: recordsOf(curve.validations),
+    };
+  };
+  return { recover: curveOf('recover'), 'recover-control': curveOf('recover-control') };
 }
 
 function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
@@ -250,10 +293,12 @@ function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
     recipe: formatRecipe(run.recipe),
     folder: run.folder,
     modelFolder: join(run.folder, runFiles.model),
-    progress,
+    recoveredFolder: run.recipe.recover ? join(run.folder, runFiles.recovered) : null,
+    progress: shownProgress(progress),
     scores,
     kept,
     planned: plannedOf(run),
+    curves: curvesOf(progress),
     modelId,
     settings: { ...settings, prune: pruneSettingsOf(settings.prune) },
     texts,

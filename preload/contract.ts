@@ -4,6 +4,14 @@
  * path: it holds ids of files and folders that the person picked, dropped, or that the studio brought.
  */
 import { z } from 'zod';
+import {
+  recoverSettingsSchema,
+  recoveryReportSchema,
+  trainingCurvesSchema,
+  trainingForecastSchema,
+  trainingNowSchema,
+  trainingPreviewSchema,
+} from './recovery-contract.ts';
 
 const id = z.string().min(1).max(64);
 const count = z.int().min(0);
@@ -38,6 +46,8 @@ export const modelSummarySchema = z.object({
   tiedEmbeddings: z.boolean(),
   layers: z.array(layerShapeSchema),
   defaultWindow: layerWindow,
+  /** The linear weights of a layer that can have an adapter. */
+  adapterTargets: z.array(z.string()),
 });
 export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
@@ -102,10 +112,22 @@ export const runSettingsSchema = z.strictObject({
   prune: pruneSettingsSchema,
   calibration: calibrationSchema,
   evaluate: evaluationSchema,
+  /** null: the run ends with the pruned model. */
+  recover: recoverSettingsSchema.nullable(),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
-export const runStageSchema = z.enum(['evaluate-before', 'estimate', 'slice', 'evaluate-after']);
+/** In the order in which they are done. */
+export const runStageSchema = z.enum([
+  'evaluate-before',
+  'estimate',
+  'slice',
+  'evaluate-after',
+  'recover',
+  'evaluate-recovered',
+  'recover-control',
+  'evaluate-control',
+]);
 export type RunStage = z.infer<typeof runStageSchema>;
 
 /**
@@ -136,6 +158,8 @@ export const runReportSchema = z.object({
   evaluation: z.object({ tokens: count, chunks: count, seqLen: count }).nullable(),
   before: measuredSchema,
   after: measuredSchema,
+  /** null where the run ended with the pruned model; the recovered model costs what the pruned one does. */
+  recovery: recoveryReportSchema.nullable(),
 });
 export type RunReport = z.infer<typeof runReportSchema>;
 
@@ -154,6 +178,8 @@ export const runSummarySchema = z.object({
   cancelling: z.boolean(),
   criterion: z.string(),
   ratio: z.number(),
+  /** Those it goes through; an evaluation without a text is passed over. */
+  stages: z.array(runStageSchema),
   report: runReportSchema.nullable(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
   sizeBytes: z.number(),
@@ -173,8 +199,10 @@ export const runProgressSchema = z.object({
   startedAt: z.string().nullable(),
   /** When it last ended, one way or another. */
   endedAt: z.string().nullable().optional(),
-  /** By name: `evaluate-before.perplexity`, `calibration.loss`, `evaluate-after.perplexity`. */
+  /** By name: `calibration.loss`, and `<stage>.perplexity` for each stage that evaluates. */
   metrics: z.record(z.string(), z.number()),
+  /** The latest step of a training; null before the first. */
+  training: trainingNowSchema.nullable(),
   /** Resident memory of the worker process: now, null when there is none, and its highest so far. */
   memoryBytes: z.number().nullable(),
   peakMemoryBytes: z.number().nullable(),
@@ -197,6 +225,8 @@ export const runDetailSchema = z.object({
   recipe: z.string(),
   folder: z.string(),
   modelFolder: z.string(),
+  /** Of the recovered model, or of the adapter; null without a recovery. */
+  recoveredFolder: z.string().nullable(),
   progress: runProgressSchema,
   /** Scores by layer where they are there: one a head (KV group), and channels in shares. */
   scores: z.array(
@@ -210,12 +240,17 @@ export const runDetailSchema = z.object({
   kept: z.array(z.object({ kvHeads: z.array(count) })).nullable(),
   /** What the plan said the run would come to; null where its model is gone and it never told. */
   planned: z.object({ before: costsSchema, after: costsSchema }).nullable(),
+  curves: trainingCurvesSchema,
   /** The model it was made from; null where its folder is gone, or was written to since. */
   modelId: id.nullable(),
   /** What it was asked for; a text that is gone has no id. */
   settings: runSettingsSchema.omit({ modelId: true }),
   /** The texts of these settings, to be shown. */
-  texts: z.object({ calibration: pickedSchema.nullable(), evaluation: pickedSchema.nullable() }),
+  texts: z.object({
+    calibration: pickedSchema.nullable(),
+    evaluation: pickedSchema.nullable(),
+    recovery: pickedSchema.nullable(),
+  }),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 
@@ -262,9 +297,9 @@ export const calls = {
   /** The demo's texts, for the demo model. */
   'text:demo': {
     request: nothing,
-    response: z.object({ calibration: pickedSchema, evaluation: pickedSchema }),
+    response: z.object({ calibration: pickedSchema, evaluation: pickedSchema, recovery: pickedSchema }),
   },
-  /** Both look into the text in a process of their own; a later request ends an earlier one (code `superseded`). */
+  /** These look into the text in a process of their own; a later request ends an earlier one (code `superseded`). */
   'text:preview': {
     request: z.strictObject({ modelId: id, calibration: calibrationSchema }),
     response: textPreviewSchema,
@@ -272,6 +307,15 @@ export const calls = {
   'text:measure': {
     request: z.strictObject({ modelId: id, evaluation: evaluationSchema }),
     response: textMeasureSchema,
+  },
+  'recovery:preview': {
+    request: z.strictObject({ modelId: id, recover: recoverSettingsSchema }),
+    response: trainingPreviewSchema,
+  },
+  /** Computes for some seconds, in a process of its own; a later request ends an earlier one (code `superseded`). */
+  'recovery:estimate': {
+    request: z.strictObject({ modelId: id, prune: pruneSettingsSchema, recover: recoverSettingsSchema }),
+    response: trainingForecastSchema,
   },
   /**
    * Answers at once. The same work is not done twice: the run that is there already is named. Where model or data have to

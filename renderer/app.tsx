@@ -10,11 +10,12 @@ import { DataStep } from './screens/data-step.tsx';
 import { HomeScreen } from './screens/home.tsx';
 import { ModelStep } from './screens/model-step.tsx';
 import { PlanStep } from './screens/plan-step.tsx';
+import { RecoveryStep } from './screens/recovery-step.tsx';
 import { ResultsStep } from './screens/results-step.tsx';
 import { RunStep } from './screens/run-step.tsx';
 import { RunsScreen } from './screens/runs.tsx';
 import { SettingsScreen } from './screens/settings.tsx';
-import { go, useRoute, type Route } from './studio/route.ts';
+import { go, useRoute, type DraftStep, type Route } from './studio/route.ts';
 import { useStudio, useStudioStore } from './studio/studio-store.ts';
 import { antdTheme } from './theme/antd-theme.ts';
 import { applyCssVariables } from './theme/css-variables.ts';
@@ -91,14 +92,26 @@ function CurrentScreen({
     case 'settings':
       return <SettingsScreen />;
     case 'new':
-      if (route.step === 'plan') return <PlanStep />;
-      return route.step === 'data' ? <DataStep /> : <ModelStep />;
+      return <DraftStepScreen step={route.step} />;
     case 'run':
       return route.view === 'results' ? (
         <ResultsStep key={route.runId} runId={route.runId} />
       ) : (
         <RunStep key={route.runId} runId={route.runId} />
       );
+  }
+}
+
+function DraftStepScreen({ step }: { readonly step: DraftStep }): ReactNode {
+  switch (step) {
+    case 'model':
+      return <ModelStep />;
+    case 'plan':
+      return <PlanStep />;
+    case 'data':
+      return <DataStep />;
+    case 'recovery':
+      return <RecoveryStep />;
   }
 }
 

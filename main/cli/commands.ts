@@ -1,6 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
+import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
 import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
@@ -20,7 +21,7 @@ import {
   type StoredRun,
 } from '../studio/run-store.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
-import { beforeAfterTable } from './before-after.ts';
+import { beforeAfterTable, sideBySideTable } from './before-after.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
@@ -97,6 +98,11 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
   const known = await findRun(folder);
   if (known?.identity?.hash === identity.hash) return continueRun({ ...known, identity }, options);
   return carryOut(await createRun(folder, recipe, settings, identity), options);
+}
+
+/** llm-pruner recover RECIPE: a run that prunes nothing. */
+export function recover(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
+  return run(recipeFile, { ...options, set: [...options.set, 'prune.mode=none'] });
 }
 
 /** llm-pruner resume DIR */
@@ -192,31 +198,85 @@ const stageNames = {
   estimate: 'estimating',
   slice: 'slicing',
   'evaluate-after': 'evaluating after',
+  recover: 'recovering',
+  'evaluate-recovered': 'evaluating recovered',
+  'recover-control': 'training control',
+  'evaluate-control': 'evaluating control',
 } as const;
 
 function show(event: RunEvent, progress: ProgressLine): void {
   if (event.type === 'stage') progress.stage(stageNames[event.stage]);
   else if (event.type === 'progress')
     progress.progress(stageNames[event.stage], event.fraction, event.timeLeftMs);
-  else if (event.type === 'warning') {
+  else if (event.type === 'validation') {
+    progress.note(`validation after step ${event.step}: loss ${event.loss.toFixed(4)}`);
+  } else if (event.type === 'warning') {
     progress.clear();
     process.stderr.write(`warning: ${event.message}\n`);
   }
 }
 
 function printReport(folder: string, report: RunReport, json: boolean): void {
-  const modelDir = join(folder, runFiles.model);
+  const modelDir = join(folder, report.recovery ? runFiles.recovered : runFiles.model);
   print(json, { ...report, outDir: folder, modelDir }, () =>
-    [
-      beforeAfterTable(report.before, report.after),
-      '',
-      ratioSentence(report),
-      evaluationSentence(report),
-      `The pruned model is in ${modelDir}`,
-    ]
-      .filter((line) => line !== undefined)
-      .join('\n'),
+    report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
   );
+}
+
+function pruningText(report: RunReport, modelDir: string): string {
+  return linesOf([
+    beforeAfterTable(report.before, report.after),
+    '',
+    ratioSentence(report),
+    evaluationSentence(report),
+    `The pruned model is in ${modelDir}`,
+  ]);
+}
+
+function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: string): string {
+  const { recovered, control } = recovery;
+  const isPruned = report.removedOfParameters > 0;
+  const columns: (readonly [string, Parameters<typeof beforeAfterTable>[0]])[] = [
+    ...(isPruned ? [['original', report.before] as const] : []),
+    [isPruned ? 'pruned' : 'before', report.after],
+    ['recovered', { ...report.after, perplexity: recovered.perplexity }],
+    ...(control ? [['control', { ...report.before, perplexity: control.perplexity }] as const] : []),
+  ];
+  return linesOf([
+    sideBySideTable(columns),
+    '',
+    isPruned ? ratioSentence(report) : undefined,
+    evaluationSentence(report),
+    trainingSentence(recovered),
+    returnedSentence(report, recovery),
+    control ? 'The control is the original, trained the same way.' : undefined,
+    `The recovered model is in ${modelDir}`,
+  ]);
+}
+
+const linesOf = (lines: readonly (string | undefined)[]): string =>
+  lines.filter((line) => line !== undefined).join('\n');
+
+function trainingSentence({
+  steps,
+  keptStep,
+  rows,
+  trainableParameters,
+  validationLoss,
+}: TrainedReport): string {
+  const kept = keptStep === steps ? '' : `, kept as it was after step ${keptStep}`;
+  const measured = validationLoss
+    ? ` Validation loss ${validationLoss.before.toFixed(4)} before, ${validationLoss.kept.toFixed(4)} after.`
+    : '';
+  return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}`;
+}
+
+/** How much of what pruning cost came back, in log-perplexity. */
+function returnedSentence({ before, after }: RunReport, { recovered }: RecoveryReport): string | undefined {
+  const [original, pruned, now] = [before.perplexity, after.perplexity, recovered.perplexity];
+  if (original === null || pruned === null || now === null || pruned <= original) return undefined;
+  const returned = Math.log(pruned / now) / Math.log(pruned / original);
+  return `Of the rise in log-perplexity, ${percent(returned)} came back.`;
 }
 
 /** Both ratios, since one is so often taken for the other. */
@@ -276,10 +336,9 @@ function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: 
 
 /** Named by what went into it, so that the same work finds itself. */
 function defaultFolder(recipe: Recipe, hash: string): string {
-  return join(
-    'runs',
-    `${basename(recipe.model)}-${recipe.prune.criterion}-${recipe.prune.ratio}-${hash.slice(0, 8)}`,
-  );
+  const { mode, criterion, ratio } = recipe.prune;
+  const what = mode === 'none' ? 'recovered' : `${criterion}-${ratio}`;
+  return join('runs', `${basename(recipe.model)}-${what}-${hash.slice(0, 8)}`);
 }
 
 function spread(layers: readonly LayerShape[], value: (shape: LayerShape) => number): string {

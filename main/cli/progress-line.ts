@@ -17,6 +17,12 @@ export class ProgressLine {
     if (this.stream.isTTY) this.draw(name, fraction, timeLeftMs);
   }
 
+  /** A line that stays, above the bar. */
+  note(text: string): void {
+    this.clear();
+    this.stream.write(`${text}\n`);
+  }
+
   /** Removes the bar, so that what follows starts on a clean line. */
   clear(): void {
     if (this.drawn) this.stream.write('\r\u001b[2K');

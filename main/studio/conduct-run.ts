@@ -89,7 +89,8 @@ class Recorder {
       this.lastProgressAt = Date.now();
     }
     this.write(() => appendEvent(this.folder, event));
-    if (event.type !== 'progress') this.log(JSON.stringify(event));
+    // A line a step would bury the rest: the log has the validations.
+    if (event.type !== 'progress' && event.type !== 'training-step') this.log(JSON.stringify(event));
   }
 
   log(line: string): void {
@@ -130,7 +131,7 @@ function asRunEvent(
   event: Exclude<JobEvent, { type: 'memory' }>,
   timeLeft: (stage: JobStage, fraction: number) => number | null,
 ): RunEvent {
-  if (event.type === 'metric') return event;
+  if (event.type === 'metric' || event.type === 'training-step' || event.type === 'validation') return event;
   if (event.stage === 'evaluate' || event.stage === 'hash')
     throw new RangeError(`A run has no stage "${event.stage}".`);
   if (event.type === 'stage') return { type: 'stage', stage: event.stage };

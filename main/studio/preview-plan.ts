@@ -54,7 +54,7 @@ export function prepareRunOf(model: InspectedModel, recipe: Recipe): PreparedRun
  * ratio-out-of-range where nothing would go.
  */
 export async function requireRunnable({ model, settings, preview }: PreparedRun): Promise<void> {
-  if (preview.removedOfParameters === 0) {
+  if (preview.removedOfParameters === 0 && settings.recover?.alone !== true) {
     throw new EngineError(
       'ratio-out-of-range',
       `A ratio of ${preview.ratioInWindow} inside these layers removes nothing: not one head or channel is whole enough to go.`,

@@ -3,8 +3,11 @@ import { Document, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { openForReading, readBytes } from '../engine/checkpoint/read-bytes.ts';
 import { criterionIds } from '../engine/criteria/index.ts';
+import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
+import { scheduleNames } from '../engine/recover/schedule.ts';
+import { pruningStages, type RunStage } from '../engine/run.ts';
 
 const window = z
   .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
@@ -24,12 +27,56 @@ export const memorySize = z
   .union([z.number(), z.string()], notASize)
   .refine((size) => size === 'auto' || sizeInBytes(size) >= 1, notASize);
 
+const rate = z.number().positive().max(1);
+/** More rows a step than anyone trains with, and few enough that a dropout mask tells them apart. */
+const rowCount = z.int().min(1).max(65536);
+const stepCount = z.int().min(1).max(1e6);
+
+/** What brings a pruned model back: a low-rank adapter, trained and merged. */
+const recoverSchema = z.strictObject({
+  data: z.string({ error: 'expected the path of a file to train on' }).min(1),
+  template: z.string().min(1).default('alpaca'),
+  cutoff: seqLen.default(256),
+  maxRows: count.nullable().default(null),
+  trainOnInputs: z.boolean().default(false),
+  lora: z
+    .strictObject({
+      rank: z.int().min(1).max(1024).default(8),
+      alpha: z.number().positive().default(16),
+      dropout: z.number().min(0).lt(1).default(0.05),
+      targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).default('all-linear'),
+    })
+    .prefault({}),
+  epochs: z.number().positive().max(1000).default(2),
+  steps: stepCount.nullable().default(null),
+  batchSize: rowCount.default(64),
+  microBatch: rowCount.nullable().default(null),
+  learningRate: rate.default(1e-4),
+  schedule: z.enum(scheduleNames).default('linear'),
+  warmupSteps: z.int().min(0).max(1e6).default(100),
+  weightDecay: z.number().min(0).max(1).default(0),
+  maxGradNorm: z.number().positive().default(1),
+  seed: seed.default(42),
+  validation: z
+    .strictObject({
+      rows: z.int().min(0).max(1e6).nullable().default(null),
+      everySteps: stepCount.default(100),
+      patience: stepCount.nullable().default(null),
+    })
+    .prefault({}),
+  checkpoint: z
+    .strictObject({ everySteps: stepCount.default(100), everyMinutes: z.number().positive().default(10) })
+    .prefault({}),
+  output: z.enum(['merged', 'adapter']).default('merged'),
+  control: z.boolean().default(false),
+});
+
 /** What a run is asked to do: the file a person writes, keeps and shares. */
 const recipeSchema = z.strictObject({
   model: z.string({ error: 'expected the path of a model folder' }).min(1),
   prune: z
     .strictObject({
-      mode: z.enum(['block']).default('block'),
+      mode: z.enum(['block', 'none']).default('block'),
       criterion: z.enum(criterionIds as [string, ...string[]]).default('taylor-element1'),
       aggregation: z.enum(aggregationNames).default('sum'),
       ratio: z.number().default(0.25),
@@ -56,9 +103,12 @@ const recipeSchema = z.strictObject({
     .prefault({}),
   device: z.enum(['auto', 'cpu']).default('auto'),
   memory: memorySize.default('auto'),
+  /** Left out: the run ends with the pruned model. */
+  recover: recoverSchema.optional(),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
+export type RecoverRecipe = z.infer<typeof recoverSchema>;
 
 /** One line on each key, written beside it by `formatRecipe`. */
 const remarks: readonly (readonly [path: readonly string[], remark: string])[] = [
@@ -75,10 +125,30 @@ const remarks: readonly (readonly [path: readonly string[], remark: string])[] =
   [['evaluate', 'samples'], 'null: all'],
   [['device'], 'auto, cpu'],
   [['memory'], 'auto (half of this machine), or a size such as 4GiB'],
+  [['recover', 'data'], 'Alpaca, LaMini or ShareGPT rows (JSON, JSONL, Parquet), or text'],
+  [['recover', 'template'], `${templateNames.join(', ')}, or a file like those`],
+  [['recover', 'cutoff'], 'tokens a row has at most'],
+  [['recover', 'maxRows'], 'null: all'],
+  [['recover', 'trainOnInputs'], 'whether prompts are learnt too'],
+  [['recover', 'lora', 'targets'], 'all-linear, or names such as [q_proj, v_proj]'],
+  [['recover', 'steps'], 'null: by the epochs'],
+  [['recover', 'batchSize'], 'rows a step'],
+  [['recover', 'microBatch'], 'rows that go through a layer together; null: as fit the memory'],
+  [['recover', 'schedule'], `${scheduleNames.join(', ')}: how the rate falls after the warm-up`],
+  [['recover', 'validation', 'rows'], 'null: a twentieth, at most 2000'],
+  [['recover', 'validation', 'patience'], 'validations without a better one before it ends; null: never'],
+  [['recover', 'output'], 'merged, or adapter (PEFT)'],
+  [['recover', 'control'], 'train the unpruned model the same way, and measure it'],
 ];
 
 /** Where a recipe keeps paths. */
-const pathKeys: readonly (readonly string[])[] = [['model'], ['calibration', 'source'], ['evaluate', 'text']];
+const pathKeys: readonly (readonly string[])[] = [
+  ['model'],
+  ['calibration', 'source'],
+  ['evaluate', 'text'],
+  ['recover', 'data'],
+  ['recover', 'template'],
+];
 
 /**
  * Reads a recipe file; relative paths in it are relative to its folder. `--set key=value` comes on top, with paths
@@ -109,6 +179,13 @@ export function checkRecipe(tree: unknown, name: string): Recipe {
   throw invalid(name, `${key}: ${issue.message}`, 'See every key with: llm-pruner run --print-recipe', {
     key,
   });
+}
+
+/** The stages that a run of the recipe goes through. */
+export function stagesOf({ prune, recover }: Recipe): RunStage[] {
+  const pruning = prune.mode === 'none' ? (['evaluate-before'] as const) : pruningStages;
+  const control = recover?.control ? (['recover-control', 'evaluate-control'] as const) : [];
+  return [...pruning, ...(recover ? (['recover', 'evaluate-recovered', ...control] as const) : [])];
 }
 
 /** The recipe as YAML with a remark on each key that needs one. */
@@ -204,7 +281,9 @@ function absolutePaths(tree: Tree, folder: string): void {
   for (const path of pathKeys) {
     const parent = path.slice(0, -1).reduce<unknown>((at, key) => (isTree(at) ? at[key] : undefined), tree);
     const key = path[path.length - 1];
-    if (isTree(parent) && typeof parent[key] === 'string') parent[key] = resolve(folder, parent[key]);
+    if (!isTree(parent) || typeof parent[key] !== 'string') continue;
+    const isBundled = key === 'template' && templateNames.includes(parent[key]);
+    if (!isBundled) parent[key] = resolve(folder, parent[key]);
   }
 }
 

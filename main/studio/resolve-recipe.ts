@@ -1,23 +1,25 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { planMemory } from '../engine/runtime/memory-plan.ts';
+import { EngineError } from '../engine/errors.ts';
+import { modelTargets, type RecoverySettings } from '../engine/recovery.ts';
+import { planMemory, planMicroBatch } from '../engine/runtime/memory-plan.ts';
 import type { DescribedModel } from '../engine/runtime/model.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { checkRatio } from '../engine/prune/plan.ts';
 import { checkWindow, defaultWindow } from '../engine/prune/windows.ts';
-import { sizeInBytes, type Recipe } from './recipe.ts';
+import { sizeInBytes, type Recipe, type RecoverRecipe } from './recipe.ts';
 
 /**
  * A recipe with every automatic choice made for this machine and this model: made once, written into the run, and
  * used again when it is resumed.
- * @throws EngineError ratio-out-of-range, window-out-of-range.
+ * @throws EngineError ratio-out-of-range, window-out-of-range, recipe-invalid.
  */
-export function resolveRecipe(recipe: Recipe, { config }: DescribedModel, weightBytes: number): RunSettings {
+export function resolveRecipe(recipe: Recipe, model: DescribedModel, weightBytes: number): RunSettings {
   const { prune } = recipe;
+  const { config } = model;
   const layers = config.layers.length;
-  const windows = {
-    attention: prune.layers.attention ?? defaultWindow(layers),
-    mlp: prune.layers.mlp ?? defaultWindow(layers),
-  };
+  const windows = windowsOf(recipe, layers);
+  const budgetBytes = memoryBudget(recipe);
+  const recover = recoveryOf(recipe, model, budgetBytes);
   checkRatio(prune.ratio);
   checkWindow('attention', windows.attention, layers);
   checkWindow('mlp', windows.mlp, layers);
@@ -34,8 +36,73 @@ export function resolveRecipe(recipe: Recipe, { config }: DescribedModel, weight
     calibration: recipe.calibration,
     evaluate: recipe.evaluate,
     threads: availableParallelism(),
-    memory: planMemory(config, weightBytes, memoryBudget(recipe)),
+    memory: planMemory(config, weightBytes, budgetBytes),
     platform: `${process.platform}-${process.arch}`,
+    ...(recover && { recover }),
+  };
+}
+
+/** Nothing is pruned in no layer. */
+function windowsOf({ prune }: Recipe, layers: number): RunSettings['prune']['windows'] {
+  if (prune.mode === 'none') return { attention: [0, 0], mlp: [0, 0] };
+  return {
+    attention: prune.layers.attention ?? defaultWindow(layers),
+    mlp: prune.layers.mlp ?? defaultWindow(layers),
+  };
+}
+
+function recoveryOf(
+  { prune, recover }: Recipe,
+  model: DescribedModel,
+  budgetBytes: number,
+): RecoverySettings | undefined {
+  if (!recover) {
+    if (prune.mode !== 'none') return undefined;
+    throw new EngineError(
+      'recipe-invalid',
+      'The recipe asks for nothing: prune.mode is none, and there is no key "recover".',
+      { key: 'recover' },
+      'Name the data to train on in recover.data, or set prune.mode to block.',
+    );
+  }
+  if (prune.mode === 'none' && recover.control) {
+    throw new EngineError(
+      'recipe-invalid',
+      'recover.control trains the unpruned model, which a run that prunes nothing does not know.',
+      { key: 'recover.control' },
+      'Recover within the run that prunes, or train the unpruned model by a recipe of its own.',
+    );
+  }
+  const { data, template, cutoff, trainOnInputs, maxRows, lora, output, control } = recover;
+  const { epochs, steps, batchSize, learningRate, schedule, warmupSteps } = recover;
+  const { weightDecay, maxGradNorm, seed, validation, checkpoint } = recover;
+  const targets = lora.targets === 'all-linear' ? modelTargets(model) : lora.targets;
+  const microBatch = recover.microBatch ?? planMicroBatch(model.config, budgetBytes, cutoff, batchSize);
+  return {
+    alone: prune.mode === 'none',
+    data,
+    template,
+    cutoff,
+    trainOnInputs,
+    maxRows,
+    lora: { rank: lora.rank, alpha: lora.alpha, targets },
+    training: {
+      epochs,
+      steps,
+      batchSize,
+      microBatch,
+      learningRate,
+      schedule,
+      warmupSteps,
+      weightDecay,
+      maxGradNorm,
+      dropout: lora.dropout,
+      seed,
+      validation,
+      checkpoint,
+    },
+    output,
+    control,
   };
 }
 
@@ -45,7 +112,8 @@ export function memoryBudget({ memory }: Pick<Recipe, 'memory'>): number {
 }
 
 /** The recipe with the choices of `settings` written in, as a run keeps it. */
-export function resolvedRecipe(recipe: Recipe, { prune, memory }: RunSettings): Recipe {
+export function resolvedRecipe(recipe: Recipe, settings: RunSettings): Recipe {
+  const { prune, memory } = settings;
   return {
     ...recipe,
     prune: {
@@ -54,5 +122,14 @@ export function resolvedRecipe(recipe: Recipe, { prune, memory }: RunSettings): 
     },
     device: 'cpu',
     memory: memory.budgetBytes,
+    ...(recipe.recover && settings.recover && { recover: resolvedRecover(recipe.recover, settings.recover) }),
+  };
+}
+
+function resolvedRecover(recover: RecoverRecipe, { lora, training }: RecoverySettings): RecoverRecipe {
+  return {
+    ...recover,
+    lora: { ...recover.lora, targets: [...lora.targets] },
+    microBatch: training.microBatch,
   };
 }

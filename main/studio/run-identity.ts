@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readError } from '../engine/checkpoint/file-errors.ts';
 import { hashFile } from '../engine/checkpoint/hash-file.ts';
+import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { engineVersion } from './engine-version.ts';
@@ -27,11 +28,20 @@ export interface RunContent {
   readonly paths: readonly string[];
 }
 
-export async function contentOf({ model, calibration, evaluate }: RunSettings): Promise<RunContent> {
+export async function contentOf(settings: RunSettings): Promise<RunContent> {
+  const { model, calibration, evaluate, recover } = settings;
   const modelFiles = await modelFilesIn(model);
-  const texts = [calibration.source, evaluate.text].filter((path) => path !== null);
+  const texts = [
+    calibration.source,
+    evaluate.text,
+    recover?.data ?? null,
+    recover === undefined || isBundled(recover.template) ? null : recover.template,
+  ].filter((path) => path !== null);
   return { modelFiles, paths: [...modelFiles.map((file) => join(model, file)), ...texts] };
 }
+
+/** What a bundled template says is the engine version's. */
+const isBundled = (template: string): boolean => templateNames.includes(template);
 
 /** @param hashes Of the content's paths, in their order. */
 export function identityFrom(
@@ -40,13 +50,16 @@ export function identityFrom(
   hashes: readonly string[],
   version: string = engineVersion,
 ): RunIdentity {
-  const { calibration, evaluate } = settings;
+  const { calibration, evaluate, recover } = settings;
   const plain = {
     ...settings,
     model: true,
     calibration: { ...calibration, source: calibration.source !== null },
     evaluate: { ...evaluate, text: evaluate.text !== null },
     engineVersion: version,
+    ...(recover && {
+      recover: { ...recover, data: true, template: isBundled(recover.template) ? recover.template : true },
+    }),
   };
   const hash = createHash('sha256').update(JSON.stringify(plain));
   for (const [i, sha256] of hashes.entries()) hash.update(`\n${modelFiles[i] ?? ''}\n${sha256}`);

@@ -11,8 +11,8 @@ import { prepareRun, type PlanPreview, type PreparedRun } from './preview-plan.t
 import type { Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import type { RunIdentity } from './run-identity.ts';
-import { progressOf, type RunProgress } from './run-progress.ts';
-import { createdAtMs, createRun, openRun, readEvents, readReport, type StoredRun } from './run-store.ts';
+import { progressIn, type RunProgress } from './run-progress.ts';
+import { createdAtMs, createRun, openRun, readReport, type StoredRun } from './run-store.ts';
 
 /** What a run was to come to, as its plan said when it was made. */
 export type RunForecast = Pick<PlanPreview, 'before' | 'after' | 'layers'>;
@@ -212,7 +212,7 @@ async function forecastOf({ folder, recipe }: StoredRun): Promise<RunForecast | 
 
 /** What a run's folder says of its progress. */
 export async function readProgress(folder: string): Promise<RunProgress> {
-  return progressOf(await readEvents(folder), await readLog(folder));
+  return progressIn(folder, await readLog(folder));
 }
 
 async function readLog(folder: string): Promise<string[]> {

@@ -1,8 +1,10 @@
 import { EngineError } from '../engine/errors.ts';
-import type { RunStage } from '../engine/run.ts';
+import type { ValidationRecord } from '../engine/recover/training-state.ts';
+import type { RunStage, TrainingEvent, TrainingStage } from '../engine/run.ts';
 import type { WorkerMemory } from '../worker/messages.ts';
 import { peakMemoryIn } from './conduct-run.ts';
-import type { TimedRunEvent } from './run-store.ts';
+import { eventsIn, type TimedRunEvent } from './run-store.ts';
+import { withTraining, type CurvePoint, type TrainingCurve } from './training-curve.ts';
 
 /** What a run has said so far; the same whether it was heard live or read from the run's folder. */
 export interface RunProgress {
@@ -17,11 +19,21 @@ export interface RunProgress {
   /** When it ended, one way or another. */
   readonly endedAt: string | null;
   readonly metrics: Readonly<Record<string, number>>;
+  /** The latest step of a training; null before the first. */
+  readonly training: TrainingNow | null;
+  readonly curves: Readonly<Partial<Record<TrainingStage, TrainingCurve>>>;
   readonly memoryBytes: number | null;
   readonly peakMemoryBytes: number | null;
   /** The last lines of log.txt. */
   readonly log: readonly string[];
   readonly error: RunFailure | null;
+}
+
+export interface TrainingNow extends CurvePoint {
+  readonly stage: TrainingStage;
+  /** In all. */
+  readonly steps: number;
+  readonly validation: ValidationRecord | null;
 }
 
 export interface RunFailure {
@@ -41,15 +53,23 @@ export const noProgress: RunProgress = {
   startedAt: null,
   endedAt: null,
   metrics: {},
+  training: null,
+  curves: {},
   memoryBytes: null,
   peakMemoryBytes: null,
   log: [],
   error: null,
 };
 
-/** The progress of a run by its folder: its events, and the lines of log.txt. */
-export function progressOf(events: readonly TimedRunEvent[], log: readonly string[]): RunProgress {
-  const progress = events.reduce(afterEvent, noProgress);
+/** What a run's folder says of its progress; a long training has a line a step, so they pass through one by one. */
+export async function progressIn(folder: string, log: readonly string[]): Promise<RunProgress> {
+  let progress = noProgress;
+  for await (const event of eventsIn(folder)) progress = afterEvent(progress, event);
+  return withLog(progress, log);
+}
+
+/** The progress with the lines of log.txt. */
+export function withLog(progress: RunProgress, log: readonly string[]): RunProgress {
   return { ...progress, log: log.slice(-shownLogLines), peakMemoryBytes: peakMemoryIn(log) };
 }
 
@@ -69,6 +89,9 @@ export function afterEvent(progress: RunProgress, event: TimedRunEvent): RunProg
       };
     case 'metric':
       return { ...progress, metrics: { ...progress.metrics, [event.name]: event.value } };
+    case 'training-step':
+    case 'validation':
+      return afterTraining(progress, event);
     case 'warning':
       return progress;
     case 'failed': {
@@ -84,6 +107,14 @@ export function afterEvent(progress: RunProgress, event: TimedRunEvent): RunProg
     case 'finished':
       return { ...ended(progress, event.time), fraction: 1 };
   }
+}
+
+function afterTraining(progress: RunProgress, event: TrainingEvent): RunProgress {
+  const { stage } = event;
+  const curve = withTraining(progress.curves[stage], event);
+  const last = curve.points.last;
+  const training = last && { ...last, stage, steps: curve.steps, validation: curve.validations.last };
+  return { ...progress, training, curves: { ...progress.curves, [stage]: curve } };
 }
 
 /** What a run that could not be carried out shows of it. */

@@ -1,4 +1,4 @@
-import type { Recipe } from './recipe.ts';
+import type { Recipe, RecoverRecipe } from './recipe.ts';
 
 /** What a person asks a run for, in the ids of what they picked. */
 export interface RunRequest {
@@ -6,6 +6,7 @@ export interface RunRequest {
   readonly prune: PruneRequest;
   readonly calibration: CalibrationRequest;
   readonly evaluate: EvaluationRequest;
+  readonly recover: RecoverRequest | null;
 }
 
 export type PruneRequest = Pick<
@@ -24,4 +25,9 @@ export interface EvaluationRequest {
   readonly textId: string | null;
   readonly seqLen: number;
   readonly samples: number | null;
+}
+
+/** The recipe's own keys; `template` is the name of a bundled one, or the id of a file. */
+export interface RecoverRequest extends Omit<RecoverRecipe, 'data'> {
+  readonly dataId: string | null;
 }

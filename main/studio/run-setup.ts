@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { templateNames } from '../engine/dataset/prompt-template.ts';
+import type { RecoverySettings } from '../engine/recovery.ts';
 import { describeModel } from '../engine/runtime/model.ts';
 import type { FileGrants, Granted } from './grants.ts';
 import type { ModelLibrary } from './model-library.ts';
 import { modelFilesIn } from './run-identity.ts';
 import type { KeptRun } from './run-library.ts';
-import type { RunRequest } from './run-request.ts';
+import type { RecoverRequest, RunRequest } from './run-request.ts';
 
 type Windows = KeptRun['stored']['settings']['prune']['windows'];
 
@@ -18,16 +20,21 @@ export interface RunSetup {
     readonly prune: Omit<RunRequest['prune'], 'layers'> & { readonly layers: Windows };
   };
   /** The texts of these settings; null where there is none, or it is gone. */
-  readonly texts: { readonly calibration: Granted | null; readonly evaluation: Granted | null };
+  readonly texts: {
+    readonly calibration: Granted | null;
+    readonly evaluation: Granted | null;
+    readonly recovery: Granted | null;
+  };
 }
 
 /** Grants what the run was made from: a person picked it then, and the run has written down where it lies. */
 export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLibrary): Promise<RunSetup> {
-  const { model, prune, calibration, evaluate } = run.stored.settings;
+  const { model, prune, calibration, evaluate, recover } = run.stored.settings;
   const { criterion, aggregation, ratio, gqaFold, windows, seed } = prune;
   const texts = {
     calibration: await grantText(calibration.source, grants),
     evaluation: await grantText(evaluate.text, grants),
+    recovery: await grantText(recover?.data ?? null, grants),
   };
   return {
     modelId: (await isAsItWas(run)) ? models.grant(model).id : null,
@@ -44,8 +51,31 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
         seqLen: evaluate.seqLen,
         samples: evaluate.samples,
       },
+      recover: recover ? await recoverRequestOf(recover, texts.recovery, grants) : null,
     },
     texts,
+  };
+}
+
+/** A template of one's own that is gone leaves no data either: somebody has to look at both again. */
+async function recoverRequestOf(
+  { training, lora, template, cutoff, maxRows, trainOnInputs, output, control }: RecoverySettings,
+  data: Granted | null,
+  grants: FileGrants,
+): Promise<RecoverRequest> {
+  const { dropout, ...schedule } = training;
+  const own = templateNames.includes(template) ? null : await grantText(template, grants);
+  const isKnown = own !== null || templateNames.includes(template);
+  return {
+    cutoff,
+    maxRows,
+    trainOnInputs,
+    output,
+    control,
+    ...schedule,
+    dataId: isKnown ? (data?.id ?? null) : null,
+    template: own?.id ?? (isKnown ? template : templateNames[0]),
+    lora: { ...lora, targets: [...lora.targets], dropout },
   };
 }
 

@@ -1,10 +1,17 @@
+import { createReadStream } from 'node:fs';
 import { appendFile, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
-import { runFiles, type RunReport, type RunSettings, type RunStage } from '../engine/run.ts';
+import {
+  runFiles,
+  type RunReport,
+  type RunSettings,
+  type RunStage,
+  type TrainingEvent,
+} from '../engine/run.ts';
 import { checkRecipe, formatRecipe, parseYaml, type Recipe } from './recipe.ts';
 import { resolvedRecipe } from './resolve-recipe.ts';
 import type { RunIdentity } from './run-identity.ts';
@@ -21,6 +28,7 @@ export type RunEvent =
       readonly timeLeftMs: number | null;
     }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
+  | TrainingEvent
   | { readonly type: 'warning'; readonly message: string }
   | {
       readonly type: 'failed';
@@ -113,7 +121,7 @@ export async function openRun(folder: string): Promise<StoredRun> {
     throw readError(error, recipePath);
   });
   const { identity, settings } = await readSettings(folder);
-  const events = await readEvents(folder);
+  const { state, lastStage } = await lastWords(folder);
   return {
     folder,
     recipe: checkRecipe(
@@ -122,8 +130,8 @@ export async function openRun(folder: string): Promise<StoredRun> {
     ),
     settings,
     identity,
-    state: (await hasResult(folder)) ? stateAfter(events) : unfinishedState(stateAfter(events)),
-    lastStage: events.findLast((event) => event.type === 'stage')?.stage,
+    state: (await hasResult(folder, settings)) ? state : unfinishedState(state),
+    lastStage,
   };
 }
 
@@ -153,18 +161,35 @@ export async function appendLog(folder: string, line: string): Promise<string> {
 }
 
 /**
- * The events of a run. A torn last line, left by a kill, is dropped, from the file as well; a line torn by a full disk
- * is passed over.
+ * The events of a run, read piece by piece: other work goes on between. A torn last line, left by a kill, is dropped,
+ * from the file as well; a line torn by a full disk is passed over.
  */
-export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
+export async function* eventsIn(folder: string): AsyncGenerator<TimedRunEvent> {
   const path = join(folder, files.events);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return '';
+  let rest = Buffer.alloc(0);
+  let wholeBytes = 0;
+  try {
+    for await (const piece of createReadStream(path)) {
+      const bytes = Buffer.concat([rest, piece as Buffer]);
+      const end = bytes.lastIndexOf('\n') + 1;
+      wholeBytes += end;
+      rest = bytes.subarray(end);
+      for (const line of bytes.toString('utf8', 0, end).split('\n')) {
+        const event = eventOf(line);
+        if (event !== undefined) yield event;
+      }
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
     throw readError(error, path);
-  });
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-  return whole.split('\n').flatMap((line) => eventIn(line) ?? []);
+  }
+  if (rest.length > 0) await truncate(path, wholeBytes);
+}
+
+export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
+  const events: TimedRunEvent[] = [];
+  for await (const event of eventsIn(folder)) events.push(event);
+  return events;
 }
 
 export async function readReport(folder: string): Promise<RunReport> {
@@ -189,7 +214,7 @@ async function readSettings(
   return checkStored(settingsFile, await readJsonFile(path, { maxBytes: maxFileBytes }), path);
 }
 
-function eventIn(line: string): TimedRunEvent | undefined {
+function eventOf(line: string): TimedRunEvent | undefined {
   try {
     const event: unknown = JSON.parse(line);
     return typeof event === 'object' && event !== null && 'type' in event
@@ -200,13 +225,18 @@ function eventIn(line: string): TimedRunEvent | undefined {
   }
 }
 
-function stateAfter(events: readonly RunEvent[]): RunState {
-  const last = events.findLast(({ type }) =>
-    ['started', 'resumed', 'finished', 'failed', 'cancelled'].includes(type),
-  );
-  return last?.type === 'finished' || last?.type === 'failed' || last?.type === 'cancelled'
-    ? last.type
-    : 'interrupted';
+/** How far a run has come by its events. */
+async function lastWords(folder: string): Promise<Pick<StoredRun, 'state' | 'lastStage'>> {
+  let state: RunState = 'interrupted';
+  let lastStage: RunStage | undefined;
+  for await (const event of eventsIn(folder)) {
+    if (event.type === 'stage') lastStage = event.stage;
+    else if (event.type === 'started' || event.type === 'resumed') state = 'interrupted';
+    else if (event.type === 'finished' || event.type === 'failed' || event.type === 'cancelled') {
+      state = event.type;
+    }
+  }
+  return { state, lastStage };
 }
 
 /** A run whose result somebody removed has to be done again, whatever its events say. */
@@ -214,9 +244,13 @@ function unfinishedState(state: RunState): RunState {
   return state === 'finished' ? 'interrupted' : state;
 }
 
-async function hasResult(folder: string): Promise<boolean> {
+async function hasResult(folder: string, { recover }: RunSettings): Promise<boolean> {
   const model = await namesIn(join(folder, runFiles.model));
-  return model.includes('config.json') && (await namesIn(folder)).includes(runFiles.report);
+  const recovered = await namesIn(join(folder, runFiles.recovered));
+  const isPruned = recover?.alone === true || model.includes('config.json');
+  const isRecovered =
+    recover === undefined || recovered.some((name) => /^(adapter_)?config\.json$/.test(name));
+  return isPruned && isRecovered && (await namesIn(folder)).includes(runFiles.report);
 }
 
 /** Whether a run has left nothing worth keeping: its data was refused, say, before any stage was done. */

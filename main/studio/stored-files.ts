@@ -1,11 +1,39 @@
 import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
+import { scheduleNames } from '../engine/recover/schedule.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
 const window = z.tuple([z.int().min(0), z.int().min(0)]);
 const count = z.int().min(1);
+
+const recover = z.object({
+  alone: z.boolean(),
+  data: z.string(),
+  template: z.string(),
+  cutoff: count,
+  trainOnInputs: z.boolean(),
+  maxRows: count.nullable(),
+  lora: z.object({ rank: count, alpha: z.number(), targets: z.array(z.string()) }),
+  training: z.object({
+    epochs: z.number(),
+    steps: count.nullable(),
+    batchSize: count,
+    microBatch: count,
+    learningRate: z.number(),
+    schedule: z.enum(scheduleNames),
+    warmupSteps: z.int(),
+    weightDecay: z.number(),
+    maxGradNorm: z.number(),
+    dropout: z.number(),
+    seed: z.int(),
+    validation: z.object({ rows: z.int().nullable(), everySteps: count, patience: count.nullable() }),
+    checkpoint: z.object({ everySteps: count, everyMinutes: z.number() }),
+  }),
+  output: z.enum(['merged', 'adapter']),
+  control: z.boolean(),
+});
 
 const settings = z.object({
   model: z.string(),
@@ -32,6 +60,7 @@ const settings = z.object({
     activationBytes: z.int().min(0),
   }),
   platform: z.string(),
+  recover: recover.optional(),
 });
 
 /** settings.json */
@@ -48,6 +77,15 @@ const measured = z.looseObject({
   perplexity: z.number().nullable(),
 });
 
+const trained = z.looseObject({
+  steps: z.number(),
+  keptStep: z.number(),
+  rows: z.number(),
+  trainableParameters: z.number(),
+  validationLoss: z.object({ before: z.number(), kept: z.number() }).nullable(),
+  perplexity: z.number().nullable(),
+});
+
 /** report.json, as far as it is shown. */
 export const reportFile = z.looseObject({
   windows: z.object({ attention: window, mlp: window }),
@@ -56,6 +94,7 @@ export const reportFile = z.looseObject({
   evaluation: z.object({ tokens: z.number(), chunks: z.number(), seqLen: z.number() }).nullable(),
   before: measured,
   after: measured,
+  recovery: z.object({ recovered: trained, control: trained.nullable() }).optional(),
 });
 
 /** @throws EngineError run-folder-invalid naming the first key that does not fit. */

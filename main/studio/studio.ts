@@ -1,27 +1,37 @@
 import { stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
+import { templateNames } from '../engine/dataset/prompt-template.ts';
+import type { RecoverySettings } from '../engine/recovery.ts';
+import type { TrainingForecast } from '../engine/recovery-forecast.ts';
+import type { TrainingPreview } from '../engine/recovery-preview.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { ContentHashes } from './content-hashes.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
+import { Lookouts } from './lookouts.ts';
 import { ModelLibrary } from './model-library.ts';
-import { prepareRunOf, requireRunnable, type PlanPreview } from './preview-plan.ts';
+import { prepareRunOf, requireRunnable, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import { QueueFile } from './queue-file.ts';
-import { checkRecipe, type Recipe } from './recipe.ts';
+import { checkRecipe, type Recipe, type RecoverRecipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
 import { readProgress, RunLibrary, type KeptRun } from './run-library.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
 import { RunQueue } from './run-queue.ts';
-import type { CalibrationRequest, EvaluationRequest, PruneRequest, RunRequest } from './run-request.ts';
+import type {
+  CalibrationRequest,
+  EvaluationRequest,
+  PruneRequest,
+  RecoverRequest,
+  RunRequest,
+} from './run-request.ts';
 import { setupOf, type RunSetup } from './run-setup.ts';
 import { RunStarter } from './run-starter.ts';
 import { appendEvent, type RunState } from './run-store.ts';
 import { SettingsStore } from './settings.ts';
-import { TextPreviews } from './text-previews.ts';
 
 /** Where the studio keeps what it keeps, and how it starts workers. */
 export interface StudioPlace {
@@ -77,7 +87,7 @@ const quitPatienceMs = 5000;
 export class Studio {
   private readonly queue: RunQueue;
   private readonly starter: RunStarter;
-  private readonly texts: TextPreviews;
+  private readonly lookouts: Lookouts;
   private readonly choices = new RunChoices();
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
@@ -92,7 +102,7 @@ export class Studio {
     hashes: ContentHashes,
     private readonly queueFile: QueueFile,
   ) {
-    this.texts = new TextPreviews(place.spawn);
+    this.lookouts = new Lookouts(place.spawn);
     this.starter = new RunStarter(runs, hashes, place.spawn, (runId) => {
       this.enqueue(runId);
     });
@@ -152,9 +162,13 @@ export class Studio {
     return !this.queue.isIdle;
   }
 
-  demoTexts(): { readonly calibration: Granted; readonly evaluation: Granted } {
+  demoTexts(): Readonly<Record<'calibration' | 'evaluation' | 'recovery', Granted>> {
     const grant = (name: string): Granted => this.grants.grant(join(this.place.demoFolder, name), 'file');
-    return { calibration: grant('calibration.jsonl'), evaluation: grant('heldout.txt') };
+    return {
+      calibration: grant('calibration.jsonl'),
+      evaluation: grant('heldout.txt'),
+      recovery: grant('recovery.txt'),
+    };
   }
 
   async previewPlan(modelId: string, prune: PruneRequest): Promise<PlanPreview & RunNeeds> {
@@ -174,7 +188,7 @@ export class Studio {
 
   async previewText(modelId: string, calibration: CalibrationRequest): Promise<TextPreview> {
     const { sourceId, ...sampling } = calibration;
-    return this.texts.look({
+    return this.lookouts.look({
       kind: 'preview-text',
       model: this.grants.pathOf(modelId, 'folder'),
       source: this.grants.pathOf(requireText(sourceId), 'file'),
@@ -183,12 +197,28 @@ export class Studio {
   }
 
   async measureText(modelId: string, { textId, ...rest }: EvaluationRequest): Promise<TextMeasure> {
-    return this.texts.look({
+    return this.lookouts.look({
       kind: 'measure-text',
       model: this.grants.pathOf(modelId, 'folder'),
       text: this.grants.pathOf(requireText(textId), 'file'),
       ...rest,
     });
+  }
+
+  async previewTraining(modelId: string, request: RecoverRequest): Promise<TrainingPreview> {
+    const { folder: model, settings, recover } = await this.recoveryOf(modelId, request, {});
+    return this.lookouts.look({ kind: 'preview-training', model, recover, memory: settings.memory });
+  }
+
+  async forecastTraining(
+    modelId: string,
+    prune: PruneRequest,
+    request: RecoverRequest,
+  ): Promise<TrainingForecast> {
+    const { folder: model, settings, preview, recover } = await this.recoveryOf(modelId, request, { prune });
+    const { threads, memory } = settings;
+    const shapes = preview.layers.map(({ after }) => after);
+    return this.lookouts.look({ kind: 'forecast-training', model, recover, shapes, threads, memory });
   }
 
   /**
@@ -278,7 +308,7 @@ export class Studio {
 
   /** Stops what is at work; whatever is not finished can be resumed. */
   async close(): Promise<void> {
-    this.texts.close();
+    this.lookouts.close();
     await this.queue.close(quitPatienceMs);
   }
 
@@ -293,7 +323,7 @@ export class Studio {
     this.queue.hold(this.queueFile.runIds.filter((id) => (runs.get(id)?.state ?? 'finished') !== 'finished'));
   }
 
-  private recipeOf({ prune, calibration, evaluate }: RunRequest, model: InspectedModel): Recipe {
+  private recipeOf({ prune, calibration, evaluate, recover }: RunRequest, model: InspectedModel): Recipe {
     const fileOf = (id: string | null): string | null => id && this.grants.pathOf(id, 'file');
     const { sourceId, ...sampling } = calibration;
     const { textId, ...chunks } = evaluate;
@@ -303,9 +333,36 @@ export class Studio {
         prune,
         calibration: { source: fileOf(sourceId), ...sampling },
         evaluate: { text: fileOf(textId), ...chunks },
+        ...(recover && { recover: this.recoverOf(recover) }),
       },
       'The run',
     );
+  }
+
+  /** What a recovery comes to on a model. */
+  private async recoveryOf(
+    modelId: string,
+    request: RecoverRequest,
+    others: { readonly prune?: PruneRequest },
+  ): Promise<PreparedRun & { readonly folder: string; readonly recover: RecoverySettings }> {
+    const model = await this.models.known(modelId);
+    const { folder } = model;
+    const recipe = checkRecipe(
+      { model: folder, ...others, recover: this.recoverOf(request) },
+      'The recovery',
+    );
+    const prepared = prepareRunOf(model, recipe);
+    const { recover } = prepared.settings;
+    if (recover === undefined) throw new RangeError('The recipe recovers nothing.');
+    return { ...prepared, folder, recover };
+  }
+
+  private recoverOf({ dataId, template, ...rest }: RecoverRequest): RecoverRecipe {
+    return {
+      ...rest,
+      data: this.grants.pathOf(requireText(dataId), 'file'),
+      template: templateNames.includes(template) ? template : this.grants.pathOf(template, 'file'),
+    };
   }
 
   private listed({ stored, ...run }: KeptRun): ListedRun {

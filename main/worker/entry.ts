@@ -2,9 +2,12 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../engine/errors.ts';
-import { evaluateModel, run } from '../engine/run.ts';
-import { openModel } from '../engine/runtime/model.ts';
-import { Cancelled, paceOf } from '../engine/runtime/pace.ts';
+import { evaluateModel } from '../engine/measure-model.ts';
+import { forecastTraining } from '../engine/recovery-forecast.ts';
+import { previewTraining } from '../engine/recovery-preview.ts';
+import { run, type TrainingEvent } from '../engine/run.ts';
+import { describeModel, openModel } from '../engine/runtime/model.ts';
+import { Cancelled, paceOf, type Pace } from '../engine/runtime/pace.ts';
 import { hashFiles } from './hash-job.ts';
 import type { FromWorker, Job, JobError, JobResults, JobStage, WorkerMemory } from './messages.ts';
 import { parent } from './parent.ts';
@@ -47,7 +50,7 @@ async function outcomeOf(job: Job): Promise<FromWorker> {
   }
 }
 
-function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
+async function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
   switch (job.kind) {
     case 'run':
       return doRun(job);
@@ -57,6 +60,10 @@ function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
       return previewText(job);
     case 'measure-text':
       return measureText(job);
+    case 'preview-training':
+      return previewTraining(job.recover, await describeModel(job.model), job.memory, silentPace());
+    case 'forecast-training':
+      return doForecast(job);
     case 'hash-files':
       return doHash(job);
   }
@@ -77,8 +84,27 @@ function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<Job
     metric: (name: string, value: number) => {
       parent.send({ type: 'metric', name, value });
     },
+    training: (event: TrainingEvent) => {
+      parent.send(event);
+    },
   };
   return run(settings, folder, listener, cancelling.signal);
+}
+
+/** Where a job without a folder of its own puts what memory cannot hold. */
+const scratchPath = join(tmpdir(), `llm-pruner-${process.pid}.bin`);
+
+const silentPace = (): Pace => paceOf(cancelling.signal, () => undefined);
+
+async function doForecast(
+  job: Extract<Job, { kind: 'forecast-training' }>,
+): Promise<JobResults['forecast-training']> {
+  const model = await openModel(job.model);
+  try {
+    return await forecastTraining(job.recover, model, job.shapes, job, scratchPath, silentPace());
+  } finally {
+    await model.checkpoint.close();
+  }
 }
 
 async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobResults['evaluate']> {
@@ -89,13 +115,7 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
     report('evaluate', fraction);
   });
   try {
-    return await evaluateModel(
-      model,
-      job.evaluation,
-      job,
-      join(tmpdir(), `llm-pruner-${process.pid}.bin`),
-      pace,
-    );
+    return await evaluateModel(model, job.evaluation, job, scratchPath, pace);
   } finally {
     await model.checkpoint.close();
   }

@@ -1,7 +1,12 @@
 import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
-import type { EvaluationSettings, RunReport, RunSettings, RunStage } from '../engine/run.ts';
+import type { EvaluationSettings } from '../engine/measure-model.ts';
+import type { LayerShape } from '../engine/families/family.ts';
+import type { RecoverySettings } from '../engine/recovery.ts';
+import type { TrainingForecast } from '../engine/recovery-forecast.ts';
+import type { TrainingPreview } from '../engine/recovery-preview.ts';
+import type { RunReport, RunSettings, RunStage, TrainingEvent } from '../engine/run.ts';
 import type { MemoryPlan } from '../engine/runtime/memory-plan.ts';
 
 /** What a worker process can be asked to do; it does one job and ends. */
@@ -29,6 +34,23 @@ export type Job =
       readonly seqLen: number;
       readonly samples: number | null;
     }
+  /** The rows that a recovery would train on. */
+  | {
+      readonly kind: 'preview-training';
+      readonly model: string;
+      readonly recover: RecoverySettings;
+      readonly memory: MemoryPlan;
+    }
+  /** How long a recovery would take; computes for some seconds. */
+  | {
+      readonly kind: 'forecast-training';
+      readonly model: string;
+      readonly recover: RecoverySettings;
+      /** Of the layers as they will be pruned. */
+      readonly shapes: readonly LayerShape[];
+      readonly threads: number;
+      readonly memory: MemoryPlan;
+    }
   /** The sha256 of each file, in hex. */
   | { readonly kind: 'hash-files'; readonly paths: readonly string[] };
 
@@ -54,6 +76,8 @@ export interface JobResults {
   readonly evaluate: Perplexity;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;
+  readonly 'preview-training': TrainingPreview;
+  readonly 'forecast-training': TrainingForecast;
   readonly 'hash-files': readonly string[];
 }
 
@@ -74,6 +98,7 @@ export type JobEvent =
   | { readonly type: 'stage'; readonly stage: JobStage }
   | { readonly type: 'progress'; readonly stage: JobStage; readonly fraction: number }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
+  | TrainingEvent
   | ({ readonly type: 'memory' } & WorkerMemory);
 
 /** Resident memory of a worker process: now, and its highest so far. */

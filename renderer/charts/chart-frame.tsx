@@ -23,9 +23,12 @@ export function ChartFrame({
   const theme = useThemeName();
   const frame = useRef<HTMLDivElement>(null);
   const copyPng = async (): Promise<void> => {
-    const svg = frame.current?.querySelector('svg');
-    if (!svg) throw new Error('There is no chart to copy.');
-    await copyPicture(paintSvg(svg, palettes[theme].surface));
+    const drawing = frame.current?.querySelector<SVGSVGElement | HTMLCanvasElement>('svg, canvas');
+    if (!drawing) throw new Error('There is no chart to copy.');
+    const { surface } = palettes[theme];
+    await copyPicture(
+      drawing instanceof HTMLCanvasElement ? onGround(drawing, surface) : paintSvg(drawing, surface),
+    );
   };
   return (
     <Panel
@@ -42,4 +45,17 @@ export function ChartFrame({
       </div>
     </Panel>
   );
+}
+
+/** A canvas is clear where nothing is drawn. */
+function onGround(drawn: HTMLCanvasElement, background: string): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.width = drawn.width;
+  canvas.height = drawn.height;
+  const ctx = canvas.getContext('2d');
+  if (ctx === null) throw new Error('There is no canvas to paint on.');
+  ctx.fillStyle = background;
+  ctx.fillRect(0, 0, canvas.width, canvas.height);
+  ctx.drawImage(drawn, 0, 0);
+  return canvas;
 }

@@ -13,14 +13,21 @@ export function DifferenceChart({ report }: { readonly report: RunReport }): Rea
   const { t } = useTranslation();
   const formats = useFormats();
   const colors = palettes[useThemeName()];
-  const bars = quantities.flatMap((quantity) => {
-    const before = quantityOf(report.before, quantity);
-    const after = quantityOf(report.after, quantity);
+  const recovered = report.recovery?.recovered.perplexity ?? null;
+  const pairs = [
+    ...quantities.map((quantity) => ({
+      name: t(`quantities.${quantity}`),
+      before: quantityOf(report.before, quantity),
+      after: quantityOf(report.after, quantity),
+    })),
+    { name: t('bar.recovered'), before: report.before.perplexity, after: recovered },
+  ];
+  const bars = pairs.flatMap(({ name, before, after }) => {
     if (before === null || after === null || before === 0) return [];
     const percent = 100 * (after / before - 1);
     return [
       {
-        name: t(`quantities.${quantity}`),
+        name,
         before,
         after,
         percent,

@@ -13,6 +13,9 @@ export type Measured = Costs & { readonly perplexity?: number | null };
 export interface BeforeAfterBarProps {
   readonly before: Measured | null;
   readonly after: Measured | null;
+  /** After the recovery, and the original trained the same way; only where there is one. */
+  readonly recovered?: Measured | null;
+  readonly control?: Measured | null;
   /** Whether the costs after are the plan's word, and not yet those of a written model. */
   readonly isPredicted: boolean;
 }
@@ -52,7 +55,13 @@ function formatQuantity(
 }
 
 /** Parameters, MACs, weights, memory and perplexity, before and after: the same five on every screen. */
-export function BeforeAfterBar({ before, after, isPredicted }: BeforeAfterBarProps): ReactNode {
+export function BeforeAfterBar({
+  before,
+  after,
+  recovered = null,
+  control = null,
+  isPredicted,
+}: BeforeAfterBarProps): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const store = useStudioStore();
@@ -99,13 +108,29 @@ export function BeforeAfterBar({ before, after, isPredicted }: BeforeAfterBarPro
             <th scope="row">{isPredicted ? t('bar.afterPredicted') : t('bar.after')}</th>
             {quantities.map((quantity) => number(quantity, after, isPredicted))}
           </tr>
+          {recovered && (
+            <tr className="after recovered">
+              <th scope="row">
+                <Term name="recovery">{t('bar.recovered')}</Term>
+              </th>
+              {quantities.map((quantity) => number(quantity, recovered, isPredicted))}
+            </tr>
+          )}
+          {control && (
+            <tr className="before control">
+              <th scope="row">
+                <Term name="control">{t('bar.control')}</Term>
+              </th>
+              {quantities.map((quantity) => number(quantity, control, false))}
+            </tr>
+          )}
           <tr className="change">
             <th scope="row">{t('bar.change')}</th>
             {quantities.map((quantity) => (
               <Change
                 key={quantity}
                 before={quantityOf(before, quantity)}
-                after={quantityOf(after, quantity)}
+                after={quantityOf(recovered ?? after, quantity)}
                 isPredicted={isPredicted}
               />
             ))}

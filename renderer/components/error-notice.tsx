@@ -9,20 +9,22 @@ type KnownCode = keyof (typeof en)['errors'];
 
 export interface ErrorNoticeProps {
   readonly error: StudioError;
+  /** What to do here, where the code alone does not tell it. */
+  readonly advice?: string;
   /** What helps, as a button. */
   readonly action?: { readonly label: string; readonly onAct: () => void };
   readonly onClose?: () => void;
 }
 
 /** What happened and what to do, in the language on screen, with what exactly main said. */
-export function ErrorNotice({ error, action, onClose }: ErrorNoticeProps): ReactNode {
+export function ErrorNotice({ error, advice, action, onClose }: ErrorNoticeProps): ReactNode {
   const { t, i18n } = useTranslation();
   const code: KnownCode = i18n.exists(`errors.${error.code}`) ? (error.code as KnownCode) : 'unknown';
   // Main speaks English: those who read it get its own words and hint, others what to do in theirs first.
   const isEnglish = i18n.language === 'en';
   const sentences = isEnglish
-    ? [error.message, error.hint ?? t(`errors.${code}.hint`)]
-    : [t(`errors.${code}.hint`), [error.message, error.hint].filter(Boolean).join(' ')];
+    ? [error.message, advice ?? error.hint ?? t(`errors.${code}.hint`)]
+    : [advice ?? t(`errors.${code}.hint`), [error.message, error.hint].filter(Boolean).join(' ')];
   return (
     <div className="error-notice" role="alert" data-code={error.code}>
       <ExclamationCircleFilled aria-hidden="true" />

@@ -2,12 +2,12 @@ import { CheckOutlined } from '@ant-design/icons';
 import { Tooltip } from 'antd';
 import { useEffect, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { go, type Route } from '../studio/route.ts';
+import { go, type DraftStep, type Route } from '../studio/route.ts';
 import { RouteLink } from './route-link.tsx';
 import { useDraft } from '../wizard/draft-store.tsx';
 import type { OpenRunSetup } from '../wizard/use-run-setup.ts';
 
-export type WizardStep = 'model' | 'plan' | 'data' | 'run' | 'results';
+export type WizardStep = DraftStep | 'run' | 'results';
 
 interface StepLink {
   readonly step: WizardStep;
@@ -18,7 +18,7 @@ interface StepLink {
   readonly onGo?: () => void;
 }
 
-/** The five steps; Alt+1 to Alt+5 go to them. */
+/** The six steps; Alt+1 to Alt+6 go to them. */
 export function WizardSteps({
   current,
   runId,
@@ -115,7 +115,7 @@ function useStepLinks(runId: string | null, isFinished: boolean, openSetup: Open
   const { draft } = useDraft();
   const isOfDraft = runId === null || draft.runId === runId;
   const isRunning = runId !== null;
-  const draftStep = (step: 'model' | 'plan' | 'data', isOpen: boolean, reason: string): StepLink => ({
+  const draftStep = (step: DraftStep, isOpen: boolean, reason: string): StepLink => ({
     step,
     route: (isOfDraft ? isOpen : openSetup !== null) ? { screen: 'new', step } : null,
     reason: isOfDraft ? reason : t('steps.modelGone'),
@@ -133,6 +133,7 @@ function useStepLinks(runId: string | null, isFinished: boolean, openSetup: Open
     draftStep('model', true, ''),
     draftStep('plan', hasModel, t('steps.noModel')),
     draftStep('data', hasModel, t('steps.noModel')),
+    draftStep('recovery', hasModel, t('steps.noModel')),
     runStep('run', 'progress', isRunning),
     runStep('results', 'results', isFinished),
   ];

@@ -24,6 +24,10 @@ export interface Formats {
   readonly timeOfDay: (iso: string) => string;
   /** 75,000 ms as 1:15. */
   readonly clock: (ms: number) => string;
+  /** In the largest unit that has a number to it, rounded: 3 hours, 5 weeks. */
+  readonly duration: (ms: number) => string;
+  /** 8,230 ms as 8.23 s, 12 ms as 12.0 ms. */
+  readonly shortDuration: (ms: number) => string;
 }
 
 const kibi = 2 ** 10;
@@ -87,8 +91,29 @@ export function formatsOf(language: string): Formats {
     dateTime: (iso) => date.format(new Date(iso)),
     timeOfDay: (iso) => time.format(new Date(iso)),
     clock,
+    duration: (ms) => {
+      const { unit, unitMs } = durationUnits.find(({ upToMs }) => ms < upToMs) ?? centuries;
+      const unitFormat = new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' });
+      return unitFormat.format(Math.max(1, Math.round(ms / unitMs)));
+    },
+    shortDuration: (ms) =>
+      ms < secondMs ? `${threeDigits.format(ms)} ms` : `${threeDigits.format(ms / secondMs)} s`,
   };
 }
+
+const secondMs = 1000;
+const dayMs = 86_400 * secondMs;
+const centuries = { unit: 'year', unitMs: 365 * dayMs };
+
+/** A unit is used up to where the next says as much. */
+const durationUnits = [
+  { unit: 'second', unitMs: secondMs, upToMs: 90 * secondMs },
+  { unit: 'minute', unitMs: 60 * secondMs, upToMs: 90 * 60 * secondMs },
+  { unit: 'hour', unitMs: 3600 * secondMs, upToMs: 1.5 * dayMs },
+  { unit: 'day', unitMs: dayMs, upToMs: 14 * dayMs },
+  { unit: 'week', unitMs: 7 * dayMs, upToMs: 70 * dayMs },
+  { unit: 'month', unitMs: 30 * dayMs, upToMs: 540 * dayMs },
+] as const;
 
 function decimals(language: string, digits: number): Intl.NumberFormat {
   return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });

@@ -1,19 +1,17 @@
-import { CloseOutlined, FileTextOutlined } from '@ant-design/icons';
-import { Button, InputNumber } from 'antd';
-import { useId, useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { ModelSummary, Picked, StudioError, TextPreview } from '../../preload/contract.ts';
+import type { ModelSummary, TextPreview } from '../../preload/contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
-import { Field } from '../components/field.tsx';
+import { NumberField } from '../components/number-field.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
+import { TextSource } from '../components/text-source.tsx';
 import { WizardSteps } from '../components/wizard-steps.tsx';
-import { Term, type TermName } from '../glossary/term.tsx';
+import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
-import { call, errorOf } from '../studio/bridge.ts';
 import { go } from '../studio/route.ts';
-import { missingFor, runSettingsOf, usesGradient } from '../wizard/draft.ts';
+import { lacksCalibration, usesGradient } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 import { useTextMeasure, useTextPreview } from '../wizard/use-text-preview.ts';
@@ -22,35 +20,18 @@ import { NoModel } from './no-model.tsx';
 /** Step 3: the text that judges the weights, and the text that judges the result. */
 export function DataStep(): ReactNode {
   const { t } = useTranslation();
-  const { draft, dispatch } = useDraft();
+  const { draft } = useDraft();
   const { model } = draft;
   const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
-  const [isStarting, setStarting] = useState(false);
-  const [failure, setFailure] = useState<StudioError | null>(null);
-  const missing = missingFor(draft);
-
-  const start = async (): Promise<void> => {
-    setStarting(true);
-    setFailure(null);
-    try {
-      const { runId } = await call('run:start', runSettingsOf(draft));
-      dispatch({ type: 'started', runId });
-      go({ screen: 'run', runId, view: 'progress' });
-    } catch (thrown) {
-      setFailure(errorOf(thrown));
-    } finally {
-      setStarting(false);
-    }
-  };
+  const missing = model === null ? 'model' : lacksCalibration(draft) ? 'calibration' : null;
   return (
     <Screen
       title={t('steps.data')}
       subtitle={model?.model.name ?? ''}
       primary={{
-        label: t('actions.start'),
-        onAct: () => void start(),
+        label: t('actions.toRecovery'),
+        onAct: () => go({ screen: 'new', step: 'recovery' }),
         blockedBy: missing && t(`data.missing.${missing}`),
-        isBusy: isStarting,
       }}
       above={
         <>
@@ -59,7 +40,6 @@ export function DataStep(): ReactNode {
         </>
       }
     >
-      {failure && <ErrorNotice error={failure} onClose={() => setFailure(null)} />}
       {model === null ? (
         <NoModel />
       ) : (
@@ -174,95 +154,6 @@ function EvaluationPanel(): ReactNode {
       )}
       {failure && failure.code !== 'superseded' && <ErrorNotice error={failure} />}
     </Panel>
-  );
-}
-
-function TextSource({
-  zone,
-  text,
-  onChoose,
-}: {
-  readonly zone: 'calibration' | 'evaluation';
-  readonly text: Picked | null;
-  readonly onChoose: (text: Picked | null) => void;
-}): ReactNode {
-  const { t } = useTranslation();
-  const [failure, setFailure] = useState<StudioError | null>(null);
-  const choose = async (find: () => Promise<Picked | null>): Promise<void> => {
-    try {
-      const picked = await find();
-      if (picked !== null) onChoose(picked);
-      setFailure(null);
-    } catch (thrown) {
-      setFailure(errorOf(thrown));
-    }
-  };
-  return (
-    <div className="text-source">
-      {text === null ? (
-        <p className="text-source-file none">{t('data.noText')}</p>
-      ) : (
-        <p className="text-source-file" title={text.path}>
-          <FileTextOutlined aria-hidden="true" />
-          <span>{text.name}</span>
-          <Button
-            type="text"
-            size="small"
-            icon={<CloseOutlined />}
-            aria-label={t('data.removeText', { name: text.name })}
-            onClick={() => onChoose(null)}
-          />
-        </p>
-      )}
-      <div className="text-source-buttons">
-        <Button
-          onClick={() => void choose(() => call('text:pick', undefined))}
-          aria-label={`${t('actions.pickText')}: ${t(`data.${zone}`)}`}
-        >
-          {t('actions.pickText')}
-        </Button>
-        <Button
-          onClick={() => void choose(async () => (await call('text:demo', undefined))[zone])}
-          aria-label={`${t('actions.useDemoText')}: ${t(`data.${zone}`)}`}
-        >
-          {t('actions.useDemoText')}
-        </Button>
-      </div>
-      {failure && <ErrorNotice error={failure} onClose={() => setFailure(null)} />}
-    </div>
-  );
-}
-
-function NumberField({
-  label,
-  term,
-  value,
-  min,
-  max,
-  placeholder,
-  onChange,
-}: {
-  readonly label: string;
-  readonly term: TermName;
-  readonly value: number | null;
-  readonly min: number;
-  readonly max: number;
-  readonly placeholder?: string;
-  readonly onChange: (value: number | null) => void;
-}): ReactNode {
-  const id = useId();
-  return (
-    <Field controlId={id} label={label} term={term}>
-      <InputNumber
-        id={id}
-        value={value}
-        min={min}
-        max={max}
-        precision={0}
-        placeholder={placeholder}
-        onChange={onChange}
-      />
-    </Field>
   );
 }
 

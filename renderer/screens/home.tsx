@@ -14,6 +14,7 @@ import { mapLayers } from '../model-map/map-layers.ts';
 import { call } from '../studio/bridge.ts';
 import type { Route } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
+import { finalPerplexity } from '../recovery/recovered-models.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useModelChoice } from '../wizard/choose-model.tsx';
 import { emptyDraft } from '../wizard/draft.ts';
@@ -117,6 +118,7 @@ function RunNumbers({ run }: { readonly run: RunSummary }): ReactNode {
   const formats = useFormats();
   if (run.report === null) return null;
   const { before, after } = run.report;
+  const perplexity = finalPerplexity(run.report);
   return (
     <dl className="run-card-numbers">
       <div>
@@ -126,12 +128,12 @@ function RunNumbers({ run }: { readonly run: RunSummary }): ReactNode {
           <span className="quiet">{formats.change(before.parameters, after.parameters)}</span>
         </dd>
       </div>
-      {before.perplexity !== null && after.perplexity !== null && (
+      {before.perplexity !== null && perplexity !== null && (
         <div>
           <dt>{t('quantities.perplexity')}</dt>
           <dd>
-            {formats.perplexity(after.perplexity)}{' '}
-            <span className="quiet">{formats.change(before.perplexity, after.perplexity)}</span>
+            {formats.perplexity(perplexity)}{' '}
+            <span className="quiet">{formats.change(before.perplexity, perplexity)}</span>
           </dd>
         </div>
       )}

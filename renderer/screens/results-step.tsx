@@ -1,6 +1,7 @@
 import { useMemo, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RunDetail, RunReport, RunSummary } from '../../preload/contract.ts';
+import type { TrainingCurves } from '../../preload/recovery-contract.ts';
 import { DifferenceChart } from '../charts/difference-chart.tsx';
 import { WidthsChart } from '../charts/widths-chart.tsx';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
@@ -18,20 +19,28 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
+import { modelsOf, returnedShare } from '../recovery/recovered-models.ts';
+import { RecoveryPanel } from '../recovery/recovery-panel.tsx';
+import { LossChart } from '../recovery/training-charts.tsx';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { useRunSetup } from '../wizard/use-run-setup.ts';
 
-/** Step 5: what the run came to. */
+/** Step 6: what the run came to. */
 export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
   const { t } = useTranslation();
   const actions = useRunActions();
-  const { detail, run, failure } = useRunDetail(runId);
+  const { detail, run, curves, failure } = useRunDetail(runId);
   const openSetup = useRunSetup(detail);
   const report = run?.report ?? null;
+  const models = report && modelsOf(report);
   return (
     <Screen
-      title={run ? t('results.title', { model: run.modelName }) : t('steps.results')}
+      title={
+        run
+          ? t(report?.recovery ? 'results.recoveredTitle' : 'results.title', { model: run.modelName })
+          : t('steps.results')
+      }
       subtitle={run && report && <Verdict report={report} />}
       primary={
         run && {
@@ -48,13 +57,19 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
             isFinished={run?.state === 'finished'}
             openSetup={openSetup}
           />
-          <BeforeAfterBar before={report?.before ?? null} after={report?.after ?? null} isPredicted={false} />
+          <BeforeAfterBar
+            before={models?.before ?? null}
+            after={models?.after ?? null}
+            recovered={models?.recovered ?? null}
+            control={models?.control ?? null}
+            isPredicted={false}
+          />
         </>
       }
     >
       {failure && run === null && <ErrorNotice error={failure} />}
       {run && report === null && <p className="empty">{t('steps.notFinished')}</p>}
-      {run && report && <ResultsBody run={run} report={report} detail={detail} />}
+      {run && report && <ResultsBody run={run} report={report} detail={detail} curves={curves} />}
     </Screen>
   );
 }
@@ -77,17 +92,25 @@ function Verdict({ report }: { readonly report: RunReport }): ReactNode {
         {t('results.notMeasured')}
       </p>
     );
-  const rise = after.perplexity / before.perplexity - 1;
+  const recovered = report.recovery?.recovered.perplexity ?? null;
+  const rise = (recovered ?? after.perplexity) / before.perplexity - 1;
   const judgement = rise <= closeRise ? 'close' : rise <= recoverableRise ? 'recoverable' : 'far';
   return (
     <p className="verdict">
       <strong>
         {fewer}
         {t('words.gap')}
-        {t('results.perplexityFromTo', {
-          before: formats.perplexity(before.perplexity),
-          after: formats.perplexity(after.perplexity),
-        })}
+        {recovered === null
+          ? t('results.perplexityFromTo', {
+              before: formats.perplexity(before.perplexity),
+              after: formats.perplexity(after.perplexity),
+            })
+          : t('results.perplexityRecovered', {
+              before: formats.perplexity(before.perplexity),
+              after: formats.perplexity(after.perplexity),
+              recovered: formats.perplexity(recovered),
+            })}
+        <Returned report={report} />
       </strong>
       {t('words.gap')}
       {t(`results.judgements.${judgement}`)}
@@ -95,14 +118,30 @@ function Verdict({ report }: { readonly report: RunReport }): ReactNode {
   );
 }
 
+/** How much of what pruning cost came back, in a sentence. */
+function Returned({ report }: { readonly report: RunReport }): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const returned = returnedShare(report);
+  if (returned === null) return null;
+  return (
+    <>
+      {t('words.gap')}
+      {returned > 0 ? t('results.returned', { percent: formats.percent(returned) }) : t('results.lostMore')}
+    </>
+  );
+}
+
 function ResultsBody({
   run,
   report,
   detail,
+  curves,
 }: {
   readonly run: RunSummary;
   readonly report: RunReport;
   readonly detail: RunDetail | null;
+  readonly curves: TrainingCurves;
 }): ReactNode {
   const layers = useMemo(
     () => mapLayers(run.layers, report.windows, detail ?? {}),
@@ -111,6 +150,8 @@ function ResultsBody({
   return (
     <div className="results">
       <ResultsMap layers={layers} />
+      {report.recovery && <LossChart curves={curves} height={240} />}
+      {report.recovery && <RecoveryPanel recovery={report.recovery} curves={curves} />}
       <DifferenceChart report={report} />
       <HowItWasMade report={report} />
       <WidthsChart kind="heads" layers={run.layers} />
@@ -204,6 +245,18 @@ function RecipePanel({ detail }: { readonly detail: RunDetail }): ReactNode {
       <p className="path">
         <span className="quiet">{t('results.modelFolder')}</span> <code>{detail.modelFolder}</code>
       </p>
+      {detail.recoveredFolder !== null && (
+        <p className="path">
+          <span className="quiet">
+            {t(
+              detail.settings.recover?.output === 'adapter'
+                ? 'results.adapterFolder'
+                : 'results.recoveredFolder',
+            )}
+          </span>{' '}
+          <code>{detail.recoveredFolder}</code>
+        </p>
+      )}
     </Panel>
   );
 }

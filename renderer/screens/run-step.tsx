@@ -1,12 +1,14 @@
 import { Button } from 'antd';
-import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { RunDetail, RunProgress, RunSummary } from '../../preload/contract.ts';
-import { BeforeAfterBar, type Measured } from '../components/before-after-bar.tsx';
+import type { RunDetail, RunProgress, RunStage, RunSummary } from '../../preload/contract.ts';
+import type { TrainingCurves } from '../../preload/recovery-contract.ts';
+import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
+import { LogPanel } from '../components/log-panel.tsx';
 import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
@@ -17,7 +19,8 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { mapLayers } from '../model-map/map-layers.ts';
-import { readLogLine } from '../studio/log-line.ts';
+import { modelsSoFar } from '../recovery/recovered-models.ts';
+import { TrainingAtWork, TrainingNumbers } from '../recovery/training-panel.tsx';
 import { layerAtWork, runMetrics, stagesOf } from '../studio/progress.ts';
 import { measuresPerplexity, recipeWindows } from '../studio/recipe-keys.ts';
 import { go } from '../studio/route.ts';
@@ -27,21 +30,17 @@ import { usesGradient } from '../wizard/draft.ts';
 import { useRunSetup, type OpenRunSetup } from '../wizard/use-run-setup.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
-/** Step 4: the run at work, or where it stopped. */
+/** Step 5: the run at work, or where it stopped. */
 export function RunStep({ runId }: { readonly runId: string }): ReactNode {
   const { t } = useTranslation();
-  const { detail, run, progress, failure } = useRunDetail(runId);
+  const { detail, run, progress, curves, failure } = useRunDetail(runId);
   const primary = usePrimary(run);
   const openSetup = useRunSetup(detail);
-  const fix = useFix(openSetup, progress?.error?.code);
-  const costs = run && costsOf(run, detail?.planned ?? null, progress);
+  const fix = useFix(openSetup, progress, detail);
+  const models = run && modelsSoFar(run, detail?.planned ?? null, progress);
   return (
     <Screen
-      title={
-        run
-          ? t(run.state === 'running' ? 'run.title' : 'run.titleOver', { model: run.modelName })
-          : t('steps.run')
-      }
+      title={run ? t(titleKey(run, progress), { model: run.modelName }) : t('steps.run')}
       subtitle={run && <RunStateTag run={run} />}
       primary={primary}
       actions={run && (isUnderWay(run) ? <StopButtons run={run} /> : <NewRunButton openSetup={openSetup} />)}
@@ -54,8 +53,10 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
             openSetup={openSetup}
           />
           <BeforeAfterBar
-            before={costs?.before ?? null}
-            after={costs?.after ?? null}
+            before={models?.before ?? null}
+            after={models?.after ?? null}
+            recovered={models?.recovered ?? null}
+            control={models?.control ?? null}
             isPredicted={run?.state !== 'finished'}
           />
         </>
@@ -63,10 +64,15 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
     >
       {failure && run === null && <ErrorNotice error={failure} />}
       {progress?.error && run?.state === 'failed' && (
-        <ErrorNotice error={progress.error} {...(fix && { action: fix })} />
+        <ErrorNotice
+          error={progress.error}
+          {...(hasDiverged(progress) && { advice: t('run.diverged') })}
+          {...(fix && { action: fix })}
+        />
       )}
       {run?.state === 'interrupted' && <p className="warning-notice">{t('run.interrupted')}</p>}
-      {run && progress && <RunAtWork run={run} progress={progress} detail={detail} />}
+      {run && progress && <KeptTraining run={run} progress={progress} />}
+      {run && progress && <RunAtWork run={run} progress={progress} detail={detail} curves={curves} />}
     </Screen>
   );
 }
@@ -83,32 +89,63 @@ function usePrimary(run: RunSummary | null): PrimaryAction | null {
   };
 }
 
-/** What helps against an error that resuming would only meet again: other data, or another plan. */
+const isTraining = (stage: RunStage | null): boolean => stage === 'recover' || stage === 'recover-control';
+
+function titleKey(
+  { state }: RunSummary,
+  progress: RunProgress | null,
+): 'run.title' | 'run.titleTraining' | 'run.titleOver' {
+  if (state !== 'running') return 'run.titleOver';
+  return isTraining(progress?.stage ?? null) ? 'run.titleTraining' : 'run.title';
+}
+
+/** A training that is refused by its own numbers: going on from there only meets them again. */
+const hasDiverged = ({ stage, error }: RunProgress): boolean =>
+  error?.code === 'compute-failed' && isTraining(stage);
+
+/** What helps against an error that resuming would only meet again: other data, another plan or another training. */
 function useFix(
   openSetup: OpenRunSetup | null,
-  code: string | undefined,
+  progress: RunProgress | null,
+  detail: RunDetail | null,
 ): { readonly label: string; readonly onAct: () => void } | null {
   const { t } = useTranslation();
-  if (code === undefined || openSetup === null) return null;
-  if (/^(text|row|tokenizer)-/.test(code))
+  const error = progress?.error ?? null;
+  if (progress === null || error === null || openSetup === null) return null;
+  const recovery = {
+    label: t('actions.changeRecovery'),
+    onAct: () => openSetup('recovery', 'this-run'),
+  };
+  if (hasDiverged(progress)) return recovery;
+  if (/^(text|row|tokenizer)-/.test(error.code)) {
+    const path = detail?.texts.recovery?.path;
+    if (path !== undefined && error.message.includes(path)) return recovery;
     return { label: t('actions.changeData'), onAct: () => openSetup('data', 'this-run') };
-  if (/^(ratio|window|recipe|memory)-/.test(code))
+  }
+  if (/^(ratio|window|recipe|memory)-/.test(error.code)) {
+    if (error.message.includes('recover.')) return recovery;
     return { label: t('actions.changePlan'), onAct: () => openSetup('plan', 'this-run') };
+  }
   return null;
 }
 
-/** Before and after as far as the run knows them. */
-function costsOf(
-  run: RunSummary,
-  planned: RunDetail['planned'],
-  progress: RunProgress | null,
-): { readonly before: Measured | null; readonly after: Measured | null } {
-  if (run.report !== null) return run.report;
-  const metrics = progress?.metrics ?? {};
-  return {
-    before: planned && { ...planned.before, perplexity: metrics[runMetrics.perplexityBefore] ?? null },
-    after: planned && { ...planned.after, perplexity: metrics[runMetrics.perplexityAfter] ?? null },
-  };
+/** A training that was stopped is not lost. */
+function KeptTraining({
+  run,
+  progress,
+}: {
+  readonly run: RunSummary;
+  readonly progress: RunProgress;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const { stage, training } = progress;
+  if (!canResume(run) || !isTraining(stage) || training === null || hasDiverged(progress)) return null;
+  return (
+    <p className="warning-notice">
+      {t('run.trainingKept', { step: formats.count(training.step), steps: formats.count(training.steps) })}
+    </p>
+  );
 }
 
 /** Cancel first; once that was asked, there is the harder way. */
@@ -139,10 +176,12 @@ function RunAtWork({
   run,
   progress,
   detail,
+  curves,
 }: {
   readonly run: RunSummary;
   readonly progress: RunProgress;
   readonly detail: RunDetail | null;
+  readonly curves: TrainingCurves;
 }): ReactNode {
   const { t } = useTranslation();
   const height = useMapHeight(300, 500);
@@ -155,9 +194,11 @@ function RunAtWork({
     <div className="columns run-columns">
       <div className="column">
         <StagesPanel run={run} progress={progress} recipe={detail?.recipe ?? null} />
+        <TrainingNumbers training={progress.training} />
         <LiveNumbers run={run} progress={progress} />
       </div>
       <div className="column">
+        <TrainingAtWork curves={curves} lossHeight={220} />
         <Panel title={t('map.title')} className="map-panel">
           <ExploredMap
             layers={layers}
@@ -214,7 +255,7 @@ function StagesPanel({
             <StageTrack name={t('run.preparing')} fraction={progress.preparation} />
           </li>
         )}
-        {stagesOf(progress, isFinished).map(({ stage, state, fraction }) => {
+        {stagesOf(run.stages, progress, isFinished).map(({ stage, state, fraction }) => {
           const isSkipped = state === 'skipped' || (!hasEvaluation && stage.startsWith('evaluate'));
           return (
             <li key={stage} className={isSkipped ? 'skipped' : state}>
@@ -311,6 +352,15 @@ function LiveNumbers({
             term: 'perplexity',
             value: metric(runMetrics.perplexityAfter, formats.perplexity),
           },
+          ...(run.stages.includes('recover')
+            ? [
+                {
+                  name: t('run.perplexityRecovered'),
+                  term: 'perplexity' as const,
+                  value: metric(runMetrics.perplexityRecovered, formats.perplexity),
+                },
+              ]
+            : []),
           {
             name: t('run.memory'),
             term: 'memoryInUse',
@@ -323,59 +373,6 @@ function LiveNumbers({
           },
         ]}
       />
-    </Panel>
-  );
-}
-
-/** A line of the log in the language on screen, with the time of day. */
-function useLogWords(): (line: string) => string {
-  const { t } = useTranslation();
-  const formats = useFormats();
-  return (written) => {
-    const line = readLogLine(written);
-    const time = line.time === '' ? '' : `${formats.timeOfDay(line.time)}  `;
-    switch (line.kind) {
-      case 'stage':
-        return `${time}${t(`stages.${line.stage}.name`)}`;
-      case 'metric':
-        return `${time}${metricWords(line.name, t)}: ${formats.perplexity(line.value)}`;
-      case 'event':
-        return `${time}${t(`run.events.${line.type}`)}`;
-      case 'text':
-        return `${time}${line.text}`;
-    }
-  };
-}
-
-function metricWords(name: string, t: ReturnType<typeof useTranslation>['t']): string {
-  if (name === runMetrics.perplexityBefore) return t('run.perplexityBefore');
-  if (name === runMetrics.perplexityAfter) return t('run.perplexityAfter');
-  return name === runMetrics.calibrationLoss ? t('run.calibrationLoss') : name;
-}
-
-function LogPanel({ lines }: { readonly lines: readonly string[] }): ReactNode {
-  const { t } = useTranslation();
-  const words = useLogWords();
-  const box = useRef<HTMLPreElement>(null);
-  const isAtEnd = useRef(true);
-  useEffect(() => {
-    // Follows new lines, unless the person has scrolled up to read.
-    if (isAtEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [lines]);
-  return (
-    <Panel title={t('run.log')}>
-      <pre
-        className="log"
-        ref={box}
-        tabIndex={0}
-        role="group"
-        aria-label={t('run.log')}
-        onScroll={({ currentTarget: at }) => {
-          isAtEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < 24;
-        }}
-      >
-        {lines.length === 0 ? t('run.logEmpty') : lines.map(words).join('\n')}
-      </pre>
     </Panel>
   );
 }

@@ -11,6 +11,7 @@ import { Screen } from '../components/screen.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { useStudio } from '../studio/studio-store.ts';
+import { finalPerplexity } from '../recovery/recovered-models.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { routeOf, RunRowActions, type ListScreenProps } from './home.tsx';
 
@@ -79,7 +80,7 @@ function RunRow({ run, queue }: { readonly run: RunSummary; readonly queue: read
   const formats = useFormats();
   const { report } = run;
   const beforePerplexity = report?.before.perplexity ?? null;
-  const afterPerplexity = report?.after.perplexity ?? null;
+  const afterPerplexity = report && finalPerplexity(report);
   return (
     <tr>
       <th scope="row">

@@ -24,7 +24,7 @@ export function SettingsScreen(): ReactNode {
     ['Ctrl+2', 'runs'],
     ['Ctrl+,', 'settings'],
     ['Ctrl+Enter', 'primary'],
-    ['Alt+1 … 5', 'steps'],
+    ['Alt+1 … 6', 'steps'],
     ['← → ↑ ↓', 'map'],
   ] as const;
   return (

@@ -5,6 +5,7 @@ import { runStages } from './progress.ts';
 export type LogLine =
   | { readonly kind: 'stage'; readonly time: string; readonly stage: RunStage }
   | { readonly kind: 'metric'; readonly time: string; readonly name: string; readonly value: number }
+  | { readonly kind: 'validation'; readonly time: string; readonly step: number; readonly loss: number }
   | { readonly kind: 'event'; readonly time: string; readonly type: LogEvent }
   | { readonly kind: 'text'; readonly time: string; readonly text: string };
 
@@ -19,6 +20,9 @@ export function readLogLine(line: string): LogLine {
   if (event?.['type'] === 'stage' && stage !== undefined) return { kind: 'stage', time, stage };
   if (event?.['type'] === 'metric' && typeof event['name'] === 'string' && typeof event['value'] === 'number')
     return { kind: 'metric', time, name: event['name'], value: event['value'] };
+  const { step, loss } = event ?? {};
+  if (event?.['type'] === 'validation' && typeof step === 'number' && typeof loss === 'number')
+    return { kind: 'validation', time, step, loss };
   const type = logEvents.find((known) => known === event?.['type']);
   if (type !== undefined) return { kind: 'event', time, type };
   const message = event?.['message'];

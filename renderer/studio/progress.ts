@@ -1,12 +1,24 @@
 import type { RunProgress, RunStage } from '../../preload/contract.ts';
 
-export const runStages: readonly RunStage[] = ['evaluate-before', 'estimate', 'slice', 'evaluate-after'];
+/** Every stage that a run can have, in order. */
+export const runStages: readonly RunStage[] = [
+  'evaluate-before',
+  'estimate',
+  'slice',
+  'evaluate-after',
+  'recover',
+  'evaluate-recovered',
+  'recover-control',
+  'evaluate-control',
+];
 
 /** The metrics a run tells, by the names it tells them under. */
 export const runMetrics = {
   perplexityBefore: 'evaluate-before.perplexity',
   calibrationLoss: 'calibration.loss',
   perplexityAfter: 'evaluate-after.perplexity',
+  perplexityRecovered: 'evaluate-recovered.perplexity',
+  perplexityControl: 'evaluate-control.perplexity',
 } as const;
 
 /** What to show after `next` arrived: messages may overtake each other, but progress on screen never falls. */
@@ -37,9 +49,14 @@ export interface StageProgress {
 }
 
 /** Each stage's share; an evaluation that left no perplexity behind was not asked for. */
-export function stagesOf(progress: RunProgress, isFinished: boolean): StageProgress[] {
+export function stagesOf(
+  stages: readonly RunStage[],
+  progress: RunProgress,
+  isFinished: boolean,
+): StageProgress[] {
   const at = progress.stage === null ? -1 : runStages.indexOf(progress.stage);
-  return runStages.map((stage, i) => {
+  return stages.map((stage) => {
+    const i = runStages.indexOf(stage);
     const isPast = isFinished || i < at;
     if (isPast) return { stage, state: wasSkipped(stage, progress) ? 'skipped' : 'done', fraction: 1 };
     if (i === at) return { stage, state: 'now', fraction: Math.min(1, Math.max(0, progress.fraction)) };
@@ -48,9 +65,7 @@ export function stagesOf(progress: RunProgress, isFinished: boolean): StageProgr
 }
 
 function wasSkipped(stage: RunStage, { metrics }: RunProgress): boolean {
-  if (stage === 'evaluate-before') return metrics[runMetrics.perplexityBefore] === undefined;
-  if (stage === 'evaluate-after') return metrics[runMetrics.perplexityAfter] === undefined;
-  return false;
+  return stage.startsWith('evaluate') && metrics[`${stage}.perplexity`] === undefined;
 }
 
 /** What the passes of a stage do to the layers, as far as the window can see it. */
@@ -75,8 +90,7 @@ export function layerAtWork(
 ): number | null {
   const sweep = (done: number): number | null =>
     done < 1 ? Math.min(layerCount - 1, Math.floor(done * layerCount)) : null;
-  if (stage === 'evaluate-before' || stage === 'evaluate-after')
-    return sweep(fraction / evaluationLayersShare);
+  if (stage?.startsWith('evaluate') === true) return sweep(fraction / evaluationLayersShare);
   if (stage !== 'estimate' || toScore.size === 0) return null;
   if (!usesGradient) return [...toScore].sort((a, b) => a - b).find((layer) => !scored.has(layer)) ?? null;
   if (fraction < forwardShare) return sweep(fraction / forwardShare);

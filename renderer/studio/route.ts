@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-const draftSteps = ['model', 'plan', 'data'] as const;
+const draftSteps = ['model', 'plan', 'data', 'recovery'] as const;
 export type DraftStep = (typeof draftSteps)[number];
 
 /** Where the person is. */

@@ -8,7 +8,9 @@ import type {
   StudioError,
 } from '../../preload/contract.ts';
 import { call, errorOf } from './bridge.ts';
+import type { TrainingNow } from '../../preload/recovery-contract.ts';
 import { advanced } from './progress.ts';
+import { afterStep } from './training-curve.ts';
 
 export interface StudioState {
   readonly info: AppInfo | null;
@@ -17,6 +19,8 @@ export interface StudioState {
   readonly runs: readonly RunSummary[] | null;
   /** What runs said while this window listened, by run. */
   readonly progress: Readonly<Record<string, RunProgress>>;
+  /** The steps of trainings that this window heard of lately, by run. */
+  readonly heardSteps: Readonly<Record<string, readonly TrainingNow[]>>;
   /** Numbers in full or short, the same on every screen. */
   readonly exactNumbers: boolean;
   readonly failure: StudioError | null;
@@ -29,6 +33,7 @@ export class StudioStore {
     settings: { language: 'system', theme: 'system' },
     runs: null,
     progress: {},
+    heardSteps: {},
     exactNumbers: false,
     failure: null,
   };
@@ -77,8 +82,11 @@ export class StudioStore {
   }
 
   tellProgress(runId: string, progress: RunProgress): void {
-    const known = this.state.progress;
-    this.update({ progress: { ...known, [runId]: advanced(known[runId], progress) } });
+    const { progress: known, heardSteps } = this.state;
+    this.update({
+      progress: { ...known, [runId]: advanced(known[runId], progress) },
+      heardSteps: { ...heardSteps, [runId]: afterStep(heardSteps[runId] ?? [], progress) },
+    });
   }
 
   toggleExactNumbers(): void {

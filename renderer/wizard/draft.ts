@@ -7,6 +7,14 @@ import type {
   RunDetail,
   RunSettings,
 } from '../../preload/contract.ts';
+import type { RecoverSettings } from '../../preload/recovery-contract.ts';
+import {
+  demoRecovery,
+  keepsPreset,
+  publishedRecovery,
+  type PresetName,
+  type RecoveryDraft,
+} from '../recovery/presets.ts';
 
 export type Criterion = PruneSettings['criterion'];
 export type Aggregation = PruneSettings['aggregation'];
@@ -31,6 +39,12 @@ export interface Draft {
   readonly calibration: Omit<CalibrationSettings, 'sourceId'>;
   readonly evaluationText: Picked | null;
   readonly evaluation: Omit<EvaluationSettings, 'textId'>;
+  readonly recovers: boolean;
+  readonly recoveryText: Picked | null;
+  readonly recovery: RecoveryDraft;
+  /** Where its settings come from; null for a person's own. */
+  readonly recoveryPreset: PresetName | 'demo' | null;
+  readonly isDemo: boolean;
   /** The run this draft became. */
   readonly runId: string | null;
   /** What was being set up when the settings of a run took its place: the next new run goes on with it. */
@@ -52,6 +66,11 @@ export const emptyDraft: Draft = {
   calibration: { samples: null, seqLen: 64, seed: 42 },
   evaluationText: null,
   evaluation: { seqLen: 128, samples: null },
+  recovers: false,
+  recoveryText: null,
+  recovery: publishedRecovery,
+  recoveryPreset: null,
+  isDemo: false,
   runId: null,
   aside: null,
 };
@@ -63,12 +82,21 @@ export type DraftAction =
       readonly model: ModelSummary;
       readonly calibration: Picked;
       readonly evaluation: Picked;
+      readonly recovery: Picked;
     }
   | { readonly type: 'prune-changed'; readonly change: Partial<PruneSettings> }
   | { readonly type: 'calibration-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'calibration-changed'; readonly change: Partial<Draft['calibration']> }
   | { readonly type: 'evaluation-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'evaluation-changed'; readonly change: Partial<Draft['evaluation']> }
+  | { readonly type: 'recovery-switched'; readonly isOn: boolean }
+  | { readonly type: 'recovery-text-chosen'; readonly text: Picked | null }
+  | { readonly type: 'recovery-changed'; readonly change: Partial<RecoveryDraft> }
+  | {
+      readonly type: 'recovery-preset-chosen';
+      readonly preset: PresetName | 'demo';
+      readonly recovery: RecoveryDraft;
+    }
   | {
       readonly type: 'run-opened';
       readonly model: ModelSummary;
@@ -79,11 +107,11 @@ export type DraftAction =
   | { readonly type: 'started'; readonly runId: string }
   | { readonly type: 'restarted' };
 
-/** Another model takes over everything but the layer windows, which are counted in its own layers. */
+/** Another model takes over everything but what is counted in its own layers and weights. */
 export function draftReducer(draft: Draft, action: DraftAction): Draft {
   switch (action.type) {
     case 'model-chosen':
-      return withModel(draft, action.model);
+      return { ...withModel(draft, action.model), isDemo: false };
     case 'demo-chosen':
       return {
         ...withDemoRatio(withModel(draft, action.model)),
@@ -91,6 +119,10 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
         calibration: demoCalibration,
         evaluationText: action.evaluation,
         evaluation: emptyDraft.evaluation,
+        recoveryText: action.recovery,
+        recovery: demoRecovery,
+        recoveryPreset: 'demo',
+        isDemo: true,
       };
     case 'prune-changed':
       return edited(draft, { prune: { ...draft.prune, ...action.change } });
@@ -102,6 +134,17 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
       return edited(draft, { evaluationText: action.text });
     case 'evaluation-changed':
       return edited(draft, { evaluation: { ...draft.evaluation, ...action.change } });
+    case 'recovery-switched':
+      return edited(draft, { recovers: action.isOn });
+    case 'recovery-text-chosen':
+      return edited(draft, { recoveryText: action.text });
+    case 'recovery-changed':
+      return edited(draft, {
+        recovery: { ...draft.recovery, ...action.change },
+        recoveryPreset: keepsPreset(action.change) ? draft.recoveryPreset : null,
+      });
+    case 'recovery-preset-chosen':
+      return edited(draft, { recovery: action.recovery, recoveryPreset: action.preset });
     case 'started':
       return { ...draft, runId: action.runId };
     case 'run-opened':
@@ -121,6 +164,22 @@ function draftOf(model: ModelSummary, { settings, texts }: Pick<RunDetail, 'sett
     calibration: { samples, seqLen, seed },
     evaluationText: texts.evaluation,
     evaluation: { seqLen: settings.evaluate.seqLen, samples: settings.evaluate.samples },
+    ...recoveryOf(model, settings.recover, texts.recovery),
+  };
+}
+
+function recoveryOf(
+  { adapterTargets }: ModelSummary,
+  settings: RunSettings['recover'],
+  text: Picked | null,
+): Pick<Draft, 'recovers' | 'recoveryText' | 'recovery'> {
+  if (settings === null) return { recovers: false, recoveryText: null, recovery: publishedRecovery };
+  const { dataId, lora, ...rest } = settings;
+  const isAll = adapterTargets.every((target) => lora.targets.includes(target));
+  return {
+    recovers: true,
+    recoveryText: dataId === null ? null : text,
+    recovery: { ...rest, lora: { ...lora, targets: isAll ? 'all-linear' : lora.targets } },
   };
 }
 
@@ -143,8 +202,13 @@ function withModel(draft: Draft, model: ModelSummary): Draft {
   const isSame =
     draft.model?.model.id === model.model.id && draft.model.layers.length === model.layers.length;
   const { defaultWindow } = model;
-  const layers = isSame ? draft.prune.layers : { attention: defaultWindow, mlp: defaultWindow };
-  return edited(draft, { model, prune: { ...draft.prune, layers } });
+  if (isSame) return edited(draft, { model });
+  const { lora } = draft.recovery;
+  return edited(draft, {
+    model,
+    prune: { ...draft.prune, layers: { attention: defaultWindow, mlp: defaultWindow } },
+    recovery: { ...draft.recovery, lora: { ...lora, targets: 'all-linear' } },
+  });
 }
 
 /** A changed draft is no longer the run it was. */
@@ -153,14 +217,23 @@ function edited(draft: Draft, change: Partial<Draft>): Draft {
 }
 
 /** Why a draft cannot become a run yet; null when it can. */
-export type Missing = 'model' | 'weights' | 'calibration';
+export type Missing = 'model' | 'weights' | 'calibration' | 'recovery';
 
 export function missingFor(draft: Draft): Missing | null {
   if (draft.model === null) return 'model';
   if (!draft.model.hasWeights) return 'weights';
-  if (usesGradient(draft.prune.criterion) && draft.calibrationText === null) return 'calibration';
-  return null;
+  if (lacksCalibration(draft)) return 'calibration';
+  return draft.recovers && draft.recoveryText === null ? 'recovery' : null;
 }
+
+export const lacksCalibration = ({ prune, calibrationText }: Draft): boolean =>
+  usesGradient(prune.criterion) && calibrationText === null;
+
+/** The draft's recovery as main is asked about it, whether it is switched on or not. */
+export const recoverSettingsOf = ({ recovery, recoveryText }: Draft): RecoverSettings => ({
+  ...recovery,
+  dataId: recoveryText?.id ?? null,
+});
 
 /** What to ask main for. @throws RangeError for a draft without a model. */
 export function runSettingsOf(draft: Draft): RunSettings {
@@ -170,5 +243,6 @@ export function runSettingsOf(draft: Draft): RunSettings {
     prune: draft.prune,
     calibration: { ...draft.calibration, sourceId: draft.calibrationText?.id ?? null },
     evaluate: { ...draft.evaluation, textId: draft.evaluationText?.id ?? null },
+    recover: draft.recovers ? recoverSettingsOf(draft) : null,
   };
 }

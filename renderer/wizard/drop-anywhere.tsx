@@ -1,22 +1,27 @@
 import { useEffect, useState, type DragEvent as ReactDragEvent, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { errorOf, grantDropped } from '../studio/bridge.ts';
-import { useRoute } from '../studio/route.ts';
+import { useRoute, type DraftStep } from '../studio/route.ts';
 import { useStudioStore } from '../studio/studio-store.ts';
 import { useModelChoice } from './choose-model.tsx';
 import { useDraft } from './draft-store.tsx';
 
-type Zone = 'model' | 'calibration' | 'evaluation';
+type Zone = 'model' | 'calibration' | 'evaluation' | 'recovery';
 
-/** Takes what is dropped on the window: texts in the Data step, a model everywhere else. */
+/** What a file dropped in a step is for; a model everywhere else. */
+const zonesOf: Readonly<Partial<Record<DraftStep, readonly Zone[]>>> = {
+  data: ['calibration', 'evaluation'],
+  recovery: ['recovery'],
+};
+
+/** Takes what is dropped on the window: texts in the steps that read some, a model everywhere else. */
 export function DropAnywhere(): ReactNode {
   const { t } = useTranslation();
   const route = useRoute();
   const isDragging = useFileDrag();
   const take = useTake();
   if (!isDragging) return null;
-  const isDataStep = route.screen === 'new' && route.step === 'data';
-  const zones: readonly Zone[] = isDataStep ? ['calibration', 'evaluation'] : ['model'];
+  const zones = (route.screen === 'new' ? zonesOf[route.step] : undefined) ?? ['model'];
   return (
     <div className="drop-anywhere">
       {zones.map((zone) => (

@@ -6,11 +6,14 @@ export interface Asked<T> {
   /** To the request asked last, or, while its answer is on its way, to the one before about the same subject. */
   readonly answer: T | null;
   readonly failure: StudioError | null;
+  /** Whether the answer to the request as it is now is still to come. */
   readonly isBusy: boolean;
 }
 
-interface Shown<T> extends Asked<T> {
+interface Shown<T> extends Omit<Asked<T>, 'isBusy'> {
   readonly subject: string;
+  /** The request that this answers. */
+  readonly answered: string | null;
 }
 
 /**
@@ -25,7 +28,12 @@ export function useAsked<N extends CallName>(
   debounceMs: number,
 ): Asked<CallResponse<N>> {
   type Answer = CallResponse<N>;
-  const [shown, setShown] = useState<Shown<Answer>>({ answer: null, failure: null, isBusy: false, subject });
+  const [shown, setShown] = useState<Shown<Answer>>({
+    answer: null,
+    failure: null,
+    answered: null,
+    subject,
+  });
   // Two requests are the same when they say the same.
   const written = request === null ? null : JSON.stringify(request);
   useEffect(() => {
@@ -35,10 +43,9 @@ export function useAsked<N extends CallName>(
       if (isCurrent) setShown((known) => ({ ...forSubject(known, subject), ...change }));
     };
     const timer = setTimeout(() => {
-      show({ isBusy: true });
       call(name, JSON.parse(written) as CallRequest<N>).then(
-        (answer) => show({ answer, failure: null, isBusy: false }),
-        (thrown: unknown) => show({ answer: null, failure: errorOf(thrown), isBusy: false }),
+        (answer) => show({ answer, failure: null, answered: written }),
+        (thrown: unknown) => show({ answer: null, failure: errorOf(thrown), answered: written }),
       );
     }, debounceMs);
     return () => {
@@ -46,9 +53,10 @@ export function useAsked<N extends CallName>(
       clearTimeout(timer);
     };
   }, [name, written, subject, debounceMs]);
-  return request === null ? forSubject(shown, '') : forSubject(shown, subject);
+  const { answer, failure, answered } = forSubject(shown, written === null ? '' : subject);
+  return { answer, failure, isBusy: written !== answered };
 }
 
 function forSubject<T>(shown: Shown<T>, subject: string): Shown<T> {
-  return shown.subject === subject ? shown : { answer: null, failure: null, isBusy: false, subject };
+  return shown.subject === subject ? shown : { answer: null, failure: null, answered: null, subject };
 }

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { evaluateModel, run, runFiles, type RunReport, type RunSettings } from '../../main/engine/run.ts';
+import { evaluateModel } from '../../main/engine/measure-model.ts';
+import { run, runFiles, type RunReport, type RunSettings } from '../../main/engine/run.ts';
 import { openModel } from '../../main/engine/runtime/model.ts';
 import { paceOf } from '../../main/engine/runtime/pace.ts';
 import { prepareRun } from '../../main/studio/preview-plan.ts';
@@ -56,7 +57,8 @@ interface Pruned {
 /** A run without its two evaluations, of which the one before is the same for all; then the one after. */
 async function prune(settings: RunSettings): Promise<Pruned> {
   const folder = await mkdtemp(join(tmpdir(), 'contrast-'));
-  const silent = { stage: () => undefined, progress: () => undefined, metric: () => undefined };
+  const nothing = (): void => undefined;
+  const silent = { stage: nothing, progress: nothing, metric: nothing, training: nothing };
   const unmeasured = { ...settings, evaluate: { ...settings.evaluate, text: null } };
   try {
     const report = await run(unmeasured, folder, silent, new AbortController().signal);

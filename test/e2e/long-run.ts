@@ -39,6 +39,7 @@ export async function longRun(
     },
     calibration: { sourceId, samples: null, seqLen: 256, seed: 42 },
     evaluate: { textId: sourceId, seqLen: 256, samples: null },
+    recover: null,
   };
 }
 

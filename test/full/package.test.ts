@@ -184,6 +184,7 @@ async function pruneDemo(page: Page): Promise<RunDetail> {
     },
     calibration: { sourceId: calibration.id, samples: 16, seqLen: 128, seed: 42 },
     evaluate: { textId: evaluation.id, seqLen: 128, samples: null },
+    recover: null,
   });
   return runEnded({ page }, runId);
 }

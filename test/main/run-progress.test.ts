@@ -3,7 +3,8 @@ import {
   afterEvent,
   afterLogLine,
   noProgress,
-  progressOf,
+  withLog,
+  type RunProgress,
   withMemory,
 } from '../../main/studio/run-progress.ts';
 import type { RunEvent, TimedRunEvent } from '../../main/studio/run-store.ts';
@@ -11,6 +12,9 @@ import type { RunEvent, TimedRunEvent } from '../../main/studio/run-store.ts';
 const at = (second: number): string => `2026-11-24T12:00:${String(second).padStart(2, '0')}.000Z`;
 const timed = (...events: readonly RunEvent[]): TimedRunEvent[] =>
   events.map((event, i) => ({ ...event, time: at(i) }));
+
+const progressOf = (events: readonly TimedRunEvent[], log: readonly string[]): RunProgress =>
+  withLog(events.reduce(afterEvent, noProgress), log);
 
 const estimating = timed(
   { type: 'started' },

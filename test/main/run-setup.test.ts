@@ -56,6 +56,7 @@ describe('the setup of a run', () => {
       },
       calibration: { sourceId: textId, samples: 2, seqLen: 16, seed: 9 },
       evaluate: { textId, seqLen: 8, samples: 1 },
+      recover: null,
     });
   });
 
@@ -63,7 +64,7 @@ describe('the setup of a run', () => {
     await rm(rows);
     const { modelId, settings, texts } = await setup();
     expect(modelId).not.toBeNull();
-    expect(texts).toEqual({ calibration: null, evaluation: null });
+    expect(texts).toEqual({ calibration: null, evaluation: null, recovery: null });
     expect([settings.calibration.sourceId, settings.evaluate.textId]).toEqual([null, null]);
   });
 });

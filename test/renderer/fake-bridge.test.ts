@@ -6,13 +6,17 @@ import { fakeBridge } from './fixtures/fake-bridge.ts';
 const calibration = { ...emptyDraft.calibration, sourceId: 'text' };
 const evaluate = { ...emptyDraft.evaluation, textId: null };
 
+const recover = { ...emptyDraft.recovery, dataId: 'text-demo-r' };
+
 const requests: { readonly [N in CallName]?: CallRequest<N> } = {
   'settings:set': { theme: 'dark' },
   'model:inspect': { modelId: 'grouped' },
   'plan:preview': { modelId: 'deep', prune: emptyDraft.prune },
   'text:preview': { modelId: 'demo', calibration },
   'text:measure': { modelId: 'demo', evaluation: evaluate },
-  'run:start': { modelId: 'demo', prune: emptyDraft.prune, calibration, evaluate },
+  'run:start': { modelId: 'demo', prune: emptyDraft.prune, calibration, evaluate, recover: null },
+  'recovery:preview': { modelId: 'demo', recover },
+  'recovery:estimate': { modelId: 'demo', prune: emptyDraft.prune, recover },
   'run:get': { runId: 'run-4' },
   'run:cancel': { runId: 'run-1' },
   'run:kill': { runId: 'run-1' },

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runStages, type RunSettings } from '../../main/engine/run.ts';
+import { pruningStages, type RunSettings } from '../../main/engine/run.ts';
 import type * as conducting from '../../main/studio/conduct-run.ts';
 import { timeLeftEstimator } from '../../main/studio/conduct-run.ts';
 import { defaultRecipe } from '../../main/studio/recipe.ts';
@@ -83,7 +83,7 @@ describe('a run', () => {
     const run = await storedRun();
     const { heard } = await conducted(run);
     for (const events of [heard, await readEvents(run.folder)]) {
-      for (const stage of runStages) {
+      for (const stage of pruningStages) {
         const from = events.findIndex((event) => event.type === 'stage' && event.stage === stage);
         const progress = events.flatMap((event, i) =>
           event.type === 'progress' && event.stage === stage ? [{ i, fraction: event.fraction }] : [],

@@ -1,5 +1,5 @@
 import { type FileHandle, lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { EngineError, type ErrorFacts } from '../errors.ts';
 import { type Dtype, type RawArray, viewAs } from '../tensor/dtype.ts';
 import { errnoOf, readError } from './file-errors.ts';
@@ -78,6 +78,16 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     await closeAll(shards);
     throw error;
   }
+}
+
+/**
+ * Opens one safetensors file by its path.
+ * Throws file-missing, file-unreadable, header-truncated, header-invalid or limit-exceeded.
+ */
+export async function openSafetensors(path: string): Promise<Checkpoint> {
+  const [folder, file] = [dirname(path), basename(path)];
+  const shards = new Map([[file, await openShard(folder, file)]]);
+  return new OpenCheckpoint(folder, shards, listTensors(shards, undefined));
 }
 
 interface Shard {

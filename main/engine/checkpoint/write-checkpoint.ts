@@ -57,6 +57,21 @@ export async function writeCheckpoint(
   }
 }
 
+/**
+ * Writes one safetensors file, which appears under `path` whole or not at all; the folder must exist.
+ * Throws as writeCheckpoint.
+ */
+export async function writeSafetensors(path: string, tensors: readonly TensorSource[]): Promise<void> {
+  requireEncodable(tensors, path);
+  const files: PartialFile[] = [];
+  try {
+    await writeShard(path, alignedOrder(tensors), DEFAULT_METADATA, files);
+    for (const file of files) await file.place();
+  } finally {
+    await Promise.all(files.map((file) => file.discard()));
+  }
+}
+
 interface Shard {
   readonly file: string;
   readonly tensors: readonly TensorSource[];

@@ -26,11 +26,15 @@ export async function readDocuments(path: string): Promise<Documents> {
 }
 
 /** \r\n and \r as \n, as Python reads a text file: the same tokens as there, whatever system saved the file. */
-function unixNewlines(text: string): string {
+export function unixNewlines(text: string): string {
   return text.replaceAll(/\r\n?/g, '\n');
 }
 
-async function readText(path: string): Promise<string> {
+/**
+ * A file as UTF-8 text.
+ * @throws EngineError file-missing, file-unreadable, limit-exceeded.
+ */
+export async function readText(path: string): Promise<string> {
   const { handle, sizeBytes } = await openForReading(path);
   try {
     if (sizeBytes > maxFileBytes) {

@@ -114,14 +114,27 @@ function joinedText(documents: Exclude<Documents, { kind: 'ids' }>, samples: num
 }
 
 function checkIds({ path, vocabSize, documents }: TokenSource, ids: readonly number[]): void {
+  requireKnownIds(vocabSize, ids, path, documents.kind === 'ids');
+}
+
+/**
+ * @param fromFile Whether the ids stand in the file themselves.
+ * @throws EngineError tokenizer-mismatch where the model has no embedding for an id.
+ */
+export function requireKnownIds(
+  vocabSize: number,
+  ids: readonly number[] | Int32Array,
+  path: string,
+  fromFile: boolean,
+): void {
   const wrong = ids.find((id) => id >= vocabSize);
   if (wrong === undefined) return;
-  const where = documents.kind === 'ids' ? path : 'the tokenizer';
+  const where = fromFile ? path : 'the tokenizer';
   throw new EngineError(
     'tokenizer-mismatch',
     `The model has embeddings for ${vocabSize} tokens, but ${where} gave the id ${wrong}.`,
     { vocabSize, id: wrong, path },
-    documents.kind === 'ids'
+    fromFile
       ? 'Use token ids of this model.'
       : 'Put the tokenizer that belongs to this model into its folder.',
   );

@@ -1,5 +1,11 @@
 import { ActivationStore } from '../runtime/activation-store.ts';
-import { packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
+import {
+  packBatches,
+  predictedTokens,
+  splitIntoRounds,
+  sumOfPredicted,
+  type Batch,
+} from '../runtime/batch.ts';
 import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
 import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { Network } from '../runtime/network.ts';
@@ -28,7 +34,9 @@ export async function measurePerplexity(
 ): Promise<Perplexity> {
   const chunks = cutIntoChunks(tokens, seqLen);
   const batches = packBatches(chunks, memory.batchTokens);
-  const rounds = splitIntoRounds(batches, network.model.config.hiddenSize, memory.activationBytes);
+  // Hidden states before and after a layer.
+  const bytesPerToken = 2 * 4 * network.model.config.hiddenSize;
+  const rounds = splitIntoRounds(batches, bytesPerToken, memory.activationBytes);
   let total = 0;
   for (const [i, round] of rounds.entries()) {
     total += await sumOfLosses(
@@ -59,22 +67,6 @@ function cutIntoChunks(tokens: ArrayLike<number>, seqLen: number): Int32Array[] 
     );
   }
   return Array.from({ length: count }, (_, i) => all.subarray(i * seqLen, (i + 1) * seqLen));
-}
-
-/** As many batches a round as keep their hidden states in memory: before and after a layer. */
-function splitIntoRounds(batches: readonly Batch[], hiddenSize: number, activationBytes: number): Batch[][] {
-  const rounds: Batch[][] = [];
-  let room = 0;
-  for (const batch of batches) {
-    const sizeBytes = 2 * 4 * hiddenSize * batch.rows * batch.length;
-    if (rounds.length === 0 || sizeBytes > room) {
-      rounds.push([]);
-      room = activationBytes;
-    }
-    rounds[rounds.length - 1].push(batch);
-    room -= sizeBytes;
-  }
-  return rounds;
 }
 
 async function sumOfLosses(

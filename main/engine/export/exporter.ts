@@ -1,11 +1,13 @@
-import type { PrunePlan } from '../prune/plan.ts';
+import type { TensorSource } from '../checkpoint/write-checkpoint.ts';
+import type { LayerShape } from '../families/family.ts';
 import type { Model } from '../runtime/model.ts';
 import type { Pace } from '../runtime/pace.ts';
 
-/** What an export is made from: the original, what stays of it, and facts for the model card. */
-export interface ExportSource {
+/** What a model folder is made from: the model it came from, its layers and weights now, facts for the model card. */
+export interface ModelSource {
   readonly model: Model;
-  readonly plan: PrunePlan;
+  readonly layers: readonly LayerShape[];
+  readonly tensors: readonly TensorSource[];
   readonly card: ModelCard;
   readonly pace: Pace;
 }
@@ -13,21 +15,46 @@ export interface ExportSource {
 /** What a reader of the exported folder should know of its making. */
 export interface ModelCard {
   readonly baseModel: string;
-  readonly criterion: string;
-  readonly aggregation: string;
-  readonly ratio: number;
   readonly parametersBefore: number;
   readonly parametersAfter: number;
+  /** null for a model that was not pruned here. */
+  readonly pruning: {
+    readonly criterion: string;
+    readonly aggregation: string;
+    readonly ratio: number;
+  } | null;
+  /** null for a model that was not trained. */
+  readonly training: TrainingFacts | null;
 }
 
-/** A format in which a pruned model is written; one file each. */
-export interface Exporter {
+export interface TrainingFacts {
+  readonly steps: number;
+  readonly rows: number;
+  readonly rank: number;
+  readonly alpha: number;
+}
+
+/** What an adapter's folder is made from. */
+export interface AdapterSource {
+  /** Path or name of the model that the adapter belongs to. */
+  readonly baseModel: string;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  readonly targets: readonly string[];
+  /** Under the model's own parameter names, ending in lora_A.weight and lora_B.weight. */
+  readonly tensors: readonly TensorSource[];
+  readonly training: TrainingFacts;
+}
+
+/** A format in which a result is written; one file each. */
+export interface Exporter<Source> {
   readonly id: string;
-  /** Writes the model into `folder`, which must be new or empty. */
-  write(source: ExportSource, folder: string): Promise<void>;
+  /** Writes into `folder`, which must be new or empty. */
+  write(source: Source, folder: string): Promise<void>;
 }
 
 /** Gives an exporter's file its types; the registry is export/index.ts. */
-export function defineExporter(exporter: Exporter): Exporter {
+export function defineExporter<Source>(exporter: Exporter<Source>): Exporter<Source> {
   return exporter;
 }

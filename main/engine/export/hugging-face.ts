@@ -4,11 +4,8 @@ import { makeFolder, writeFileAtomic } from '../checkpoint/atomic-file.ts';
 import { errnoOf, writeError } from '../checkpoint/file-errors.ts';
 import { tensorSizeBytes } from '../checkpoint/safetensors-header.ts';
 import { writeCheckpoint, type TensorSource } from '../checkpoint/write-checkpoint.ts';
-import type { LayerShape } from '../families/family.ts';
-import type { PrunePlan } from '../prune/plan.ts';
-import { slicedTensors } from '../prune/slice.ts';
 import type { Pace } from '../runtime/pace.ts';
-import { defineExporter, type ModelCard } from './exporter.ts';
+import { defineExporter, type ModelCard, type ModelSource } from './exporter.ts';
 
 /** Files beside the weights that belong to the tokenizer or to generation, copied as they are. */
 const companionFiles = [
@@ -26,23 +23,15 @@ const companionFiles = [
 /** A Hugging Face folder: config.json, safetensors in the original's element types, tokenizer files, a model card. */
 export const huggingFace = defineExporter({
   id: 'hugging-face',
-  async write({ model, plan, card, pace }, folder) {
+  async write({ model, layers, tensors, card, pace }: ModelSource, folder) {
     await makeFolder(folder);
-    const written = model.family.writeConfig(model.config, shapesOf(plan));
-    await writeCheckpoint(folder, paced(slicedTensors(model, plan), pace));
+    const written = model.family.writeConfig(model.config, layers);
+    await writeCheckpoint(folder, paced(tensors, pace));
     for (const file of companionFiles) await copyIfThere(join(model.folder, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
     await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
   },
 });
-
-function shapesOf(plan: PrunePlan): LayerShape[] {
-  return plan.layers.map(({ attention, mlp }) => ({
-    heads: attention.keptHeads.length,
-    kvHeads: attention.keptKvHeads.length,
-    mlpWidth: mlp.keptChannels.length,
-  }));
-}
 
 /** The same tensors, which stop between two of them when cancelled and report the bytes written so far. */
 function paced(tensors: readonly TensorSource[], pace: Pace): TensorSource[] {
@@ -69,24 +58,44 @@ async function copyIfThere(from: string, to: string): Promise<void> {
 }
 
 function cardText(card: ModelCard, loaders: string): string {
-  const removed = 100 * (1 - card.parametersAfter / card.parametersBefore);
+  const { baseModel, parametersBefore, parametersAfter } = card;
   return `---
-base_model: ${card.baseModel}
+base_model: ${baseModel}
 base_model_relation: finetune
 tags:
 - pruned
 ---
-# ${card.baseModel}, pruned
+# ${baseModel}, ${titleOf(card)}
 
-Made from \`${card.baseModel}\` by structural pruning (LLM-Pruner, arXiv 2305.11627) with LLM-Pruner Studio.
+Made from \`${baseModel}\` ${methodOf(card)} with LLM-Pruner Studio.
 
 | | before | after |
 |---|---:|---:|
-| parameters | ${card.parametersBefore.toLocaleString('en-US')} | ${card.parametersAfter.toLocaleString('en-US')} |
+| parameters | ${parametersBefore.toLocaleString('en-US')} | ${parametersAfter.toLocaleString('en-US')} |
 
-${removed.toFixed(1)} % of all parameters were removed: a ratio of ${card.ratio} inside the pruned layers, by the criterion \`${card.criterion}\`, aggregated by \`${card.aggregation}\`. The model was not trained after pruning.
+${historyOf(card)}
 
 ## What opens this folder
 ${loaders}
 `;
+}
+
+function titleOf({ pruning, training }: ModelCard): string {
+  return [pruning && 'pruned', training && 'recovered'].filter((done) => done !== null).join(' and ');
+}
+
+function methodOf({ pruning }: ModelCard): string {
+  return pruning
+    ? 'by structural pruning (LLM-Pruner, arXiv 2305.11627)'
+    : 'by training a low-rank adapter (LoRA, arXiv 2106.09685)';
+}
+
+function historyOf({ parametersBefore, parametersAfter, pruning, training }: ModelCard): string {
+  const removed = 100 * (1 - parametersAfter / parametersBefore);
+  const cut = pruning
+    ? `${removed.toFixed(1)} % of all parameters were removed: a ratio of ${pruning.ratio} inside the pruned layers, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
+    : '';
+  if (!training) return `${cut}The model was not trained after pruning.`;
+  const { steps, rows, rank, alpha } = training;
+  return `${cut}It was then trained for ${steps} steps on ${rows.toLocaleString('en-US')} rows by LoRA (rank ${rank}, alpha ${alpha}), and the adapter was merged into the weights.`;
 }

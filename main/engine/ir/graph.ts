@@ -51,7 +51,11 @@ export class GraphBuilder {
   }
 
   param(name: string, shape: readonly number[]): Value {
-    const full = this.scope + name;
+    return this.paramNamed(this.scope + name, shape);
+  }
+
+  /** A parameter by its whole name. */
+  protected paramNamed(full: string, shape: readonly number[]): Value {
     const known = this.params.get(full);
     if (known) return known;
     const axes = shape.map((size, i) => atom(`${full}.${i}`, size));

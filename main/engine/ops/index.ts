@@ -8,5 +8,6 @@ export { mergeHeads } from './merge-heads.ts';
 export { multiply } from './multiply.ts';
 export { rmsNorm } from './rms-norm.ts';
 export { rotary } from './rotary.ts';
+export { scale } from './scale.ts';
 export { silu } from './silu.ts';
 export { splitHeads } from './split-heads.ts';

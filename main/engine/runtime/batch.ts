@@ -25,6 +25,26 @@ export function packBatches(rows: readonly ArrayLike<number>[], maxTokens: numbe
   return batches;
 }
 
+/** As many batches a round, in order, as have room in a budget together; at least one. */
+export function splitIntoRounds<B extends Batch>(
+  batches: readonly B[],
+  bytesPerToken: number,
+  budgetBytes: number,
+): B[][] {
+  const rounds: B[][] = [];
+  let room = 0;
+  for (const batch of batches) {
+    const sizeBytes = bytesPerToken * batch.rows * batch.length;
+    if (rounds.length === 0 || sizeBytes > room) {
+      rounds.push([]);
+      room = budgetBytes;
+    }
+    rounds[rounds.length - 1].push(batch);
+    room -= sizeBytes;
+  }
+  return rounds;
+}
+
 /** Tokens that have a successor to predict: all but each row's last. */
 export const predictedTokens = ({ rows, length }: Batch): number => rows * (length - 1);
 

@@ -14,24 +14,46 @@ export interface MemoryPlan {
 /** More tokens a batch no longer make the matrix products faster. */
 const mostBatchTokens = 2048;
 
+/** Beside these, what adapters add: a mask and a masked x for each adapted weight. */
+const liveAdapterArrays = { hidden: 12, mlp: 2 };
+
 /** Float32 arrays as wide as the hidden size, as an MLP, as the vocabulary, that a backward pass holds at once a token. */
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
 
 export function planMemory(config: ModelConfig, weightBytes: number, budgetBytes: number): MemoryPlan {
-  const fitting = Math.floor(budgetBytes / 4 / tokenBytes(config));
   return {
     budgetBytes,
     residency: chooseResidency(weightBytes, budgetBytes),
-    batchTokens: Math.max(1, Math.min(mostBatchTokens, fitting)),
+    batchTokens: batchTokens(config, budgetBytes, liveArrays),
     activationBytes: Math.floor(budgetBytes / 4),
   };
 }
 
+/** Rows of `length` tokens that fit the budget together while adapters are trained; at least one, at most `most`. */
+export function planMicroBatch(
+  config: ModelConfig,
+  budgetBytes: number,
+  length: number,
+  most: number,
+): number {
+  const arrays = {
+    ...liveArrays,
+    hidden: liveArrays.hidden + liveAdapterArrays.hidden,
+    mlp: liveArrays.mlp + liveAdapterArrays.mlp,
+  };
+  return Math.max(1, Math.min(most, Math.floor(batchTokens(config, budgetBytes, arrays) / length)));
+}
+
+function batchTokens(config: ModelConfig, budgetBytes: number, arrays: typeof liveArrays): number {
+  const fitting = Math.floor(budgetBytes / 4 / tokenBytes(config, arrays));
+  return Math.max(1, Math.min(mostBatchTokens, fitting));
+}
+
 /** What one token of a batch takes in the layer, or the head, that holds most at once. */
-function tokenBytes({ hiddenSize, vocabSize, layers }: ModelConfig): number {
+function tokenBytes({ hiddenSize, vocabSize, layers }: ModelConfig, arrays: typeof liveArrays): number {
   const mlpWidth = Math.max(...layers.map((layer) => layer.mlpWidth));
-  const layerBytes = 4 * (liveArrays.hidden * hiddenSize + liveArrays.mlp * mlpWidth);
-  return Math.max(layerBytes, 4 * liveArrays.vocabulary * vocabSize);
+  const layerBytes = 4 * (arrays.hidden * hiddenSize + arrays.mlp * mlpWidth);
+  return Math.max(layerBytes, 4 * arrays.vocabulary * vocabSize);
 }
 
 /** Node, ONNX Runtime and the program itself, as measured. */
@@ -44,6 +66,6 @@ const programBytes = 300 * 2 ** 20;
 export function expectedMemory(plan: MemoryPlan, config: ModelConfig, weightBytes: number): number {
   const layerBytes = weightBytes / config.layers.length;
   const weights = plan.residency === 'ram' ? weightBytes + 2 * layerBytes : 4 * layerBytes;
-  const batch = plan.batchTokens * tokenBytes(config);
+  const batch = plan.batchTokens * tokenBytes(config, liveArrays);
   return programBytes + Math.min(plan.budgetBytes, Math.round(weights + batch));
 }

@@ -16,8 +16,8 @@ export function blockGraph(
   family: Family,
   config: ModelConfig,
   shape: LayerShape,
+  graph = new GraphBuilder(),
 ): { graph: GraphBuilder; x: Value; y: Value } {
-  const graph = new GraphBuilder();
   const x = hiddenInput(graph, config);
   return { graph, x, y: family.block(graph, config, shape, x) };
 }

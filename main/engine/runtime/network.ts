@@ -1,9 +1,11 @@
 import { deriveBackward, gradientName, upstreamName, type BackwardProgram } from '../derive/backward.ts';
 import type { ParamDtypes, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
-import { shapeOf, type GraphBuilder, type Value } from '../ir/graph.ts';
+import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
+import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
+import type { Dtype } from '../tensor/dtype.ts';
 import { labelsOf, type Batch } from './batch.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';
@@ -30,18 +32,36 @@ export interface BlockGradient {
   readonly contractions: ReadonlyMap<string, ContractionData>;
 }
 
+export interface AdapterGradient {
+  /** ∂L/∂(the layer's input). [rows, length, hidden] */
+  readonly dx: Float32Array;
+  /** By parameter name without the layer's prefix. */
+  readonly params: ReadonlyMap<string, Float32Array>;
+}
+
+interface Block {
+  readonly graph: GraphBuilder;
+  readonly x: Value;
+  readonly y: Value;
+  readonly dtypes: ParamDtypes;
+  /** Equal for layers that one session serves. */
+  readonly signature: string;
+}
+
 /**
  * A model's layers as sessions, one a shape and purpose, compiled when first needed; the weights come from a store
- * at every step.
+ * at every step. With an adaptation the layers' linear weights have adapters beside them, which the store holds too.
  */
 export class Network {
   private readonly sessions = new Map<string, Promise<Session>>();
+  private readonly blocks = new Map<number, Block>();
   private sideFeeds: { length: number; feeds: Record<string, Feed> } | undefined;
 
   constructor(
     readonly model: Model,
     readonly weights: WeightStore,
     private readonly options: SessionOptions,
+    private readonly adaptation?: Adaptation,
   ) {}
 
   get layerCount(): number {
@@ -50,8 +70,14 @@ export class Network {
 
   /** Full names of a layer's weights. */
   layerParams(layer: number): string[] {
-    const { graph } = blockGraph(this.model.family, this.model.config, this.model.config.layers[layer]);
-    return [...graph.params.keys()].map((name) => this.model.family.layerPrefix(layer) + name);
+    const prefix = this.model.family.layerPrefix(layer);
+    return [...this.block(layer).graph.params.keys()].map((name) => prefix + name);
+  }
+
+  /** The weights of a layer that have an adapter, in order of use; module names are without the layer's prefix. */
+  adaptedWeights(layer: number): readonly AdaptedWeight[] {
+    const { graph } = this.block(layer);
+    return graph instanceof AdaptedGraph ? graph.adapted : [];
   }
 
   /** Begins reading a layer's weights; layers outside the network are ignored. */
@@ -77,7 +103,7 @@ export class Network {
     x: Float32Array,
     batch: Batch,
   ): Promise<Float32Array> {
-    const session = await this.blockSession(layer, 'forward', (graph, _x, y, dtypes) =>
+    const session = await this.blockSession(layer, 'forward', ({ graph, y, dtypes }) =>
       deriveForward(graph, { y }, dtypes),
     );
     const { y } = await session.run({ ...weights, ...this.side(batch.length), x: this.hidden(x, batch) });
@@ -96,19 +122,14 @@ export class Network {
     const session = await this.blockSession(
       layer,
       `backward ${contracted.join()}`,
-      (graph, input, result, dtypes) =>
+      ({ graph, x: input, y: result, dtypes }) =>
         deriveBackward(
           graph,
           { result, inputs: [input], params: [], contracted: paramsNamed(graph, contracted) },
           dtypes,
         ),
     );
-    const results = await session.run({
-      ...weights,
-      ...this.side(batch.length),
-      x: this.hidden(x, batch),
-      [upstreamName]: this.hidden(upstream, batch),
-    });
+    const results = await session.run({ ...weights, ...this.backwardFeeds(x, upstream, batch) });
     const { contractions } = session.program as BackwardProgram;
     return {
       dx: results[gradientName('x')].data,
@@ -119,6 +140,30 @@ export class Network {
         ]),
       ),
     };
+  }
+
+  /**
+   * Gradients of a layer's adapters alone; no gradient of a weight is formed.
+   * @param weights Beside the layer's weights and adapters the dropout masks, where the adaptation has them.
+   */
+  async adapterGradients(
+    layer: number,
+    weights: LayerWeights,
+    x: Float32Array,
+    upstream: Float32Array,
+    batch: Batch,
+  ): Promise<AdapterGradient> {
+    const adapterParams = ({ graph }: Block): Value[] =>
+      [...graph.params.values()].filter(({ name }) => isAdapterParam(name));
+    const session = await this.blockSession(layer, 'adapter gradients', (block) => {
+      const request = { result: block.y, inputs: [block.x], params: adapterParams(block), contracted: [] };
+      return deriveBackward(block.graph, request, block.dtypes);
+    });
+    const results = await session.run({ ...weights, ...this.backwardFeeds(x, upstream, batch) });
+    const params = adapterParams(this.block(layer)).map(
+      ({ name }) => [name, results[gradientName(name)].data] as const,
+    );
+    return { dx: results[gradientName('x')].data, params: new Map(params) };
   }
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
@@ -175,6 +220,14 @@ export class Network {
     return floats(data, [rows, length, this.model.config.hiddenSize]);
   }
 
+  private backwardFeeds(x: Float32Array, upstream: Float32Array, batch: Batch): Record<string, Feed> {
+    return {
+      ...this.side(batch.length),
+      x: this.hidden(x, batch),
+      [upstreamName]: this.hidden(upstream, batch),
+    };
+  }
+
   private side(length: number): Record<string, Feed> {
     if (this.sideFeeds?.length !== length) {
       const inputs = this.model.family.sideInputs(this.model.config, length);
@@ -203,17 +256,22 @@ export class Network {
     return withoutPrefix(await this.weights.take(names), prefix);
   }
 
-  private blockSession(
-    layer: number,
-    purpose: string,
-    derive: (graph: GraphBuilder, x: Value, y: Value, dtypes: ParamDtypes) => Program,
-  ): Promise<Session> {
+  private block(layer: number): Block {
+    const known = this.blocks.get(layer);
+    if (known) return known;
     const { family, config } = this.model;
-    const { graph, x, y } = blockGraph(family, config, config.layers[layer]);
+    const empty = this.adaptation ? new AdaptedGraph(this.adaptation) : new GraphBuilder();
+    const { graph, x, y } = blockGraph(family, config, config.layers[layer], empty);
     const dtypes = this.dtypes(graph, family.layerPrefix(layer));
     const shapes = [...graph.params.values()].map((param) => shapeOf(param).join('x'));
-    const key = `${purpose}: ${shapes.join()} ${[...dtypes.values()].join()}`;
-    return this.session(key, () => derive(graph, x, y, dtypes));
+    const block = { graph, x, y, dtypes, signature: `${shapes.join()} ${[...dtypes.values()].join()}` };
+    this.blocks.set(layer, block);
+    return block;
+  }
+
+  private blockSession(layer: number, purpose: string, derive: (block: Block) => Program): Promise<Session> {
+    const block = this.block(layer);
+    return this.session(`${purpose}: ${block.signature}`, () => derive(block));
   }
 
   private session(key: string, derive: () => Program): Promise<Session> {
@@ -226,7 +284,9 @@ export class Network {
 
   private dtypes(graph: GraphBuilder, prefix: string): ParamDtypes {
     const { checkpoint } = this.model;
-    return new Map([...graph.params.keys()].map((name) => [name, checkpoint.info(prefix + name).dtype]));
+    const dtypeOf = (name: string): Dtype =>
+      isAdapterParam(name) ? 'F32' : checkpoint.info(prefix + name).dtype;
+    return new Map([...graph.params.keys()].map((name) => [name, dtypeOf(name)]));
   }
 }
 

@@ -51,6 +51,20 @@ export const elementwiseCases: Readonly<Record<string, OpCases>> = {
     ],
   },
 
+  scale: {
+    reference: ({ x }, { factor }) => tensorOf(x.dims, (i) => factor * at(x, ...i)),
+    cases: [
+      {
+        what: 'an adapter at alpha 12, rank 8',
+        attributes: { factor: 1.5 },
+        ports: { x: input(['batch', 'sequence', 8]) },
+        runs: someRuns,
+        macs: () => 0,
+        tolerance: oneRounding,
+      },
+    ],
+  },
+
   bias: {
     reference: ({ x, bias }) => tensorOf(x.dims, (i) => at(x, ...i) + at(bias, i[i.length - 1])),
     cases: [

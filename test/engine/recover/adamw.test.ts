@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { adamwStep, clippingScale, trainedParameter } from '../../../main/engine/recover/adamw.ts';
-import { cosineSchedule } from '../../../main/engine/recover/schedule.ts';
+import { cosineSchedule, learningRateAt } from '../../../main/engine/recover/schedule.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
-import { goldenAdamW } from '../../fixtures/golden-files.ts';
+import { goldenAdamW, goldenSchedules } from '../../fixtures/golden-files.ts';
 
 const golden = goldenAdamW();
 
@@ -86,4 +86,17 @@ describe('the cosine schedule', () => {
     expect(rates.slice(10)).toEqual([0.5, 0.5, 0.5, 0.5]);
     expect(rates.slice(2)).toEqual([...rates.slice(2)].sort((a, b) => b - a));
   });
+});
+
+describe('the schedules of a training', () => {
+  it.each(goldenSchedules())(
+    '$kind to $peak over $totalSteps steps, $warmupSteps of warm-up, is transformers’',
+    ({ kind: name, rates, ...schedule }) => {
+      rates.forEach((rate, step) => {
+        expect(Math.abs(learningRateAt(step, { name, ...schedule }) - rate)).toBeLessThan(
+          1e-12 * schedule.peak,
+        );
+      });
+    },
+  );
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { RunProgress } from '../../../preload/contract.ts';
-import { advanced, layerAtWork, stagesOf } from '../../../renderer/studio/progress.ts';
+import { advanced, layerAtWork, runStages, stagesOf } from '../../../renderer/studio/progress.ts';
+
+const pruning = runStages.slice(0, 4);
 
 function progress(change: Partial<RunProgress> = {}): RunProgress {
   return {
@@ -10,6 +12,7 @@ function progress(change: Partial<RunProgress> = {}): RunProgress {
     timeLeftMs: 1000,
     startedAt: '2026-11-24T09:00:00.000Z',
     metrics: {},
+    training: null,
     memoryBytes: null,
     peakMemoryBytes: null,
     log: [],
@@ -47,17 +50,22 @@ describe('advanced', () => {
 describe('stagesOf', () => {
   it('tells what is done, under way and ahead', () => {
     const known = progress({ metrics: { 'evaluate-before.perplexity': 41 } });
-    expect(stagesOf(known, false).map(({ state }) => state)).toEqual(['done', 'now', 'ahead', 'ahead']);
+    expect(stagesOf(pruning, known, false).map(({ state }) => state)).toEqual([
+      'done',
+      'now',
+      'ahead',
+      'ahead',
+    ]);
   });
 
   it('tells evaluations that had no text from those that were made', () => {
-    expect(stagesOf(progress(), false)[0].state).toBe('skipped');
-    const finished = stagesOf(progress({ stage: 'evaluate-after', fraction: 1 }), true);
+    expect(stagesOf(pruning, progress(), false)[0].state).toBe('skipped');
+    const finished = stagesOf(pruning, progress({ stage: 'evaluate-after', fraction: 1 }), true);
     expect(finished.map(({ state }) => state)).toEqual(['skipped', 'done', 'done', 'skipped']);
   });
 
   it('has nothing done before the run starts', () => {
-    const waiting = stagesOf(progress({ stage: null, fraction: 0 }), false);
+    const waiting = stagesOf(pruning, progress({ stage: null, fraction: 0 }), false);
     expect(waiting.every(({ state }) => state === 'ahead')).toBe(true);
   });
 });

@@ -9,6 +9,7 @@ import {
   type PruneSettings,
   type RunSettings,
 } from '../../../preload/contract.ts';
+import { publishedRecovery } from '../../../renderer/recovery/presets.ts';
 import {
   aggregations,
   criteria,
@@ -32,6 +33,7 @@ const model = (id: string, layers: number): ModelSummary => ({
   tiedEmbeddings: false,
   layers: Array.from({ length: layers }, () => ({ heads: 2, kvHeads: 2, mlpWidth: 16 })),
   defaultWindow: [1, layers - 1],
+  adapterTargets: ['q_proj', 'v_proj'],
 });
 
 const after = (...actions: readonly DraftAction[]): Draft => actions.reduce(draftReducer, emptyDraft);
@@ -84,6 +86,7 @@ describe('the draft of a run', () => {
       model: model('demo', 8),
       calibration: text,
       evaluation: text,
+      recovery: text,
     };
     expect(after(demo)).toMatchObject({
       calibrationText: text,
@@ -100,6 +103,7 @@ describe('the draft of a run', () => {
       model: model('demo', 8),
       calibration: text,
       evaluation: text,
+      recovery: text,
     });
     expect(recipe.calibration).toMatchObject(calibration);
     expect(recipe.evaluate).toMatchObject(evaluation);
@@ -118,11 +122,17 @@ describe('the draft of a run', () => {
       prune: { ...emptyDraft.prune, ratio: 0.4, layers: { attention: [0, 3], mlp: [1, 4] } },
       calibration: { sourceId: 'text', samples: 5, seqLen: 32, seed: 1 },
       evaluate: { textId: null, seqLen: 16, samples: 3 },
+      recover: {
+        ...publishedRecovery,
+        dataId: 'text',
+        lora: { ...publishedRecovery.lora, targets: ['q_proj'] },
+        steps: 7,
+      },
     };
     const opened = (runId: string | null): DraftAction => ({
       type: 'run-opened',
       model: model('b', 4),
-      setup: { settings, texts: { calibration: text, evaluation: null } },
+      setup: { settings, texts: { calibration: text, evaluation: null, recovery: text } },
       runId,
     });
 

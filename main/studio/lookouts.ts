@@ -4,11 +4,14 @@ import { startJob, type RunningJob } from '../worker/host.ts';
 import type { Job, JobResults } from '../worker/messages.ts';
 import { Refusal } from './refusal.ts';
 
-type TextJob = Extract<Job, { kind: 'preview-text' | 'measure-text' }>;
+type LookJob = Extract<
+  Job,
+  { kind: 'preview-text' | 'measure-text' | 'preview-training' | 'forecast-training' }
+>;
 
-/** Looks into texts in worker processes of their own: megabytes are read and tokenised while the window stays free. */
-export class TextPreviews {
-  private readonly current = new Map<TextJob['kind'], RunningJob<unknown>>();
+/** Looks ahead in worker processes of their own: megabytes are read, layers measured, while the window stays free. */
+export class Lookouts {
+  private readonly current = new Map<LookJob['kind'], RunningJob<unknown>>();
 
   constructor(private readonly spawn: SpawnWorker) {}
 
@@ -16,7 +19,7 @@ export class TextPreviews {
    * Does the job in place of an earlier one of its kind, which nobody waits for any more.
    * @throws EngineError as the worker's; Refusal superseded.
    */
-  async look<J extends TextJob>(job: J): Promise<JobResults[J['kind']]> {
+  async look<J extends LookJob>(job: J): Promise<JobResults[J['kind']]> {
     this.current.get(job.kind)?.kill();
     const running = startJob(job, () => undefined, this.spawn);
     this.current.set(job.kind, running);

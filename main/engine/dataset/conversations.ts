@@ -1,0 +1,147 @@
+import type { DataRecord } from './records.ts';
+import { invalidRow } from './records.ts';
+
+/** One question and its answer. */
+export interface Round {
+  readonly instruction: string;
+  /** What the instruction is about, where it stands apart; may be empty. */
+  readonly input: string;
+  readonly output: string;
+}
+
+/** What a row is trained on as. */
+export type TrainingRow =
+  | { readonly kind: 'rounds'; readonly rounds: readonly Round[]; readonly system: string | null }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'ids'; readonly ids: readonly number[]; readonly labels: readonly number[] | null };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A form of rows: the fields that tell it, and how it is read. */
+interface RowForm {
+  readonly name: string;
+  readonly fields: readonly string[];
+  readonly read: (row: Row) => TrainingRow;
+}
+
+/** The first whose fields a file's first row has is taken for all rows. */
+const forms: readonly RowForm[] = [
+  { name: 'token ids', fields: ['input_ids'], read: idsOf },
+  { name: 'ShareGPT', fields: ['conversations'], read: conversationOf },
+  { name: 'Alpaca', fields: ['instruction', 'output'], read: (row) => single(row, 'output') },
+  { name: 'LaMini', fields: ['instruction', 'response'], read: (row) => single(row, 'response') },
+  { name: 'text', fields: ['text'], read: (row) => ({ kind: 'text', text: row.text('text') }) },
+];
+
+/**
+ * Rows in the forms of Alpaca, LaMini, ShareGPT, plain texts or token ids; which one, the first row tells.
+ * @throws EngineError row-invalid with row, field, and what was found.
+ */
+export function readTrainingRows(path: string, records: readonly DataRecord[]): TrainingRow[] {
+  const [first] = records;
+  const fields = fieldsOf(path, first);
+  const form = forms.find((known) => known.fields.every((field) => field in fields));
+  if (!form) {
+    const known = forms.map(
+      ({ name, fields: names }) => `${names.map((n) => `"${n}"`).join(' and ')} (${name})`,
+    );
+    throw invalidRow(
+      path,
+      first.place,
+      `the fields ${known.join(', or ')}`,
+      Object.keys(fields).join(', ') || 'none',
+    );
+  }
+  return records.map((record) => form.read(new Row(path, record)));
+}
+
+/** A row whose fields are asked for by name and kind. */
+class Row {
+  readonly fields: Fields;
+
+  constructor(
+    readonly path: string,
+    readonly record: DataRecord,
+  ) {
+    this.fields = fieldsOf(path, record);
+  }
+
+  text(field: string): string {
+    const value = this.fields[field];
+    if (typeof value === 'string') return value;
+    throw this.invalid(field, 'a text', value);
+  }
+
+  optionalText(field: string): string {
+    return this.fields[field] === undefined || this.fields[field] === null ? '' : this.text(field);
+  }
+
+  invalid(field: string, expected: string, found: unknown): Error {
+    return invalidRow(this.path, this.record.place, `"${field}" to be ${expected}`, found);
+  }
+}
+
+function fieldsOf(path: string, { place, value }: DataRecord): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw invalidRow(path, place, 'an object', value);
+}
+
+function single(row: Row, answer: 'output' | 'response'): TrainingRow {
+  const round = {
+    instruction: row.text('instruction'),
+    input: row.optionalText('input'),
+    output: row.text(answer),
+  };
+  return { kind: 'rounds', rounds: [round], system: null };
+}
+
+const askers = ['human', 'user'];
+const answerers = ['gpt', 'assistant', 'chatgpt', 'bing', 'bard'];
+
+/** Turns in pairs of question and answer; a first turn of an answerer has no question and is passed over. */
+function conversationOf(row: Row): TrainingRow {
+  const turns = row.fields['conversations'];
+  if (!Array.isArray(turns)) throw row.invalid('conversations', 'a list of turns', turns);
+  const rounds: Round[] = [];
+  let system: string | null = null;
+  let question: string | undefined;
+  turns.forEach((turn: unknown, i) => {
+    const { from, value } = turnOf(row, turn, i);
+    if (from === 'system') system = value;
+    else if (askers.includes(from)) question = value;
+    else if (!answerers.includes(from)) {
+      throw row.invalid(
+        `conversations[${i}].from`,
+        `one of system, ${[...askers, ...answerers].join(', ')}`,
+        from,
+      );
+    } else if (question !== undefined) {
+      rounds.push({ instruction: question, input: '', output: value });
+      question = undefined;
+    }
+  });
+  return { kind: 'rounds', rounds, system };
+}
+
+function turnOf(row: Row, turn: unknown, index: number): { from: string; value: string } {
+  const { from, value } = (typeof turn === 'object' && turn !== null ? turn : {}) as Fields;
+  if (typeof from !== 'string') throw row.invalid(`conversations[${index}].from`, 'a text', from);
+  if (typeof value !== 'string') throw row.invalid(`conversations[${index}].value`, 'a text', value);
+  return { from, value };
+}
+
+function idsOf(row: Row): TrainingRow {
+  const { input_ids: ids, labels = null } = row.fields;
+  if (!isWholeNumbers(ids, 0)) throw row.invalid('input_ids', 'whole numbers from 0, at least one', ids);
+  if (labels === null) return { kind: 'ids', ids, labels };
+  if (isWholeNumbers(labels, -100) && labels.length === ids.length) return { kind: 'ids', ids, labels };
+  throw row.invalid('labels', `${ids.length} whole numbers, -100 where nothing is learnt`, labels);
+}
+
+function isWholeNumbers(value: unknown, least: number): value is number[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((id) => Number.isInteger(id) && id >= least && id < 2 ** 31)
+  );
+}

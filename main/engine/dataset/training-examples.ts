@@ -1,0 +1,129 @@
+import { EngineError } from '../errors.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { readTrainingRows, type Round, type TrainingRow } from './conversations.ts';
+import { fillIn, type PromptTemplate } from './prompt-template.ts';
+import type { DataFile } from './records.ts';
+import { requireKnownIds } from './token-rows.ts';
+import { learntTokens, type TrainingExample } from './training-example.ts';
+
+/** How rows become tokens. */
+export interface ExampleOptions {
+  readonly template: PromptTemplate;
+  /** Tokens a row has at most; what is beyond is cut off. */
+  readonly cutoff: number;
+  /** Whether prompts are learnt too. */
+  readonly trainOnInputs: boolean;
+  /** Rows of the file that are used, from the first; null: all. */
+  readonly maxRows: number | null;
+  readonly vocabSize: number;
+  /** Ends each answer and text; undefined for a model without one. */
+  readonly eosId: number | undefined;
+  readonly tokenizer: () => Promise<Tokenizer>;
+  /** Called between rows, so that a cancel can arrive. */
+  readonly breathe: () => Promise<void>;
+}
+
+export interface TrainingExamples {
+  readonly examples: readonly TrainingExample[];
+  /** Rows of which nothing would be learnt: a prompt as long as the cutoff, an empty answer. */
+  readonly passedOver: number;
+}
+
+/** Rows between two breaths: some tens of milliseconds. */
+const rowsPerBreath = 64;
+
+/**
+ * The rows of a data file as tokens, in order.
+ * @throws EngineError row-invalid, tokenizer-mismatch, text-too-short where nothing is left to learn.
+ */
+export async function trainingExamples(file: DataFile, options: ExampleOptions): Promise<TrainingExamples> {
+  const rows: TrainingRow[] =
+    file.kind === 'text'
+      ? [{ kind: 'text', text: file.text }]
+      : readTrainingRows(file.path, file.records.slice(0, options.maxRows ?? file.records.length));
+  const examples: TrainingExample[] = [];
+  let passedOver = 0;
+  for (const [i, row] of rows.entries()) {
+    if (i % rowsPerBreath === 0) await options.breathe();
+    const found = (await examplesOf(row, options)).filter((example) => learntTokens(example) > 0);
+    if (found.length === 0) passedOver++;
+    for (const example of found) examples.push(example);
+  }
+  for (const { ids } of examples) requireKnownIds(options.vocabSize, ids, file.path, rows[0].kind === 'ids');
+  if (examples.length > 0) return { examples, passedOver };
+  throw new EngineError(
+    'text-too-short',
+    `${file.path}: none of the ${rows.length} rows has anything to learn within ${options.cutoff} tokens.`,
+    { path: file.path, rows: rows.length, cutoff: options.cutoff },
+    'Give a larger recover.cutoff, or rows with answers.',
+  );
+}
+
+async function examplesOf(row: TrainingRow, options: ExampleOptions): Promise<TrainingExample[]> {
+  switch (row.kind) {
+    case 'ids':
+      return [idsExample(row, options.cutoff)];
+    case 'text':
+      return textExamples(await options.tokenizer(), row.text, options);
+    case 'rounds':
+      return [roundsExample(await options.tokenizer(), row, options)];
+  }
+}
+
+function idsExample({ ids, labels }: Extract<TrainingRow, { kind: 'ids' }>, cutoff: number): TrainingExample {
+  const kept = Int32Array.from(ids.slice(0, cutoff));
+  return { ids: kept, learnt: Uint8Array.from(kept, (_, i) => (labels?.[i] === -100 ? 0 : 1)) };
+}
+
+/** A text in windows that do not overlap; its end counts as a token. */
+function textExamples(
+  tokenizer: Tokenizer,
+  text: string,
+  { cutoff, eosId }: ExampleOptions,
+): TrainingExample[] {
+  const ids = ended(tokenizer.encode(text), eosId);
+  return Array.from({ length: Math.ceil(ids.length / cutoff) }, (_, i) => {
+    const window = Int32Array.from(ids.slice(i * cutoff, (i + 1) * cutoff));
+    return { ids: window, learnt: new Uint8Array(window.length).fill(1) };
+  });
+}
+
+/**
+ * Question and answer are tokenised together, as they stand in the text; the prompt's part are the tokens that it has
+ * by itself too. As the published script does, and beyond it for several rounds.
+ */
+function roundsExample(
+  tokenizer: Tokenizer,
+  { rounds, system }: Extract<TrainingRow, { kind: 'rounds' }>,
+  { template, cutoff, trainOnInputs, eosId }: ExampleOptions,
+): TrainingExample {
+  const ids: number[] = [];
+  const learnt: number[] = [];
+  for (const [i, round] of rounds.entries()) {
+    if (ids.length >= cutoff) break;
+    const opening = i === 0 ? (system === null ? template.system : `${system} `) : '';
+    const prompt = opening + promptOf(template, round);
+    const special = { addSpecialTokens: i === 0 };
+    const whole = tokenizer.encode(prompt + fillIn(template.answer, { output: round.output }), special);
+    const readOnly = trainOnInputs ? 0 : commonLength(tokenizer.encode(prompt, special), whole);
+    const answered = ended(whole, eosId);
+    answered.forEach((id, at) => {
+      ids.push(id);
+      learnt.push(at < readOnly ? 0 : 1);
+    });
+  }
+  return { ids: Int32Array.from(ids.slice(0, cutoff)), learnt: Uint8Array.from(learnt.slice(0, cutoff)) };
+}
+
+function promptOf({ prompt, promptWithInput }: PromptTemplate, { instruction, input }: Round): string {
+  return input === '' ? fillIn(prompt, { instruction }) : fillIn(promptWithInput, { instruction, input });
+}
+
+function ended(ids: readonly number[], eosId: number | undefined): number[] {
+  return eosId === undefined || ids.at(-1) === eosId ? [...ids] : [...ids, eosId];
+}
+
+function commonLength(a: readonly number[], b: readonly number[]): number {
+  const differs = a.findIndex((id, i) => id !== b[i]);
+  return differs < 0 ? a.length : differs;
+}

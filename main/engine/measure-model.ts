@@ -1,0 +1,111 @@
+import { evaluationTokens, openTokenSource } from './dataset/token-rows.ts';
+import { EngineError } from './errors.ts';
+import { measurePerplexity, type Perplexity } from './evaluate/perplexity.ts';
+import type { MemoryPlan } from './runtime/memory-plan.ts';
+import type { DescribedModel, Model } from './runtime/model.ts';
+import { Network } from './runtime/network.ts';
+import type { Pace } from './runtime/pace.ts';
+import { openWeightStore } from './runtime/residency.ts';
+import { loadTokenizer } from './tokenizer/tokenizer.ts';
+
+export interface EvaluationSettings {
+  readonly text: string | null;
+  readonly seqLen: number;
+  readonly samples: number | null;
+}
+
+/** What a computation may use of the machine. */
+export interface MachineShare {
+  readonly threads: number;
+  readonly memory: MemoryPlan;
+}
+
+/** Perplexity of an open model on a text file. */
+export async function evaluateModel(
+  model: Model,
+  evaluation: EvaluationSettings & { readonly text: string | null },
+  share: MachineShare,
+  scratchPath: string,
+  pace: Pace,
+): Promise<Perplexity> {
+  if (evaluation.text === null) throw new RangeError('There is no text to evaluate on.');
+  const tokens = await evaluationTokens(await tokenSource(evaluation.text, model), evaluation.samples);
+  return measureModel(model, tokens, evaluation.seqLen, share, scratchPath, pace);
+}
+
+/** Perplexity of an open model on tokens. */
+export async function measureModel(
+  model: Model,
+  tokens: Int32Array,
+  seqLen: number,
+  share: MachineShare,
+  scratchPath: string,
+  pace: Pace,
+): Promise<Perplexity> {
+  return withNetwork(model, share, (network) =>
+    measureNetwork(network, tokens, seqLen, share.memory, scratchPath, pace),
+  );
+}
+
+/** Perplexity of a network, adapters and all, on tokens. */
+export async function measureNetwork(
+  network: Network,
+  tokens: Int32Array,
+  seqLen: number,
+  memory: MemoryPlan,
+  scratchPath: string,
+  pace: Pace,
+): Promise<Perplexity> {
+  // A text shorter than that is told so by the measurement.
+  if (seqLen <= tokens.length) requireRoomFor(seqLen, network.model, memory);
+  const measured = await measurePerplexity(network, tokens, seqLen, { memory, scratchPath, pace });
+  if (!Number.isFinite(measured.perplexity)) throw notANumber(`The perplexity of ${network.model.folder}`);
+  return measured;
+}
+
+/** JSON knows no NaN: it would read back as null, and scores of null would be compared like others. */
+export function notANumber(what: string): EngineError {
+  return new EngineError(
+    'compute-failed',
+    `${what} is not a finite number.`,
+    {},
+    'The weights of the model may hold NaN or infinity. Get them again, or try the model elsewhere.',
+  );
+}
+
+/**
+ * A row's attention takes float32 of [length, length] for every head and for the mask.
+ * @throws EngineError memory-exceeded where these alone are above the budget.
+ */
+export function requireRoomFor(
+  length: number,
+  { config }: DescribedModel,
+  { budgetBytes }: MemoryPlan,
+): void {
+  const heads = Math.max(...config.layers.map((layer) => layer.heads));
+  const sizeBytes = 4 * length ** 2 * (heads + 1);
+  if (sizeBytes <= budgetBytes) return;
+  throw new EngineError(
+    'memory-exceeded',
+    `Attention over ${length} tokens at once needs ${sizeBytes} bytes, more than the memory budget of ${budgetBytes}.`,
+    { length, sizeBytes, budgetBytes },
+    'Choose a smaller sequence length, shorter rows of token ids, or a larger `memory`.',
+  );
+}
+
+export function tokenSource(path: string, model: Model): ReturnType<typeof openTokenSource> {
+  return openTokenSource(path, model.config.vocabSize, () => loadTokenizer(model.folder));
+}
+
+export async function withNetwork<T>(
+  model: Model,
+  { threads, memory }: MachineShare,
+  use: (network: Network) => Promise<T>,
+): Promise<T> {
+  const network = new Network(model, openWeightStore(model.checkpoint, memory.residency), { threads });
+  try {
+    return await use(network);
+  } finally {
+    await network.release();
+  }
+}

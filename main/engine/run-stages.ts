@@ -1,0 +1,118 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from './checkpoint/atomic-file.ts';
+import { errnoOf } from './checkpoint/file-errors.ts';
+import { readJsonFile } from './checkpoint/read-json.ts';
+import { EngineError } from './errors.ts';
+import type { StepReport } from './recover/trainer.ts';
+import type { ValidationRecord } from './recover/training-state.ts';
+import { paceOf, type Pace } from './runtime/pace.ts';
+
+/** In the order in which they are done. */
+export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-after'] as const;
+/** What may follow: the last two only with a control. */
+export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control' | 'evaluate-control';
+export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
+export type TrainingStage = Extract<RecoveryStage, 'recover' | 'recover-control'>;
+
+/** What a training tells as it goes. */
+export type TrainingEvent =
+  | ({ readonly type: 'training-step'; readonly stage: TrainingStage } & StepReport)
+  | ({ readonly type: 'validation'; readonly stage: TrainingStage } & ValidationRecord);
+
+/** Hears what a run does; fractions are of the stage and never fall. */
+export interface RunListener {
+  stage(stage: RunStage): void;
+  progress(stage: RunStage, fraction: number): void;
+  metric(name: string, value: number): void;
+  training(event: TrainingEvent): void;
+}
+
+/** Where a run's files lie inside its folder. */
+export const runFiles = {
+  plan: 'plan.json',
+  report: 'report.json',
+  scores: 'scores',
+  checkpoints: 'checkpoints',
+  model: 'model',
+  recovery: 'recovery',
+  recovered: 'recovered',
+  scratch: 'scratch.bin',
+} as const;
+
+/** Our own files are small; more is damage. */
+const maxRunFileBytes = 256 * 2 ** 20;
+
+/** The stages of a run at work: each leaves its result in checkpoints/, and is done once. */
+export class RunStages {
+  constructor(
+    readonly folder: string,
+    readonly listener: RunListener,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  get scratchPath(): string {
+    return join(this.folder, runFiles.scratch);
+  }
+
+  /** Does a stage, or takes its result from an interrupted run. */
+  async once<T extends object>(stage: RunStage, work: (pace: Pace) => Promise<T>): Promise<T> {
+    const file = this.checkpointFile(stage);
+    this.listener.stage(stage);
+    const known = await readIfThere(file);
+    if (known !== undefined) return known as T;
+    const pace = paceOf(this.signal, (fraction) => {
+      this.listener.progress(stage, fraction);
+    });
+    await pace.breathe();
+    const result = await work(pace);
+    await writeFileAtomic(file, `${JSON.stringify(result)}\n`);
+    this.listener.progress(stage, 1);
+    return result;
+  }
+
+  /** Has a stage done again. */
+  async forget(stage: RunStage): Promise<void> {
+    await rm(this.checkpointFile(stage), { force: true });
+  }
+
+  private checkpointFile(stage: RunStage): string {
+    return join(this.folder, runFiles.checkpoints, `${stage}.json`);
+  }
+}
+
+/** A JSON file of a run's own; undefined where there is none. */
+async function readIfThere(path: string): Promise<unknown> {
+  try {
+    return await readRunFile(path);
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'file-missing') return undefined;
+    throw error;
+  }
+}
+
+export function readRunFile(path: string): Promise<unknown> {
+  return readJsonFile(path, { maxBytes: maxRunFileBytes });
+}
+
+/** Whether a folder holds a whole result, a model or an adapter: its config is written last. */
+export async function hasConfig(folder: string): Promise<boolean> {
+  const names: string[] = await readdir(folder).catch(() => []);
+  return names.includes('config.json') || names.includes('adapter_config.json');
+}
+
+/** What a killed run was writing: half a file under another name, of no use to anyone. */
+export async function removePartials(folder: string): Promise<void> {
+  for (const part of ['', runFiles.scores, runFiles.checkpoints, runFiles.recovery]) {
+    const names: string[] = await readdir(join(folder, part)).catch((error: unknown) => {
+      if (part === runFiles.recovery && errnoOf(error) === 'ENOENT') return [];
+      throw error;
+    });
+    for (const file of names) {
+      if (file.endsWith('.partial')) await rm(join(folder, part, file), { recursive: true, force: true });
+    }
+  }
+  await rm(join(folder, runFiles.scratch), { force: true }).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  });
+}

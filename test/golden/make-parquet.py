@@ -1,0 +1,32 @@
+"""Makes parquet/: small Parquet files as the hub serves them, and one in a compression that is not read.
+
+    python make-parquet.py        # pyarrow 20 or newer
+"""
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parquet")
+
+ALPACA = [
+    {"instruction": "Name a colour.", "input": "", "output": "Red."},
+    {"instruction": "Translate to French.", "input": "Good day", "output": "Bonjour – « salut »."},
+    {"instruction": "Count.", "input": None, "output": "1 2 3"},
+]
+SHAREGPT = [
+    {"id": "a", "conversations": [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi!"}]},
+    {"id": "b", "conversations": [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": "2"},
+                                  {"from": "human", "value": "Sure?"}, {"from": "gpt", "value": "Yes."}]},
+]
+
+
+def main():
+    os.makedirs(HERE, exist_ok=True)
+    for name, rows, compression in (("alpaca", ALPACA, "snappy"), ("sharegpt", SHAREGPT, "snappy"),
+                                    ("alpaca-plain", ALPACA, "none"), ("alpaca-zstd", ALPACA, "zstd")):
+        pq.write_table(pa.Table.from_pylist(rows), os.path.join(HERE, name + ".parquet"), compression=compression)
+
+
+if __name__ == "__main__":
+    main()
