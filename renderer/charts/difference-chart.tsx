@@ -8,6 +8,9 @@ import { palettes, typeScale } from '../theme/tokens.ts';
 import { useThemeName } from '../theme/theme-context.ts';
 import { ChartFrame } from './chart-frame.tsx';
 
+/** Bars end here, in percent: a perplexity that rose a hundredfold would leave nothing of the others to see. */
+const cap = 100;
+
 /** What changed, in percent, as bars from zero. */
 export function DifferenceChart({ report }: { readonly report: RunReport }): ReactNode {
   const { t } = useTranslation();
@@ -31,12 +34,13 @@ export function DifferenceChart({ report }: { readonly report: RunReport }): Rea
         before,
         after,
         percent,
+        drawn: Math.max(-cap, Math.min(cap, percent)),
         label: formats.change(before, after),
         fill: percent > 0 ? colors.worse : colors.better,
       },
     ];
   });
-  const reach = Math.max(10, ...bars.map(({ percent }) => Math.abs(percent)));
+  const reach = Math.max(10, ...bars.map(({ drawn }) => Math.abs(drawn)));
   const limit = reach * 1.6;
   const axisText = { fill: colors.text, fontSize: typeScale.xs };
   return (
@@ -64,7 +68,7 @@ export function DifferenceChart({ report }: { readonly report: RunReport }): Rea
             axisLine={false}
           />
           <ReferenceLine x={0} stroke={colors.edge} />
-          <Bar dataKey="percent" isAnimationActive={false}>
+          <Bar dataKey="drawn" isAnimationActive={false}>
             <LabelList dataKey="label" content={<EndLabel ink={colors.text} />} />
           </Bar>
         </BarChart>

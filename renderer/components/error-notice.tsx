@@ -20,11 +20,11 @@ export interface ErrorNoticeProps {
 export function ErrorNotice({ error, advice, action, onClose }: ErrorNoticeProps): ReactNode {
   const { t, i18n } = useTranslation();
   const code: KnownCode = i18n.exists(`errors.${error.code}`) ? (error.code as KnownCode) : 'unknown';
-  // Main speaks English: those who read it get its own words and hint, others what to do in theirs first.
+  // Main's own hint speaks of recipe keys, which the window has no place for.
+  const what = advice ?? t(`errors.${code}.hint`);
+  // Main speaks English: others read what to do before they come to that.
   const isEnglish = i18n.language === 'en';
-  const sentences = isEnglish
-    ? [error.message, advice ?? error.hint ?? t(`errors.${code}.hint`)]
-    : [advice ?? t(`errors.${code}.hint`), [error.message, error.hint].filter(Boolean).join(' ')];
+  const sentences = isEnglish ? [error.message, what] : [what, error.message];
   return (
     <div className="error-notice" role="alert" data-code={error.code}>
       <ExclamationCircleFilled aria-hidden="true" />

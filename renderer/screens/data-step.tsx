@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { ModelSummary, TextPreview } from '../../preload/contract.ts';
+import type { TextMeasure, TextPreview } from '../../preload/contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { NumberField } from '../components/number-field.tsx';
@@ -13,6 +13,7 @@ import { useFormats } from '../language/use-formats.ts';
 import { go } from '../studio/route.ts';
 import { lacksCalibration, usesGradient } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
+import type { Asked } from '../wizard/use-asked.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 import { useTextMeasure, useTextPreview } from '../wizard/use-text-preview.ts';
 import { NoModel } from './no-model.tsx';
@@ -23,7 +24,22 @@ export function DataStep(): ReactNode {
   const { draft } = useDraft();
   const { model } = draft;
   const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
+  const rows = useTextPreview(model?.model.id, {
+    ...draft.calibration,
+    sourceId: draft.calibrationText?.id ?? null,
+  });
+  const measure = useTextMeasure(model?.model.id, {
+    ...draft.evaluation,
+    textId: draft.evaluationText?.id ?? null,
+  });
   const missing = model === null ? 'model' : lacksCalibration(draft) ? 'calibration' : null;
+  const unusable =
+    usesGradient(draft.prune.criterion) && isRefused(rows)
+      ? 'calibrationUnusable'
+      : isRefused(measure) || measure.answer?.chunks === 0
+        ? 'evaluationUnusable'
+        : null;
+  const blocked = missing ?? unusable;
   return (
     <Screen
       title={t('steps.data')}
@@ -31,7 +47,7 @@ export function DataStep(): ReactNode {
       primary={{
         label: t('actions.toRecovery'),
         onAct: () => go({ screen: 'new', step: 'recovery' }),
-        blockedBy: missing && t(`data.missing.${missing}`),
+        blockedBy: blocked && t(`data.missing.${blocked}`),
       }}
       above={
         <>
@@ -46,14 +62,17 @@ export function DataStep(): ReactNode {
         <div className="columns data-columns">
           <div className="column">
             <CalibrationPanel />
-            <EvaluationPanel />
+            <EvaluationPanel measure={measure} />
           </div>
-          <SamplesPanel model={model} />
+          <SamplesPanel rows={rows} />
         </div>
       )}
     </Screen>
   );
 }
+
+/** An answer that was overtaken by a later request refuses nothing. */
+const isRefused = ({ failure }: Asked<unknown>): boolean => failure !== null && failure.code !== 'superseded';
 
 function CalibrationPanel(): ReactNode {
   const { t } = useTranslation();
@@ -101,15 +120,12 @@ function CalibrationPanel(): ReactNode {
   );
 }
 
-function EvaluationPanel(): ReactNode {
+function EvaluationPanel({ measure: asked }: { readonly measure: Asked<TextMeasure> }): ReactNode {
   const { t } = useTranslation();
   const { draft, dispatch } = useDraft();
   const { evaluation } = draft;
   const formats = useFormats();
-  const { answer: measure, failure } = useTextMeasure(draft.model?.model.id, {
-    ...evaluation,
-    textId: draft.evaluationText?.id ?? null,
-  });
+  const { answer: measure, failure } = asked;
   return (
     <Panel title={<Term name="evaluation">{t('data.evaluation')}</Term>}>
       <p className="quiet">{t('data.evaluationText')}</p>
@@ -157,17 +173,10 @@ function EvaluationPanel(): ReactNode {
   );
 }
 
-function SamplesPanel({ model }: { readonly model: ModelSummary }): ReactNode {
+function SamplesPanel({ rows }: { readonly rows: Asked<TextPreview> }): ReactNode {
   const { t } = useTranslation();
   const { draft } = useDraft();
-  const {
-    answer: preview,
-    failure,
-    isBusy,
-  } = useTextPreview(model.model.id, {
-    ...draft.calibration,
-    sourceId: draft.calibrationText?.id ?? null,
-  });
+  const { answer: preview, failure, isBusy } = rows;
   return (
     <Panel title={t('data.preview')} className="samples-panel">
       {failure && failure.code !== 'superseded' && <ErrorNotice error={failure} />}

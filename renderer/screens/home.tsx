@@ -15,6 +15,7 @@ import { call } from '../studio/bridge.ts';
 import type { Route } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
 import { finalPerplexity } from '../recovery/recovered-models.ts';
+import { inWorkingOrder } from '../studio/working-order.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useModelChoice } from '../wizard/choose-model.tsx';
 import { emptyDraft } from '../wizard/draft.ts';
@@ -37,7 +38,7 @@ export const isUnderWay = ({ state }: RunSummary): boolean => state === 'running
 export function HomeScreen({ onNewRun }: ListScreenProps): ReactNode {
   const { t } = useTranslation();
   const runs = useStudio((state) => state.runs);
-  const underWay = runs?.filter(isUnderWay) ?? [];
+  const underWay = inWorkingOrder(runs?.filter(isUnderWay) ?? []);
   const earlier = runs?.filter((run) => !isUnderWay(run)) ?? [];
   return (
     <Screen
@@ -157,11 +158,14 @@ export function RunRowActions({ run }: { readonly run: RunSummary }): ReactNode 
         </Button>
       )}
       {isUnderWay(run) ? (
-        run.state === 'queued' && (
-          <Button size="small" onClick={() => void actions.cancel(run.id)}>
-            {t('actions.cancel')}
-          </Button>
-        )
+        <Button
+          size="small"
+          disabled={run.cancelling}
+          aria-label={`${t('actions.cancel')}: ${run.name}`}
+          onClick={() => void actions.cancel(run.id)}
+        >
+          {t('actions.cancel')}
+        </Button>
       ) : (
         <ConfirmButton
           label={t('actions.delete')}

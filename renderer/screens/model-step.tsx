@@ -77,7 +77,11 @@ function ModelSources(): ReactNode {
     <div className="column">
       <Panel title={t('model.folder')}>
         <p className="quiet">{t('model.folderText')}</p>
-        <Button icon={<FolderOpenOutlined />} onClick={choice.pick} loading={choice.isBusy}>
+        <Button
+          icon={<FolderOpenOutlined aria-hidden="true" />}
+          onClick={choice.pick}
+          loading={choice.isBusy}
+        >
           {t('actions.pickModel')}
         </Button>
       </Panel>

@@ -12,6 +12,7 @@ import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { useStudio } from '../studio/studio-store.ts';
 import { finalPerplexity } from '../recovery/recovered-models.ts';
+import { inWorkingOrder } from '../studio/working-order.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { routeOf, RunRowActions, type ListScreenProps } from './home.tsx';
 
@@ -61,18 +62,6 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
       )}
     </Screen>
   );
-}
-
-/** What works first, then the queue as it will be worked off, then what is over, newest first. */
-function inWorkingOrder(runs: readonly RunSummary[]): RunSummary[] {
-  const place = ({ state, queuePosition }: RunSummary): number => {
-    if (state === 'running') return -1;
-    return state === 'queued' ? (queuePosition ?? 0) : Infinity;
-  };
-  return [...runs].sort((a, b) => {
-    const [first, second] = [place(a), place(b)];
-    return first === second ? b.createdAt.localeCompare(a.createdAt) : first - second;
-  });
 }
 
 function RunRow({ run, queue }: { readonly run: RunSummary; readonly queue: readonly string[] }): ReactNode {
@@ -143,7 +132,7 @@ function QueueButtons({
         size="small"
         type="text"
         icon={<ArrowUpOutlined />}
-        aria-label={t('runs.earlier')}
+        aria-label={`${t('runs.earlier')}: ${run.name}`}
         disabled={at <= 0}
         onClick={() => moveTo(at - 1)}
       />
@@ -151,7 +140,7 @@ function QueueButtons({
         size="small"
         type="text"
         icon={<ArrowDownOutlined />}
-        aria-label={t('runs.later')}
+        aria-label={`${t('runs.later')}: ${run.name}`}
         disabled={at >= queue.length - 1}
         onClick={() => moveTo(at + 1)}
       />

@@ -187,7 +187,7 @@ describe('a model folder', () => {
   it.each([
     ['cut off', truncated, 'A weights file is cut off', /Download|download|copy|again/],
     ['with half a config', brokenConfig, 'A JSON file is damaged', /again|source|download/i],
-    ['that is empty', empty, 'A file is missing', /config\.json/],
+    ['that is empty', empty, 'A file is missing', /folder/],
   ])('%s is refused in words that help, and another one is taken', async (_name, make, title, help) => {
     const { app, page } = await startStudio();
     const bad = path.join(folder, 'bad-model');
