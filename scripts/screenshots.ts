@@ -81,10 +81,18 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await sleep(1500);
   await shoot('data');
   await next();
+  await page.getByText('Recovery training', { exact: true }).waitFor();
+  if (!isReadme) await switchRecoveryOn(page, shoot);
+  await next();
   // Scores come in layer by layer: with a few of them the map says what the stage does.
   await page.locator('.map-panel').getByText('important, by rank').waitFor({ timeout: 600_000 });
   await sleep(1500);
   await shoot('run');
+  if (!isReadme) {
+    // A curve of some steps and two validations.
+    await page.getByText(/^(4[5-9]|[5-9]\d) of 120$/).waitFor({ timeout: 600_000 });
+    await shoot('training');
+  }
   await page.locator('.primary-action[aria-disabled="false"]').waitFor({ timeout: 600_000 });
   await next();
   await sleep(500);
@@ -97,6 +105,17 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await shoot('home');
   await page.keyboard.press('Control+,');
   await shoot('settings');
+}
+
+async function switchRecoveryOn(page: Page, shoot: (name: string) => Promise<void>): Promise<void> {
+  await shoot('recovery-off');
+  await page.getByText('On', { exact: true }).click();
+  await page.locator('.training-time:not(.quiet)').waitFor({ timeout: 120_000 });
+  await page.locator('.training-rows').waitFor();
+  await shoot('recovery');
+  await page.getByText('Details', { exact: true }).click();
+  await shoot('recovery-details');
+  await page.getByText('Details', { exact: true }).click();
 }
 
 async function picture(page: Page, name: string): Promise<void> {

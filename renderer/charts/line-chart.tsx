@@ -199,6 +199,7 @@ function drawLabels(plot: uPlot, names: readonly string[], inks: readonly string
   );
   ctx.save();
   ctx.font = `${typeScale.xs * ratio}px ${fontFamily}`;
+  ctx.textAlign = 'left';
   ctx.textBaseline = 'middle';
   ends.forEach((end, i) => {
     const y = ys[i];
