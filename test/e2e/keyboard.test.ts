@@ -244,7 +244,7 @@ describe('without a mouse', () => {
     await page.keyboard.press('Enter');
     await expect.poll(waiting).toEqual([third, second]);
     for (const left of [1, 0]) {
-      await tabTo(page, button(page, 'Cancel'));
+      await tabTo(page, page.getByRole('row').nth(2).getByRole('button', { name: 'Cancel' }));
       await page.keyboard.press('Enter');
       await expect.poll(async () => (await waiting()).length).toBe(left);
     }
