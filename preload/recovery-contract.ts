@@ -60,7 +60,7 @@ export const trainingPreviewSchema = z.object({
 });
 export type TrainingPreview = z.infer<typeof trainingPreviewSchema>;
 
-/** How long a training will take, judged by one layer of the model measured on this machine. */
+/** How long a training will take, judged by some layers of the model measured on this machine. */
 export const trainingForecastSchema = z.object({
   steps: count,
   /** Tokens that all steps read, padding left out. */
@@ -70,8 +70,8 @@ export const trainingForecastSchema = z.object({
   trainingMs: z.number(),
   /** The same for the unpruned model; null where it is not trained. */
   controlMs: z.number().nullable(),
-  /** What was measured: one layer, forward and backward, over so many tokens. */
-  measured: z.object({ layerMs: z.number(), tokens: count, layers: count, threads: count }),
+  /** What was measured: so many of the layers, forward and backward, over so many tokens. */
+  measured: z.object({ ms: z.number(), tokens: count, layers: count, ofLayers: count, threads: count }),
 });
 export type TrainingForecast = z.infer<typeof trainingForecastSchema>;
 

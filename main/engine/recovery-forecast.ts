@@ -17,7 +17,7 @@ import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
 
-/** How long a training will take, by what one layer took. */
+/** How long a training will take, by what some layers took. */
 export interface TrainingForecast {
   readonly steps: number;
   /** Tokens that all steps read, padding left out. */
@@ -27,33 +27,41 @@ export interface TrainingForecast {
   readonly trainingMs: number;
   /** The same for the unpruned model; null where it is not trained. */
   readonly controlMs: number | null;
-  /** What was measured: one layer, forward and backward, over so many tokens. */
+  /** What was measured: so many of the layers, forward and backward, over so many tokens. */
   readonly measured: {
-    readonly layerMs: number;
+    readonly ms: number;
     readonly tokens: number;
     readonly layers: number;
+    readonly ofLayers: number;
     readonly threads: number;
   };
 }
 
-/** Times of the parts of a step, in milliseconds a token that goes through (padding with it). */
-interface TokenTimes {
-  readonly training: { readonly ends: number; readonly layer: number };
-  readonly validation: { readonly ends: number; readonly layer: number };
-  /** Of the optimiser's step, for the adapters of one layer. */
+/** Milliseconds a token that goes through, padding with it: before and after the layers, and in what was measured of them. */
+interface TokenMs {
+  readonly ends: number;
+  readonly layers: number;
+}
+
+interface Measured {
+  readonly training: TokenMs;
+  readonly validation: TokenMs;
+  /** Of the optimiser's step. */
   readonly updateMs: number;
   readonly tokens: number;
+  readonly layers: number;
 }
 
 /** Steps whose rows tell what an average step is made of. */
 const sampledSteps = 32;
-/** Above this, fewer rows than a micro-batch are measured: nobody waits long for an estimate. */
-const patienceMs = 3000;
-const repetitions = 3;
+/** What is measured at once takes at most this long where it can be made smaller: nobody waits long for an estimate. */
+const onceMs = 600;
+/** Other work on the machine comes and goes: the middle of some times is taken. */
+const repetitions = 5;
 
 /**
- * Trains one layer of the model for a moment, on rows of the data, and scales what it took to the training: by the
- * multiplications of each layer as it will be pruned, the tokens of an average step, and the steps.
+ * Trains some layers of the model for a moment, on rows of the data, and scales what they took to the training: by the
+ * widths of each layer as it will be pruned, the tokens of an average step, and the steps.
  * @throws EngineError as recoveryExamples.
  */
 export async function forecastTraining(
@@ -73,108 +81,118 @@ export async function forecastTraining(
     order.rowsOfStep(step).map((row) => examples[row]),
   );
   const validationRows = split.validation.map((row) => examples[row]);
-  const times = await measureLayer(recover, model, stepRows[0], share, scratchPath, pace);
+  const measured = await measureLayers(recover, model, stepRows[0], share, scratchPath, pace);
 
   const average = (of: (rows: readonly TrainingExample[]) => number): number =>
     stepRows.reduce((total, rows) => total + of(rows), 0) / stepRows.length;
   const padded = average((rows) => paddedTokens(rows, training.microBatch));
   const validationTokens = paddedTokens(validationRows, training.microBatch);
   const validations = validationRows.length === 0 ? 0 : 1 + Math.ceil(steps / training.validation.everySteps);
+  const load = loadOf(model, recover.cutoff);
+  const measuredLoad = load(model.config.layers.slice(0, measured.layers));
   const timesOf = (layers: readonly LayerShape[]): { stepMs: number; trainingMs: number } => {
-    const load = loadOf(model, layers, recover.cutoff);
-    const through = ({ ends, layer }: TokenTimes['training'], tokens: number): number =>
-      tokens * (ends + layer * load);
-    const stepMs = through(times.training, padded) + times.updateMs * layers.length;
+    // What does not shrink with the widths (masks, norms, what a session costs) is taken for half of a layer.
+    const share = (load(layers) / measuredLoad + layers.length / measured.layers) / 2;
+    const through = (times: TokenMs, tokens: number): number => tokens * (times.ends + times.layers * share);
+    const updateMs = (measured.updateMs * layers.length) / measured.layers;
+    const stepMs = through(measured.training, padded) + updateMs;
     return {
       stepMs,
-      trainingMs: steps * stepMs + validations * through(times.validation, validationTokens),
+      trainingMs: steps * stepMs + validations * through(measured.validation, validationTokens),
     };
   };
+  const { training: times, tokens, layers } = measured;
   return {
     steps,
     tokens: Math.round(steps * average((rows) => rows.reduce((total, { ids }) => total + ids.length, 0))),
     ...timesOf(shapes),
     controlMs: recover.control ? timesOf(model.config.layers).trainingMs : null,
     measured: {
-      layerMs: times.training.layer * times.tokens,
-      tokens: times.tokens,
-      layers: shapes.length,
+      ms: times.layers * tokens,
+      tokens,
+      layers,
+      ofLayers: shapes.length,
       threads: share.threads,
     },
   };
 }
 
-/** The layers' multiplications, in those of the layer that is measured. */
-function loadOf({ family, config }: Model, layers: readonly LayerShape[], length: number): number {
-  const macs = (shape: LayerShape): number => countMacs(blockGraph(family, config, shape).graph, length);
-  return layers.reduce((total, shape) => total + macs(shape), 0) / macs(config.layers[0]);
+/** The multiplications of layers over a row. */
+function loadOf({ family, config }: Model, length: number): (layers: readonly LayerShape[]) => number {
+  return (layers) =>
+    layers.reduce((total, shape) => total + countMacs(blockGraph(family, config, shape).graph, length), 0);
 }
 
 const paddedTokens = (rows: readonly TrainingExample[], microBatch: number): number =>
   trainingBatches(rows, microBatch).reduce((total, { ids }) => total + ids.length, 0);
 
-/** A model cut down to its first layer, and to none: the difference is the layer. */
-async function measureLayer(
+/** A model cut down to some layers, and to none: the difference is the layers'. */
+async function measureLayers(
   recover: RecoverySettings,
   model: Model,
   rows: readonly TrainingExample[],
   share: MachineShare,
   scratchPath: string,
   pace: Pace,
-): Promise<TokenTimes> {
-  const store = new ActivationStore(scratchPath, share.memory.activationBytes);
+): Promise<Measured> {
   const { activationBytes } = share.memory;
-  const pass = { store, pace, activationBytes, microBatch: recover.training.microBatch };
+  const store = new ActivationStore(scratchPath, activationBytes);
+  const { microBatch } = recover.training;
+  const pass = { store, pace, activationBytes, microBatch };
+  const cuts: CutModel[] = [];
+  const cutTo = (layers: number): CutModel => {
+    const cut = CutModel.of(recover, model, layers, share, pass);
+    cuts.push(cut);
+    return cut;
+  };
   try {
-    const one = CutModel.of(recover, model, 1, share, pass);
-    const none = CutModel.of(recover, model, 0, share, pass);
-    try {
-      const measured = await rowsToMeasure(one, rows, recover.training.microBatch);
-      const tokens = paddedTokens(measured, recover.training.microBatch);
-      const timesOf = async (
-        time: (cut: CutModel) => Promise<number>,
-      ): Promise<{ ends: number; layer: number }> => {
-        const ends = await medianOf(() => time(none));
-        const whole = await medianOf(() => time(one));
-        return { ends: ends / tokens, layer: Math.max(0, whole - ends) / tokens };
-      };
-      return {
-        training: await timesOf((cut) => cut.trainingMs(measured)),
-        validation: await timesOf((cut) => cut.validationMs(measured)),
-        updateMs: await medianOf(() => Promise.resolve(one.updateMs())),
-        tokens,
-      };
-    } finally {
-      await one.release();
-      await none.release();
-    }
+    const { measuredRows, layers } = await sizeOfMeasurement(cutTo(1), rows, microBatch, model);
+    const [some, none] = [cutTo(layers), cutTo(0)];
+    const tokens = paddedTokens(measuredRows, microBatch);
+    const tokenMs = async (time: (cut: CutModel) => Promise<number>): Promise<TokenMs> => {
+      const [whole, ends] = await middleTimes([() => time(some), () => time(none)]);
+      return { ends: ends / tokens, layers: Math.max(0, whole - ends) / tokens };
+    };
+    const training = await tokenMs((cut) => cut.trainingMs(measuredRows));
+    const validation = await tokenMs((cut) => cut.validationMs(measuredRows));
+    const [updateMs] = await middleTimes([() => Promise.resolve(some.updateMs())]);
+    return { training, validation, updateMs, tokens, layers };
   } finally {
+    for (const cut of cuts) await cut.release();
     await store.close();
   }
 }
 
-/** A micro-batch of middling length; a single row of it where that already takes long. */
-async function rowsToMeasure(
-  cut: CutModel,
+/** A micro-batch of middling length through as many layers as take a moment; a single row where one layer takes long. */
+async function sizeOfMeasurement(
+  one: CutModel,
   rows: readonly TrainingExample[],
   microBatch: number,
-): Promise<readonly TrainingExample[]> {
+  { config }: Model,
+): Promise<{ readonly measuredRows: readonly TrainingExample[]; readonly layers: number }> {
   const batches = trainingBatches(rows, microBatch);
   const { rowsOfStep } = batches[Math.floor((batches.length - 1) / 2)];
   const chosen = rowsOfStep.map((row) => rows[row]);
   const single = chosen.slice(0, 1);
   // The first time compiles.
-  await cut.trainingMs(single);
-  const singleMs = await cut.trainingMs(single);
-  if (singleMs * chosen.length > patienceMs) return single;
-  await cut.trainingMs(chosen);
-  return chosen;
+  await one.trainingMs(single);
+  const singleMs = await one.trainingMs(single);
+  const ms = singleMs * chosen.length;
+  if (ms > 4 * onceMs) return { measuredRows: single, layers: 1 };
+  const layers = Math.max(1, Math.min(config.layers.length, Math.floor(onceMs / ms)));
+  return { measuredRows: chosen, layers };
 }
 
-async function medianOf(time: () => Promise<number>): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < repetitions; i++) times.push(await time());
-  return times.sort((a, b) => a - b)[Math.floor(repetitions / 2)];
+/** The middle time of each, taken in turns, so that what else the machine does slows all alike; the first turn compiles. */
+async function middleTimes(times: readonly (() => Promise<number>)[]): Promise<number[]> {
+  const taken: number[][] = times.map(() => []);
+  for (let turn = 0; turn <= repetitions; turn++) {
+    for (const [i, time] of times.entries()) {
+      const ms = await time();
+      if (turn > 0) taken[i].push(ms);
+    }
+  }
+  return taken.map((ms) => ms.sort((a, b) => a - b)[Math.floor(repetitions / 2)]);
 }
 
 /** A model with so many of its layers, under training. */

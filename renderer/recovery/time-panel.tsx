@@ -83,10 +83,11 @@ function Forecast({
       />
       <p className="field-remark">
         {t('recovery.assumption', {
-          layers: formats.count(measured.layers),
+          measured: formats.count(measured.layers),
+          layers: formats.count(measured.ofLayers),
           tokens: formats.count(measured.tokens),
           threads: formats.count(measured.threads),
-          ms: formats.shortDuration(measured.layerMs),
+          ms: formats.shortDuration(measured.ms),
         })}
       </p>
     </>

@@ -99,6 +99,13 @@ describe('without a mouse', () => {
     await tabTo(page, region(page, 'Calibration data').getByRole('button', { name: /^Remove / }));
     await page.keyboard.press('Enter');
     await page.keyboard.press('Control+Enter');
+    await heading(page, 'Recovery');
+    await tabTo(page, page.getByRole('radiogroup', { name: 'Recovery training' }).getByRole('radio'));
+    await page.keyboard.press('ArrowRight');
+    await page.getByRole('group', { name: 'Preset' }).waitFor();
+    await page.keyboard.press('ArrowLeft');
+    await page.getByRole('group', { name: 'Preset' }).waitFor({ state: 'hidden' });
+    await page.keyboard.press('Control+Enter');
     await page.getByRole('progressbar').first().waitFor();
     await button(page, 'See results').and(page.locator('[aria-disabled=false]')).waitFor({ timeout: 60_000 });
     await tabTo(page, button(page, 'See results'));
@@ -153,7 +160,8 @@ describe('without a mouse', () => {
   it('steps and places are gone to by their keys', async () => {
     const { page } = shared();
     const places = [
-      ['Alt+4', 'Run of demo'],
+      ['Alt+5', 'Run of demo'],
+      ['Alt+4', 'Recovery'],
       ['Alt+3', 'Data'],
       ['Alt+2', 'Plan'],
       ['Alt+1', 'Model'],
@@ -216,7 +224,7 @@ describe('without a mouse', () => {
     const reason = page.getByRole('tooltip').filter({ visible: true });
     await expect.poll(() => reason.allInnerTexts()).toEqual(['Choose a model first.']);
     await tabTo(page, page.getByRole('link', { name: 'Run' }));
-    await expect.poll(() => reason.allInnerTexts()).toEqual(['Start the run in the Data step.']);
+    await expect.poll(() => reason.allInnerTexts()).toEqual(['Start the run in the Recovery step.']);
   });
 
   it('a run is stopped, and the queue put in another order', async () => {
@@ -230,6 +238,8 @@ describe('without a mouse', () => {
       await page.keyboard.press('Alt+3');
       const calibration = region(page, 'Calibration data');
       await typeInto(page, calibration.getByRole('spinbutton', { name: 'Samples' }), samples);
+      await page.keyboard.press('Control+Enter');
+      await heading(page, 'Recovery');
       await page.keyboard.press('Control+Enter');
       await page.getByRole('progressbar').first().waitFor();
     }

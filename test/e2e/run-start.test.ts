@@ -123,6 +123,8 @@ describe('the page', () => {
     await expect.poll(() => ratio.inputValue()).toBe('35');
     await page.keyboard.press('Alt+3');
     await expect.poll(() => page.getByText('rows.jsonl').count()).toBeGreaterThan(0);
+    await page.keyboard.press('Alt+4');
+    await page.getByRole('heading', { name: 'Recovery', level: 1 }).waitFor();
     await page.keyboard.press('Control+Enter');
     await expect.poll(() => routeOf(page), { timeout: 10_000 }).toBe(`#/run/${runId}/progress`);
 

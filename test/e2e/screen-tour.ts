@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { call, type OpenStudio } from './harness.ts';
@@ -50,6 +50,36 @@ async function openLayer(page: Page): Promise<void> {
   await page.getByRole('application', { name: 'Model map' }).press('ArrowRight');
   await page.keyboard.press('Enter');
   await page.getByRole('complementary').waitFor();
+}
+
+async function switchRecovery(page: Page, to: 'On' | 'Off'): Promise<void> {
+  await region(page, 'Recovery training').getByText(to, { exact: true }).click();
+}
+
+/** A run of the demo that prunes at once and then trains. */
+async function startRecovery(page: Page, steps: string): Promise<void> {
+  await goTo(page, 'New run');
+  await page.getByRole('button', { name: 'Use the demo model' }).click();
+  await goOn(page, 'Model');
+  await choose(page, 'Criterion', 'Magnitude L2');
+  await goOn(page, 'Plan');
+  await region(page, 'Evaluation text')
+    .getByRole('button', { name: /^Remove / })
+    .click();
+  await goOn(page, 'Data');
+  await switchRecovery(page, 'On');
+  await page.getByText('Details', { exact: true }).click();
+  await type(page.getByRole('spinbutton', { name: 'Steps', exact: true }), steps);
+  await goOn(page, 'Recovery');
+}
+
+/** Ends the newest run, if it is at work, and deletes it. */
+async function endNewest(page: Page): Promise<void> {
+  const newest = async (): Promise<{ id: string; state: string }> => (await call(page, 'run:list'))[0];
+  const { id: runId, state } = await newest();
+  if (state === 'running') await call(page, 'run:kill', { runId });
+  await expect.poll(async () => (await newest()).state).not.toBe('running');
+  await call(page, 'run:delete', { runId });
 }
 
 const isRunning = (page: Page): Promise<void> => title(page, 'Pruning demo');
@@ -153,12 +183,42 @@ const stops: readonly Stop[] = [
     },
   },
   {
+    name: 'recovery, off',
+    go: async ({ page }) => {
+      await goOn(page, 'Data');
+      await title(page, 'Recovery');
+    },
+  },
+  {
+    name: 'recovery, with a row that cannot be read',
+    go: async ({ app, page, folder }) => {
+      await switchRecovery(page, 'On');
+      const file = path.join(folder, 'broken.jsonl');
+      await writeFile(file, '{"instruction": "a", "output": 1}\n');
+      await dialogAnswers(app, file);
+      await region(page, 'Training data').getByRole('button', { name: 'Choose file…' }).click();
+      await page.getByRole('alert').first().waitFor();
+    },
+  },
+  {
+    name: 'recovery, with data and details',
+    go: async ({ page }) => {
+      await region(page, 'Training data').getByRole('button', { name: 'Demo text' }).click();
+      await page.getByText('Details', { exact: true }).click();
+      await region(page, 'Rows as they are trained').getByText('for validation').waitFor();
+      await page.getByText(/^About /).waitFor();
+    },
+  },
+  {
     name: 'run, at work',
     go: async ({ page }) => {
+      await switchRecovery(page, 'Off');
+      await page.keyboard.press('Alt+3');
       const calibration = region(page, 'Calibration data');
       // Enough for a look at it from all sides.
       await type(calibration.getByRole('spinbutton', { name: 'Samples' }), '4000');
       await goOn(page, 'Data');
+      await goOn(page, 'Recovery');
       await isRunning(page);
       await openLayer(page);
     },
@@ -198,10 +258,29 @@ const stops: readonly Stop[] = [
     stays: (page) => page.getByText('Delete this run?').waitFor(),
   },
   {
+    name: 'run, training',
+    go: async ({ page }) => {
+      await page.getByRole('button', { name: 'Keep' }).click();
+      await startRecovery(page, '3000');
+      await title(page, 'Recovering demo');
+      await region(page, 'Loss').getByRole('img').waitFor();
+    },
+    stays: (page) => title(page, 'Recovering demo'),
+  },
+  {
+    name: 'results of a recovery',
+    go: async ({ page }) => {
+      await endNewest(page);
+      await startRecovery(page, '3');
+      await seeResults(page);
+      await region(page, 'Loss').getByRole('img').waitFor();
+    },
+  },
+  {
     name: 'results',
     go: async (visit) => {
       const { page } = visit;
-      await page.getByRole('button', { name: 'Keep' }).click();
+      await endNewest(page);
       await goTo(page, 'New run');
       await page.getByRole('button', { name: 'Use the demo model' }).click();
       await goOn(page, 'Model');
@@ -209,6 +288,7 @@ const stops: readonly Stop[] = [
       await goOn(page, 'Plan');
       await pickText(visit, 'Evaluation text', 20_000);
       await goOn(page, 'Data');
+      await goOn(page, 'Recovery');
       await seeResults(page);
     },
   },

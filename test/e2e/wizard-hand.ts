@@ -6,12 +6,13 @@ import type { ElectronApplication, Locator, Page } from 'playwright-core';
 
 /** What a person does and reads in the wizard, by the labels on screen. */
 
-type Step = 'Model' | 'Plan' | 'Data';
+type Step = 'Model' | 'Plan' | 'Data' | 'Recovery';
 
 const nextOf: Readonly<Record<Step, string>> = {
   Model: 'Next: Plan',
   Plan: 'Next: Data',
-  Data: 'Start run',
+  Data: 'Next: Recovery',
+  Recovery: 'Start run',
 };
 
 export const region = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });

@@ -60,6 +60,7 @@ async function startDemo({ app, page }: OpenStudio): Promise<void> {
   await dialogAnswers(app, text);
   await region(page, 'Evaluation text').getByRole('button', { name: 'Choose file…' }).click();
   await goOn(page, 'Data');
+  await goOn(page, 'Recovery');
 }
 
 /** Waits until some of the estimate is done, and not all of it. */
@@ -221,6 +222,7 @@ describe('a model folder', () => {
     await page.getByText('Pickled weights (pytorch_model.bin) are not read.').waitFor();
     await goOn(page, 'Model');
     await goOn(page, 'Plan');
+    await page.keyboard.press('Alt+4');
     const start = page.getByRole('button', { name: 'Start run' });
     expect(await start.getAttribute('aria-disabled')).toBe('true');
     expect(await start.innerText()).toContain('The model folder has no weights.');
@@ -230,6 +232,7 @@ describe('a model folder', () => {
     await region(page, 'demo').waitFor();
     await goOn(page, 'Model');
     await goOn(page, 'Plan');
+    await goOn(page, 'Data');
     expect(await page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
   });
 });
@@ -255,6 +258,11 @@ describe('what is dropped on the window', () => {
     await drop(page, path.join(demo, 'calibration.jsonl'), 'Drop calibration data here');
     await calibration.getByText('calibration.jsonl').waitFor();
     await region(page, 'Calibration samples').getByText('The run reads').waitFor();
+    await goOn(page, 'Data');
+    expect(await page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
+    await page.getByText('On', { exact: true }).click();
+    await drop(page, text, 'Drop the training data here');
+    await region(page, 'Rows as they are trained').getByText('for validation').waitFor();
     expect(await page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
   });
 });

@@ -180,6 +180,7 @@ describe('the wizard, from Model to Results', () => {
     await goOn(page, 'Plan');
     await setData(studio);
     await goOn(page, 'Data');
+    await goOn(page, 'Recovery');
     await seeResults(page);
     read = { planned, ...(await readResults(studio)) };
   });
