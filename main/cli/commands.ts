@@ -204,6 +204,8 @@ function show(event: RunEvent, progress: ProgressLine): void {
   if (event.type === 'stage') progress.stage(stageNames[event.stage]);
   else if (event.type === 'progress')
     progress.progress(stageNames[event.stage], event.fraction, event.timeLeftMs);
+  else if (event.type === 'training-step')
+    progress.tell(`step ${event.step} of ${event.steps}, loss ${event.loss.toFixed(3)}`);
   else if (event.type === 'validation') {
     progress.note(`validation after step ${event.step}: loss ${event.loss.toFixed(4)}`);
   } else if (event.type === 'warning') {

@@ -17,6 +17,9 @@ const mostBatchTokens = 2048;
 /** Beside these, what adapters add: a mask and a masked x for each adapted weight. */
 const liveAdapterArrays = { hidden: 12, mlp: 2 };
 
+/** Float32 arrays of a weight a head for each pair of positions that a backward pass of attention holds at once. */
+const liveAttentionArrays = 5;
+
 /** Float32 arrays as wide as the hidden size, as an MLP, as the vocabulary, that a backward pass holds at once a token. */
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
 
@@ -41,12 +44,20 @@ export function planMicroBatch(
     hidden: liveArrays.hidden + liveAdapterArrays.hidden,
     mlp: liveArrays.mlp + liveAdapterArrays.mlp,
   };
-  return Math.max(1, Math.min(most, Math.floor(batchTokens(config, budgetBytes, arrays) / length)));
+  const heads = Math.max(...config.layers.map((layer) => layer.heads));
+  const attentionBytes = 4 * liveAttentionArrays * heads * length;
+  const tokens = batchTokens(config, budgetBytes, arrays, attentionBytes);
+  return Math.max(1, Math.min(most, Math.floor(tokens / length)));
 }
 
-function batchTokens(config: ModelConfig, budgetBytes: number, arrays: typeof liveArrays): number {
+function batchTokens(
+  config: ModelConfig,
+  budgetBytes: number,
+  arrays: typeof liveArrays,
+  attentionBytes = 0,
+): number {
   const mlpWidth = Math.max(...config.layers.map((layer) => layer.mlpWidth));
-  const layerBytes = 4 * (arrays.hidden * config.hiddenSize + arrays.mlp * mlpWidth);
+  const layerBytes = attentionBytes + 4 * (arrays.hidden * config.hiddenSize + arrays.mlp * mlpWidth);
   const headBytes = 4 * arrays.vocabulary * config.vocabSize;
   const fitting = Math.floor(budgetBytes / 4 / Math.max(layerBytes, headBytes));
   return Math.max(1, Math.min(mostBatchTokens, fitting));
