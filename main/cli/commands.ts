@@ -3,12 +3,20 @@ import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
+import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
 import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
-import { prepareRun, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
-import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
+import {
+  keptWeightBytes,
+  prepareRun,
+  prepareRunOf,
+  requireRunnable,
+  type PlanPreview,
+} from '../studio/preview-plan.ts';
+import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
 import { memoryBudget } from '../studio/resolve-recipe.ts';
 import { identityOf, requireUnchanged } from '../studio/run-identity.ts';
 import {
@@ -91,12 +99,19 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
   const recipe = await readRecipe(recipeFile, options.set, process.cwd());
   const prepared = await prepareRun(recipe);
   await requireRunnable(prepared);
-  const { settings } = prepared;
+  const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
   const identity = await identityOf(settings);
   const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
   const known = await findRun(folder);
   if (known?.identity.hash === identity.hash) return continueRun(known, options);
   return carryOut(await createRun(folder, recipe, settings, identity), options);
+}
+
+/** Chooses the device and says so, where a choice was left. */
+async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
+  const { device, message } = await chooseDevice(wish);
+  if (message !== undefined) process.stderr.write(`${message}\n`);
+  return device;
 }
 
 /** llm-pruner recover RECIPE: a run that prunes nothing. */
@@ -107,8 +122,9 @@ export function recover(recipeFile: string | undefined, options: RunOptions): Pr
 /** llm-pruner resume DIR */
 export async function resume(folder: string, options: CommonOptions): Promise<ExitCode> {
   const stored = await openRun(resolve(folder));
-  if (stored.state !== 'finished') await requireUnchanged(stored);
-  return continueRun(stored, options);
+  if (stored.state === 'finished') return continueRun(stored, options);
+  await requireUnchanged(stored);
+  return carryOut(stored, options, await deviceNow(stored.settings.device));
 }
 
 export interface EvalOptions extends CommonOptions {
@@ -116,12 +132,14 @@ export interface EvalOptions extends CommonOptions {
   readonly seqLen: number;
   readonly samples?: number;
   readonly memory: number | string;
+  readonly device: DeviceWish;
 }
 
 /** llm-pruner eval MODEL --text FILE --seq-len N */
 export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
-  const { weightBytes } = model.costsWith(model.config.layers);
+  const device = await deviceFor(options.device);
+  const weightBytes = keptWeightBytes(model.costsWith(model.config.layers), device);
   const evaluation = {
     text: resolve(options.text),
     seqLen: options.seqLen,
@@ -135,7 +153,8 @@ export async function evaluate(folder: string, options: EvalOptions): Promise<Ex
       model: model.folder,
       evaluation,
       threads: availableParallelism(),
-      memory: planMemory(model.config, weightBytes, memoryBudget(options)),
+      memory: planMemory(model.config, weightBytes, memoryBudget(options), device.kind),
+      device,
     },
     (event) => {
       if (event.type === 'stage') progress.stage('evaluating');
@@ -173,12 +192,20 @@ async function continueRun(stored: StoredRun, options: CommonOptions): Promise<E
   return exitCode.done;
 }
 
-async function carryOut(stored: StoredRun, { json }: CommonOptions): Promise<ExitCode> {
+async function carryOut(
+  stored: StoredRun,
+  { json }: CommonOptions,
+  device = stored.settings.device,
+): Promise<ExitCode> {
   const release = await lockRun(stored.folder);
   const progress = new ProgressLine();
-  const running = conductRun(stored, (event) => {
-    show(event, progress);
-  });
+  const running = conductRun(
+    stored,
+    (event) => {
+      show(event, progress);
+    },
+    { device },
+  );
   const outcome = await interruptible(running).finally(release);
   progress.clear();
   if (outcome.kind !== 'done') {

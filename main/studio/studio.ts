@@ -1,8 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
+import { chooseDevice, deviceNow, type DeviceChoice } from './choose-device.ts';
 import { conductRun, type ConductedRun } from './conduct-run.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
@@ -102,6 +104,7 @@ export class Studio {
   private readonly texts: TextPreviews;
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
+  private autoDevice: Promise<DeviceChoice> | undefined;
 
   private constructor(
     private readonly place: StudioPlace,
@@ -208,12 +211,20 @@ export class Studio {
   async startRun(request: RunRequest): Promise<string> {
     const model = await this.models.inspect(request.modelId);
     const recipe = this.recipeOf(request, model);
-    const prepared = prepareRunOf(model, recipe);
-    await requireRunnable(prepared);
+    await requireRunnable(prepareRunOf(model, recipe));
+    const { device, message } = await this.deviceFor(recipe);
+    if (message !== undefined) this.listener.warn(message);
+    const prepared = prepareRunOf(model, recipe, device);
     const made = await this.runs.make(prepared, recipe, this.models.nameOf(model.folder));
     if (made.stored.state !== 'finished') this.enqueue(made.id);
     this.listener.runsChanged();
     return made.id;
+  }
+
+  /** A card is tested once: it stays what it is while the program lives. */
+  private deviceFor({ device }: Recipe): Promise<DeviceChoice> {
+    if (device !== 'auto') return chooseDevice(device, this.place.spawn);
+    return (this.autoDevice ??= chooseDevice(device, this.place.spawn));
   }
 
   /** @throws Refusal run-state for a run that is finished. */
@@ -326,10 +337,13 @@ export class Studio {
     try {
       const stored = await openRun(folder);
       // What was made a moment ago has just been read.
-      if (stored.lastStage !== undefined) await requireUnchanged(stored);
+      const isNew = stored.lastStage === undefined;
+      if (!isNew) await requireUnchanged(stored);
+      const { device: began } = stored.settings;
+      const device = isNew ? began : await deviceNow(began, this.place.spawn);
       return {
         progress: await readProgress(folder),
-        start: (hearing) => this.conduct(runId, stored, hearing, letGo),
+        start: (hearing) => this.conduct(runId, stored, device, hearing, letGo),
       };
     } catch (error) {
       await letGo();
@@ -340,11 +354,13 @@ export class Studio {
   private conduct(
     runId: string,
     stored: StoredRun,
+    device: ComputeDevice,
     { event, log, memory }: RunHearing,
     letGo: () => Promise<void>,
   ): ConductedRun {
     const { outcome, ...run } = conductRun(stored, event, {
       spawn: this.place.spawn,
+      device,
       onLog: log,
       onMemory: memory,
     });

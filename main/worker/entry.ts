@@ -1,6 +1,7 @@
 /** One worker process: takes one job over the channel it was forked with, reports, and ends. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { testDevice } from '../engine/device-test.ts';
 import { EngineError } from '../engine/errors.ts';
 import { evaluateModel } from '../engine/measure-model.ts';
 import { run, type TrainingEvent } from '../engine/run.ts';
@@ -53,6 +54,8 @@ function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
       return doRun(job);
     case 'evaluate':
       return doEvaluate(job);
+    case 'test-device':
+      return doTestDevice(job);
     case 'preview-text':
       return previewText(job);
     case 'measure-text':
@@ -100,6 +103,15 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
   } finally {
     await model.checkpoint.close();
   }
+}
+
+function doTestDevice({
+  threads,
+}: Extract<Job, { kind: 'test-device' }>): Promise<JobResults['test-device']> {
+  const pace = paceOf(cancelling.signal, () => undefined);
+  return testDevice(threads, pace, () => {
+    parent.send({ type: 'stage', stage: 'test-device' });
+  });
 }
 
 function progressReporter(): (stage: JobStage, fraction: number) => void {

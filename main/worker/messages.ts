@@ -1,8 +1,10 @@
 import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
+import type { DeviceTest } from '../engine/device-test.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
 import type { EvaluationSettings } from '../engine/measure-model.ts';
 import type { RunReport, RunSettings, RunStage, TrainingEvent } from '../engine/run.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { MemoryPlan } from '../engine/runtime/memory-plan.ts';
 
 /** What a worker process can be asked to do; it does one job and ends. */
@@ -14,7 +16,10 @@ export type Job =
       readonly evaluation: EvaluationSettings;
       readonly threads: number;
       readonly memory: MemoryPlan;
+      readonly device: ComputeDevice;
     }
+  /** Tries the graphics card; tells of the stage once there is something to try. */
+  | { readonly kind: 'test-device'; readonly threads: number }
   /** The calibration rows that a run would draw from `source`. */
   | {
       readonly kind: 'preview-text';
@@ -51,11 +56,12 @@ export interface TextMeasure {
 export interface JobResults {
   readonly run: RunReport;
   readonly evaluate: Perplexity;
+  readonly 'test-device': DeviceTest;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;
 }
 
-export type JobStage = RunStage | 'evaluate';
+export type JobStage = RunStage | 'evaluate' | 'test-device';
 
 /** `end` answers the last message of a job: it has arrived. */
 export type ToWorker =

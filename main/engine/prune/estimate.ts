@@ -245,14 +245,14 @@ async function scoreLayer(
   contractions: Contractions,
   request: EstimateRequest,
 ): Promise<LayerScores> {
-  const { checkpoint, family } = network.model;
+  const { family } = network.model;
   const criterion = request.criterion as WeightCriterion;
   const sums = new Map<string, SalienceSums>();
   const scores: (readonly [LayerGroup, number[]])[] = [];
   for (const group of groupsOf(network, layer)) {
     for (const { param } of group.scored) {
       if (sums.has(param)) continue;
-      const { dtype } = checkpoint.info(family.layerPrefix(layer) + param);
+      const dtype = network.weights.dtypeOf(family.layerPrefix(layer) + param);
       const weight = { feed: weights[param], dtype, contractions: contractions.get(param) ?? [] };
       sums.set(param, await scorer.sums(weight));
       await request.pace.breathe();

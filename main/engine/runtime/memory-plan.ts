@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../families/family.ts';
+import type { DeviceKind } from './device.ts';
 import { chooseResidency, type Residency } from './residency.ts';
 
 /** How a memory budget is spent: decided once, written into the run and used again when it is resumed. */
@@ -23,10 +24,16 @@ const liveAttentionArrays = 5;
 /** Float32 arrays as wide as the hidden size, as an MLP, as the vocabulary, that a backward pass holds at once a token. */
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
 
-export function planMemory(config: ModelConfig, weightBytes: number, budgetBytes: number): MemoryPlan {
+/** @param weightBytes What the weights take on the device, were they kept there. */
+export function planMemory(
+  config: ModelConfig,
+  weightBytes: number,
+  budgetBytes: number,
+  device: DeviceKind = 'cpu',
+): MemoryPlan {
   return {
     budgetBytes,
-    residency: chooseResidency(weightBytes, budgetBytes),
+    residency: chooseResidency(weightBytes, budgetBytes, device),
     batchTokens: batchTokens(config, budgetBytes, liveArrays),
     activationBytes: Math.floor(budgetBytes / 4),
   };

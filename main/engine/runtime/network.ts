@@ -283,9 +283,8 @@ export class Network {
   }
 
   private dtypes(graph: GraphBuilder, prefix: string): ParamDtypes {
-    const { checkpoint } = this.model;
     const dtypeOf = (name: string): Dtype =>
-      isAdapterParam(name) ? 'F32' : checkpoint.info(prefix + name).dtype;
+      isAdapterParam(name) ? 'F32' : this.weights.dtypeOf(prefix + name);
     return new Map([...graph.params.keys()].map((name) => [name, dtypeOf(name)]));
   }
 }

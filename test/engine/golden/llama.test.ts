@@ -99,7 +99,7 @@ async function wholeGraph(
     weights[name] = weightFeed(await checkpoint.read(name), dtype, shape);
   }
   const predicted = batches.reduce((total, batch) => total + predictedTokens(batch), 0);
-  const gradients = new Map(params.map(({ name }) => [name, new Float64Array(weights[name].data.length)]));
+  const gradients = new Map(params.map(({ name }) => [name, new Float64Array(weights[name].dims.reduce((a, b) => a * b, 1))]));
   let total = 0;
   for (const batch of batches) {
     const dims = [batch.rows, batch.length];
