@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Checkpoint } from './checkpoint/checkpoint.ts';
@@ -17,6 +17,7 @@ import type { Model } from './runtime/model.ts';
 import { modelGraph } from './runtime/model-graph.ts';
 import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
+import { operatorsIn } from './runtime/operator-placement.ts';
 import { openWeightStore } from './runtime/residency.ts';
 import { announceDevices, floats, openSession, openUpload, type SessionOptions } from './runtime/session.ts';
 import { RandomStream } from './tensor/random.ts';
@@ -51,7 +52,7 @@ export async function testDevice(threads: number, pace: Pace, found: () => void)
   try {
     const expected = await everyResult({ threads, device: 'cpu' }, folder, pace);
     const onCard = await everyResult({ threads, device: 'webgpu' }, folder, pace);
-    const { card, processor } = await operatorsIn(folder);
+    const { card, processor } = await operatorsIn(folder, 'session');
     return {
       onCard: card,
       fallbacks: processor,
@@ -96,7 +97,7 @@ async function everyResult(
   const weights = openWeightStore(model.checkpoint, residency, options.device);
   const store = new ActivationStore(join(folder, 'activations'), Infinity);
   const profiled =
-    options.device === 'webgpu' ? { ...options, profilePrefix: join(folder, profileName) } : options;
+    options.device === 'webgpu' ? { ...options, profilePrefix: join(folder, 'session') } : options;
   const plain = new Network(model, weights, profiled);
   const adapted = new Network(model, withAdapter(weights, adapter), profiled, adaptation);
   try {
@@ -183,32 +184,6 @@ function testModel(): Model {
     close: async () => {},
   };
   return { folder: '', ...described, checkpoint };
-}
-
-const profileName = 'session';
-
-interface ProfileEvent {
-  readonly cat: string;
-  readonly args?: {
-    readonly provider?: string;
-    readonly op_name?: string;
-    readonly output_type_shape?: readonly Readonly<Record<string, unknown>>[];
-  };
-}
-
-/** Operators by where they computed. Of those on the processor only what gives numbers counts: shapes belong there. */
-async function operatorsIn(folder: string): Promise<{ card: string[]; processor: string[] }> {
-  const [card, processor] = [new Set<string>(), new Set<string>()];
-  const files = (await readdir(folder)).filter((name) => name.startsWith(profileName));
-  for (const file of files) {
-    for (const { cat, args } of JSON.parse(await readFile(join(folder, file), 'utf8')) as ProfileEvent[]) {
-      if (cat !== 'Node' || args?.provider === undefined || args.op_name === undefined) continue;
-      const givesNumbers = args.output_type_shape?.some((output) => 'float' in output) ?? true;
-      if (args.provider === 'WebGpuExecutionProvider') card.add(args.op_name);
-      else if (givesNumbers) processor.add(args.op_name);
-    }
-  }
-  return { card: [...card].sort(), processor: [...processor].sort() };
 }
 
 function worstDifference(found: Results, expected: Results): number {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { OnnxGraph } from '../../../main/engine/onnx/onnx-graph.ts';
 import type { LayerScores } from '../../../main/engine/prune/estimate.ts';
 import { measurePerplexity } from '../../../main/engine/evaluate/perplexity.ts';
 import { prunedShapes, selectLocally } from '../../../main/engine/prune/plan.ts';
@@ -8,7 +9,8 @@ import { adapterGradients } from '../../../main/engine/recover/adapter-gradients
 import { adamwStep, clippingScale, trainedParameter } from '../../../main/engine/recover/adamw.ts';
 import type { Network } from '../../../main/engine/runtime/network.ts';
 import type { Residency } from '../../../main/engine/runtime/residency.ts';
-import { OnCard } from '../../../main/engine/runtime/session.ts';
+import { operatorsIn } from '../../../main/engine/runtime/operator-placement.ts';
+import { OnCard, openSession, weightFeed } from '../../../main/engine/runtime/session.ts';
 import {
   adaptedNetwork,
   examplesOf,
@@ -55,6 +57,23 @@ describe.each(['gqa', 'sharded-bf16', 'half-f16'])('%s on a card', (name) => {
     const found = await perplexityOf(await openNetwork(goldenModelFolder(name), residency, 'webgpu'));
     expect(Math.abs(found / expected - 1)).toBeLessThan(perplexityTolerance);
   });
+});
+
+it('tells of operators that the card leaves to the processor, and not of shapes', async () => {
+  const folder = temporaryFolder();
+  const g = new OnnxGraph();
+  // BitCast has no kernel there, and brings an operator set whose Transpose has none either.
+  const numbers = g.toFloat(g.input('x', 'uint16', ['n', 4]), 'BF16');
+  const turned = g.exp(g.transpose(numbers, [1, 0]));
+  g.output('y', g.op('Reshape', [turned, g.shapeOf(numbers)]), 'float', ['n', 4]);
+  const program = { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() };
+  const options = { ...session, device: 'webgpu', profilePrefix: path.join(folder, 'session') } as const;
+  const opened = await openSession(program, options);
+  await opened.run({ x: weightFeed(new Uint16Array(8), 'BF16', [2, 4]) });
+  await opened.release();
+  const { card, processor } = await operatorsIn(folder, 'session');
+  expect(processor).toEqual(['BitCast', 'Cast', 'Transpose']);
+  expect(card).toContain('Exp');
 });
 
 it('keeps weights on the card: a weight is read from the disk once and sent once', async () => {
