@@ -19,7 +19,13 @@ import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
 import { operatorsIn } from './runtime/operator-placement.ts';
 import { openWeightStore } from './runtime/residency.ts';
-import { announceDevices, floats, openSession, openUpload, type SessionOptions } from './runtime/session.ts';
+import {
+  announceDevices,
+  floats,
+  openSession,
+  openTransfer,
+  type SessionOptions,
+} from './runtime/session.ts';
 import { RandomStream } from './tensor/random.ts';
 
 /** What the test of a card found. */
@@ -44,8 +50,8 @@ export interface DeviceTest {
  */
 export async function testDevice(threads: number, pace: Pace, found: () => void): Promise<DeviceTest> {
   announceDevices();
-  const upload = await openUpload(1, { threads });
-  await upload.toCard(new Float32Array(1), [1]);
+  const upload = await openTransfer(1, 'card');
+  await upload.send(new Float32Array(1), [1]);
   await upload.release();
   found();
   const folder = await mkdtemp(join(tmpdir(), 'llm-pruner-device-'));

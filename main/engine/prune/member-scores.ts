@@ -90,11 +90,14 @@ export class MemberScorer {
       };
       const source = sofar ? 'added' : 'fresh';
       if (i === weight.contractions.length - 1) {
-        return (await sums(source)).run({ ...feeds, weight: block });
+        const results = await (await sums(source)).run({ ...feeds, weight: block });
+        if (sofar?.data instanceof OnCard) sofar.data.dispose();
+        return results;
       }
       const session = await this.session(`gradient ${source}`, () => gradientProgram(source));
       const { gradient } = await session.run(feeds);
-      sofar = floats(gradient.data, gradient.dims);
+      if (sofar?.data instanceof OnCard) sofar.data.dispose();
+      sofar = floats(gradient.values, gradient.dims);
     }
     throw new RangeError('A gradient was asked for without any batch.');
   }
@@ -113,7 +116,8 @@ export class MemberScorer {
   private session(key: string, make: () => Program): Promise<Session> {
     const known = this.sessions.get(key);
     if (known) return known;
-    const opened = openSession(make(), this.options);
+    const isPassedOn = (output: string): boolean => output === 'gradient';
+    const opened = openSession(make(), { ...this.options, isPassedOn });
     this.sessions.set(key, opened);
     return opened;
   }

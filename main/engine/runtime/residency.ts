@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 import { toFloat32 } from '../tensor/half.ts';
 import type { DeviceKind } from './device.ts';
-import { floats, OnCard, openUpload, weightFeed, type Feed, type Upload } from './session.ts';
+import { floats, OnCard, openTransfer, weightFeed, type Feed, type Transfer } from './session.ts';
 
 /** Where a run's weights live between uses: nowhere, in memory, or in the memory of a graphics card. */
 export const residencies = ['stream', 'ram', 'card'] as const;
@@ -64,15 +64,15 @@ function hostStore(
 
 function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) => Promise<Feed>): WeightStore {
   const { read, forget } = keptReads(readFeed);
-  const uploads = new Map<number, Promise<Upload>>();
+  const uploads = new Map<number, Promise<Transfer>>();
   const onCard = new Map<string, Feed>();
   const send = async (name: string): Promise<Feed> => {
     const known = onCard.get(name);
     if (known) return known;
     const { data, dims } = await read(name);
-    const upload = uploads.get(dims.length) ?? openUpload(dims.length, { threads: 1 });
+    const upload = uploads.get(dims.length) ?? openTransfer(dims.length, 'card');
     uploads.set(dims.length, upload);
-    const feed = await (await upload).toCard(data as Float32Array, dims);
+    const feed = floats(await (await upload).send(data as Float32Array, dims), dims);
     onCard.set(name, feed);
     forget(name);
     return feed;
@@ -89,7 +89,7 @@ function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) =>
       for (const name of names) if (!onCard.has(name)) read(name).catch(() => undefined);
     },
     async release() {
-      for (const { data } of onCard.values()) if (data instanceof OnCard) data.tensor.dispose();
+      for (const { data } of onCard.values()) if (data instanceof OnCard) data.dispose();
       onCard.clear();
       for (const upload of uploads.values()) await (await upload).release();
       uploads.clear();

@@ -12,18 +12,37 @@ export interface Feed {
   readonly dims: readonly number[];
 }
 
-/** Data in a card's memory, good for every session on that card until it is disposed of. */
+/** Float32 data in a card's memory, good for every session on that card until it is disposed of. */
 export class OnCard {
   constructor(readonly tensor: ort.Tensor) {}
+
+  get byteLength(): number {
+    return 4 * this.tensor.size;
+  }
+
+  dispose(): void {
+    this.tensor.dispose();
+  }
+}
+
+/** Float32 data of one session for another, wherever it lies. */
+export type Values = Float32Array | OnCard;
+
+/** The numbers themselves, of data that no card was asked to keep. */
+export function numbers(values: Values): Float32Array {
+  if (values instanceof OnCard) throw new EngineError('graph-invalid', 'These numbers lie on a card.');
+  return values;
 }
 
 /** A float32 result and its dimensions. */
 export interface Result {
+  /** Its numbers; only where it was not kept on a card. */
   readonly data: Float32Array;
+  readonly values: Values;
   readonly dims: readonly number[];
 }
 
-export const floats = (data: Float32Array, dims: readonly number[]): Feed => ({
+export const floats = (data: Values, dims: readonly number[]): Feed => ({
   type: 'float32',
   data,
   dims,
@@ -52,6 +71,8 @@ export interface SessionOptions {
   readonly arena?: boolean;
   /** Whether threads spin while they wait for work; scripts/bench/engine-rates.ts measures both. */
   readonly spinning?: boolean;
+  /** Tells the results that only other sessions want: those of a card stay in its memory. None where it is left out. */
+  readonly isPassedOn?: (output: string) => boolean;
   /** Where the session leaves a JSON of every operator it ran and on what; none where it is left out. */
   readonly profilePrefix?: string;
 }
@@ -69,18 +90,13 @@ export interface Session {
  */
 export async function openSession(program: Program, options: SessionOptions): Promise<Session> {
   const { device = 'cpu', profilePrefix } = options;
-  const session = await create(program.model, options);
+  const session = await create(program, options);
   return {
     program,
     async run(feeds) {
       const tensors = Object.fromEntries(program.inputs.map((name) => [name, toTensor(name, feeds[name])]));
       const results = await computing(device, () => session.run(tensors));
-      return Object.fromEntries(
-        Object.entries(results).map(([name, tensor]) => [
-          name,
-          { data: tensor.data as Float32Array, dims: tensor.dims },
-        ]),
-      );
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, resultOf(tensor)]));
     },
     async release() {
       if (profilePrefix !== undefined) session.endProfiling();
@@ -94,45 +110,53 @@ export function announceDevices(): void {
   ort.env.logLevel = 'info';
 }
 
-/** A way into a card's memory. */
-export interface Upload {
-  toCard(values: Float32Array, dims: readonly number[]): Promise<Feed>;
+function resultOf(tensor: ort.Tensor): Result {
+  const values = tensor.location === 'gpu-buffer' ? new OnCard(tensor) : (tensor.data as Float32Array);
+  return {
+    values,
+    dims: tensor.dims,
+    get data() {
+      return numbers(values);
+    },
+  };
+}
+
+/** A way into a card's memory, or out of it. */
+export interface Transfer {
+  send(values: Values, dims: readonly number[]): Promise<Values>;
   release(): Promise<void>;
 }
 
 /**
- * Opens a way into the card's memory for float32 tensors of some rank: a session that gives out what it is given and
- * leaves it there. `getData()` of such a tensor aborts the process in ONNX Runtime 1.30: read it through a session.
+ * Opens a way to the card or back for float32 tensors of some rank: a session that gives out what it is given, on the
+ * other side. `getData()` of a tensor on a card aborts the process in ONNX Runtime 1.30.
  * @throws EngineError as openSession.
  */
-export async function openUpload(rank: number, options: SessionOptions): Promise<Upload> {
+export async function openTransfer(rank: number, to: 'card' | 'memory'): Promise<Transfer> {
   const g = new OnnxGraph();
-  const dims = Array.from({ length: rank }, (_, axis) => `d${axis}`);
-  g.output('y', g.input('x', 'float', dims), 'float', dims);
-  const session = await create(g.encode(), { ...options, device: 'webgpu' }, 'gpu-buffer');
+  const axes = Array.from({ length: rank }, (_, axis) => `d${axis}`);
+  g.output('y', g.input('x', 'float', axes), 'float', axes);
+  const session = await openSession(
+    { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() },
+    { threads: 1, device: 'webgpu', isPassedOn: () => to === 'card' },
+  );
   return {
-    async toCard(values, shape) {
-      const x = new ort.Tensor('float32', values, shape);
-      const { y } = await computing('webgpu', () => session.run({ x }));
-      return { type: 'float32', data: new OnCard(y), dims: shape };
-    },
+    send: async (values, dims) => (await session.run({ x: floats(values, dims) })).y.values,
     release: () => session.release(),
   };
 }
 
-function create(
-  model: Uint8Array,
-  { threads, device = 'cpu', arena = false, spinning = false, profilePrefix }: SessionOptions,
-  preferredOutputLocation: 'cpu' | 'gpu-buffer' = 'cpu',
-): Promise<ort.InferenceSession> {
+function create(program: Program, options: SessionOptions): Promise<ort.InferenceSession> {
+  const { threads, device = 'cpu', arena = false, spinning = false, isPassedOn, profilePrefix } = options;
+  const kept = device === 'webgpu' && isPassedOn ? program.outputs.filter(isPassedOn) : [];
   return computing(device, () =>
-    ort.InferenceSession.create(model, {
+    ort.InferenceSession.create(program.model, {
       executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       enableCpuMemArena: arena,
       logSeverityLevel: 3,
-      preferredOutputLocation,
+      preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer'])),
       ...(profilePrefix !== undefined && profiling(profilePrefix)),
       // Beside other programs, threads that spin while they wait gave 10 to 25 % less work per processor second.
       extra: { session: { 'intra_op.allow_spinning': spinning ? '1' : '0' } },
@@ -185,4 +209,7 @@ function computeError(device: DeviceKind, reason: string): EngineError {
 
 /** ONNX Runtime puts the place in its source and the condition before what it has to say. */
 const lastSentence = (reason: string): string =>
-  reason.slice(reason.lastIndexOf(' was false. ') + 1).replace(/^was false\. /, '').trim();
+  reason
+    .slice(reason.lastIndexOf(' was false. ') + 1)
+    .replace(/^was false\. /, '')
+    .trim();

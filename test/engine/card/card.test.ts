@@ -7,10 +7,13 @@ import { prunedShapes, selectLocally } from '../../../main/engine/prune/plan.ts'
 import { initialAdapter } from '../../../main/engine/recover/adapter.ts';
 import { adapterGradients } from '../../../main/engine/recover/adapter-gradients.ts';
 import { adamwStep, clippingScale, trainedParameter } from '../../../main/engine/recover/adamw.ts';
+import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
+import { packBatches } from '../../../main/engine/runtime/batch.ts';
+import { forwardPass, hiddenKey } from '../../../main/engine/runtime/forward-pass.ts';
 import type { Network } from '../../../main/engine/runtime/network.ts';
 import type { Residency } from '../../../main/engine/runtime/residency.ts';
 import { operatorsIn } from '../../../main/engine/runtime/operator-placement.ts';
-import { OnCard, openSession, weightFeed } from '../../../main/engine/runtime/session.ts';
+import { OnCard, openSession, weightFeed, type Values } from '../../../main/engine/runtime/session.ts';
 import {
   adaptedNetwork,
   examplesOf,
@@ -84,6 +87,32 @@ it('keeps weights on the card: a weight is read from the disk once and sent once
     expect(again[name], name).toBe(feed);
   }
   await network.weights.release();
+});
+
+it('keeps hidden states on the card between layers, up to the budget, and fetches what is above', async () => {
+  const network = await openNetwork(goldenModelFolder('gqa'), 'card');
+  const [batch] = packBatches(goldenForward('gqa').inputIds.slice(0, 2), 100);
+  const found = new Map<number, Values>();
+  for (const budgetBytes of [Infinity, 0]) {
+    const store = new ActivationStore(path.join(temporaryFolder(), 'scratch'), budgetBytes);
+    await forwardPass(network, [batch], store, unhurried, false);
+    const last = await store.get(hiddenKey(network.layerCount, 0));
+    found.set(budgetBytes, last instanceof OnCard ? last : last.slice());
+    if (last instanceof OnCard) found.set(1, (await network.logits(last, batch)).data);
+    else expect((await network.logits(last, batch)).data).toEqual(found.get(1));
+    await store.close();
+  }
+  expect(found.get(Infinity)).toBeInstanceOf(OnCard);
+  expect(found.get(0)).toBeInstanceOf(Float32Array);
+});
+
+it('scores alike with every activation fetched from the card', async () => {
+  const rows = goldenScores('gqa-3').inputIds.slice(0, 3);
+  const choices = { criterion: 'taylor-element1', rows, batchTokens: 24 };
+  const onCard = { ...choices, session: { ...session, device: 'webgpu' as const } };
+  const network = await openNetwork(goldenModelFolder('gqa'), 'card');
+  const kept = await estimated(network, onCard);
+  expect(await estimated(network, { ...onCard, activationBytes: 0 })).toEqual(kept);
 });
 
 const byLayer = (scores: ReadonlyMap<number, LayerScores>): LayerScores[] =>
