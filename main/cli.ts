@@ -1,8 +1,9 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineVersion } from './studio/engine-version.ts';
+import { device } from './cli/device.ts';
 import { evaluate, inspect, plan, recover, resume, run } from './cli/commands.ts';
 import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
-import { memorySize } from './studio/recipe.ts';
+import { deviceChoices, memorySize } from './studio/recipe.ts';
 import { describeError, exitCode, printError, type ExitCode } from './cli/output.ts';
 
 // Whoever reads the output may stop early, as `head` does: that is no error.
@@ -96,9 +97,17 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .option('--seq-len <n>', 'tokens a chunk', atLeast(2), 128)
     .option('--samples <n>', 'rows of a JSONL file to use', atLeast(1))
     .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
+    .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('auto'))
     .option(...json)
     .action(async (folder: string, options: EvalOptions) => {
       end(await evaluate(folder, options));
+    });
+  program
+    .command('device')
+    .description('test the graphics card, and show what computes on it')
+    .option(...json)
+    .action(async (options: CommonOptions) => {
+      end(await device(options));
     });
   return program;
 }

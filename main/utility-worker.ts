@@ -15,7 +15,12 @@ function giveWay(processId: number): void {
 
 /** A worker in a utility process of Electron: it has Node, but no window, and ends with the studio. */
 export const spawnUtilityWorker: SpawnWorker = (listener) => {
-  const child = utilityProcess.fork(workerFile, [], { serviceName: 'LLM-Pruner worker', stdio: 'inherit' });
+  const stderr = listener.stderr === undefined ? 'inherit' : 'pipe';
+  const child = utilityProcess.fork(workerFile, [], {
+    serviceName: 'LLM-Pruner worker',
+    stdio: ['ignore', 'inherit', stderr],
+  });
+  child.stderr?.on('data', (text: Buffer) => listener.stderr?.(text.toString('utf8')));
   let ended = false;
   let killed = false;
   const kill = (): void => {

@@ -3,12 +3,20 @@ import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
+import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
 import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
-import { prepareRun, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
-import { defaultRecipe, formatRecipe, readRecipe, type Recipe } from '../studio/recipe.ts';
+import {
+  keptWeightBytes,
+  prepareRun,
+  prepareRunOf,
+  requireRunnable,
+  type PlanPreview,
+} from '../studio/preview-plan.ts';
+import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
 import { memoryBudget } from '../studio/resolve-recipe.ts';
 import { identified, identityOf } from '../studio/run-identity.ts';
 import {
@@ -92,12 +100,19 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
   const recipe = await readRecipe(recipeFile, options.set, process.cwd());
   const prepared = await prepareRun(recipe);
   await requireRunnable(prepared);
-  const { settings } = prepared;
+  const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
   const identity = await identityOf(settings);
   const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
   const known = await findRun(folder);
   if (known?.identity?.hash === identity.hash) return continueRun({ ...known, identity }, options);
   return carryOut(await createRun(folder, recipe, settings, identity), options);
+}
+
+/** Chooses the device and says so, where a choice was left. */
+async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
+  const { device, message } = await chooseDevice(wish);
+  if (message !== undefined) process.stderr.write(`${message}\n`);
+  return device;
 }
 
 /** llm-pruner recover RECIPE: a run that prunes nothing. */
@@ -109,7 +124,8 @@ export function recover(recipeFile: string | undefined, options: RunOptions): Pr
 export async function resume(folder: string, options: CommonOptions): Promise<ExitCode> {
   const stored = await openRun(resolve(folder));
   if (stored.state === 'finished') return showFinished(stored, options);
-  return carryOut(await identified(stored), options);
+  const run = await identified(stored);
+  return carryOut(run, options, await deviceNow(stored.settings.device));
 }
 
 export interface EvalOptions extends CommonOptions {
@@ -117,12 +133,14 @@ export interface EvalOptions extends CommonOptions {
   readonly seqLen: number;
   readonly samples?: number;
   readonly memory: number | string;
+  readonly device: DeviceWish;
 }
 
 /** llm-pruner eval MODEL --text FILE --seq-len N */
 export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
-  const { weightBytes } = model.costsWith(model.config.layers);
+  const device = await deviceFor(options.device);
+  const weightBytes = keptWeightBytes(model.costsWith(model.config.layers), device);
   const evaluation = {
     text: resolve(options.text),
     seqLen: options.seqLen,
@@ -136,7 +154,8 @@ export async function evaluate(folder: string, options: EvalOptions): Promise<Ex
       model: model.folder,
       evaluation,
       threads: availableParallelism(),
-      memory: planMemory(model.config, weightBytes, memoryBudget(options)),
+      memory: planMemory(model.config, weightBytes, memoryBudget(options), device.kind),
+      device,
     },
     (event) => {
       if (event.type === 'stage') progress.stage('evaluating');
@@ -177,12 +196,20 @@ async function showFinished(stored: StoredRun, options: CommonOptions): Promise<
   return exitCode.done;
 }
 
-async function carryOut(stored: IdentifiedRun, { json }: CommonOptions): Promise<ExitCode> {
+async function carryOut(
+  stored: IdentifiedRun,
+  { json }: CommonOptions,
+  device = stored.settings.device,
+): Promise<ExitCode> {
   const release = await lockRun(stored.folder);
   const progress = new ProgressLine();
-  const running = conductRun(stored, (event) => {
-    show(event, progress);
-  });
+  const running = conductRun(
+    stored,
+    (event) => {
+      show(event, progress);
+    },
+    { device },
+  );
   const outcome = await interruptible(running).finally(release);
   progress.clear();
   if (outcome.kind !== 'done') {
@@ -208,6 +235,8 @@ function show(event: RunEvent, progress: ProgressLine): void {
   if (event.type === 'stage') progress.stage(stageNames[event.stage]);
   else if (event.type === 'progress')
     progress.progress(stageNames[event.stage], event.fraction, event.timeLeftMs);
+  else if (event.type === 'training-step')
+    progress.tell(`step ${event.step} of ${event.steps}, loss ${event.loss.toFixed(3)}`);
   else if (event.type === 'validation') {
     progress.note(`validation after step ${event.step}: loss ${event.loss.toFixed(4)}`);
   } else if (event.type === 'warning') {

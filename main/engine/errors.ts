@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'run-folder-occupied'
   | 'memory-exceeded'
   | 'compute-failed'
+  | 'device-unavailable'
   | 'graph-invalid'
   | 'worker-crashed';
 

@@ -1,11 +1,13 @@
 import { evaluationTokens, openTokenSource } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
 import { measurePerplexity, type Perplexity } from './evaluate/perplexity.ts';
+import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import type { DescribedModel, Model } from './runtime/model.ts';
 import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
+import type { SessionOptions } from './runtime/session.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
 
 export interface EvaluationSettings {
@@ -18,7 +20,14 @@ export interface EvaluationSettings {
 export interface MachineShare {
   readonly threads: number;
   readonly memory: MemoryPlan;
+  readonly device: ComputeDevice;
 }
+
+/** How a share's sessions are opened. */
+export const sessionOptions = ({ threads, device }: MachineShare): SessionOptions => ({
+  threads,
+  device: device.kind,
+});
 
 /** Perplexity of an open model on a text file. */
 export async function evaluateModel(
@@ -99,13 +108,15 @@ export function tokenSource(path: string, model: Model): ReturnType<typeof openT
 
 export async function withNetwork<T>(
   model: Model,
-  { threads, memory }: MachineShare,
+  share: MachineShare,
   use: (network: Network) => Promise<T>,
 ): Promise<T> {
-  const network = new Network(model, openWeightStore(model.checkpoint, memory.residency), { threads });
+  const weights = openWeightStore(model.checkpoint, share.memory.residency, share.device.kind);
+  const network = new Network(model, weights, sessionOptions(share));
   try {
     return await use(network);
   } finally {
     await network.release();
+    await weights.release();
   }
 }

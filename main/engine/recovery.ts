@@ -10,7 +10,13 @@ import { EngineError } from './errors.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
 import { adapterExporter, primaryExporter } from './export/index.ts';
 import type { ModelCard, TrainingFacts } from './export/exporter.ts';
-import { measureModel, measureNetwork, requireRoomFor, type MachineShare } from './measure-model.ts';
+import {
+  measureModel,
+  measureNetwork,
+  requireRoomFor,
+  sessionOptions,
+  type MachineShare,
+} from './measure-model.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
 import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from './recover/adapter.ts';
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
@@ -24,7 +30,7 @@ import { openModel, type DescribedModel, type Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
 import { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
-import { openWeightStore } from './runtime/residency.ts';
+import { openWeightStore, type WeightStore } from './runtime/residency.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
 
 /** How a pruned model is recovered, with every choice made; paths are absolute. */
@@ -222,10 +228,10 @@ async function train(
   checkpoints: TrainingCheckpoints,
   pace: Pace,
 ): Promise<TrainingResult> {
-  const weights = withAdapter(openWeightStore(model.checkpoint, share.memory.residency), state.parameters);
+  const weights = withAdapter(weightStore(model, share), state.parameters);
   const adaptation = adaptationOf(settings);
   // Two or three sessions run thousands of times; where weights are streamed, memory matters more than time.
-  const options = { threads: share.threads, arena: share.memory.residency === 'ram' };
+  const options = { ...sessionOptions(share), arena: share.memory.residency === 'ram' };
   const network = (masked: boolean): Network =>
     new Network(model, weights, options, { ...adaptation, masked });
   const measuring = network(false);
@@ -252,6 +258,7 @@ async function train(
   } finally {
     await store.close();
     for (const used of new Set([training, measuring])) await used.release();
+    await weights.release();
   }
 }
 
@@ -361,11 +368,15 @@ async function measureAdapted(
 ): Promise<Perplexity> {
   const adaptation = adaptationOf(settings);
   const adapter = await readAdapter(filesOf(stages, stage).adapter, adapterShapes(model, adaptation));
-  const weights = withAdapter(openWeightStore(model.checkpoint, share.memory.residency), adapter);
-  const network = new Network(model, weights, { threads: share.threads }, adaptation);
+  const weights = withAdapter(weightStore(model, share), adapter);
+  const network = new Network(model, weights, sessionOptions(share), adaptation);
   try {
     return await measureNetwork(network, tokens, seqLen, share.memory, stages.scratchPath, pace);
   } finally {
     await network.release();
+    await weights.release();
   }
 }
+
+const weightStore = ({ checkpoint }: Model, { memory, device }: MachineShare): WeightStore =>
+  openWeightStore(checkpoint, memory.residency, device.kind);

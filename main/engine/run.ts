@@ -15,6 +15,7 @@ import {
   measureModel,
   notANumber,
   requireRoomFor,
+  sessionOptions,
   tokenSource,
   withNetwork,
   type EvaluationSettings,
@@ -44,6 +45,7 @@ import {
   type RunListener,
 } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
+import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
@@ -70,6 +72,7 @@ export interface RunSettings {
   readonly evaluate: EvaluationSettings;
   readonly threads: number;
   readonly memory: MemoryPlan;
+  readonly device: ComputeDevice;
   /** Operating system and processor: the same bytes are promised only there. */
   readonly platform: string;
   /** Left out where the run ends with the pruned model. */
@@ -225,7 +228,7 @@ class Workshop {
             rows,
             batchTokens: this.settings.memory.batchTokens,
             store,
-            session: { threads: this.settings.threads },
+            session: sessionOptions(this.settings),
             pace,
             done,
             save: (scores) => this.writeScores(scores),

@@ -1,4 +1,5 @@
 import type { RunReport } from '../engine/run.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
 import type { JobEvent, JobStage, WorkerMemory } from '../worker/messages.ts';
@@ -15,6 +16,8 @@ export interface ConductedRun {
 /** What a window shows beyond the events, and how it starts a worker. */
 export interface RunWatch {
   readonly spawn?: SpawnWorker;
+  /** What computes now, where it may be another device than the run began with. */
+  readonly device?: ComputeDevice;
   /** Hears each line of log.txt once it is written. */
   readonly onLog?: (line: string) => void;
   readonly onMemory?: (memory: WorkerMemory) => void;
@@ -30,11 +33,11 @@ const storedProgressIntervalMs = 1000;
 export function conductRun(
   run: IdentifiedRun,
   onEvent: (event: RunEvent) => void,
-  { spawn, onLog, onMemory }: RunWatch = {},
+  { spawn, device = run.settings.device, onLog, onMemory }: RunWatch = {},
 ): ConductedRun {
   const record = new Recorder(run.folder, onEvent, onLog);
   record.event({ type: run.lastStage === undefined ? 'started' : 'resumed' });
-  for (const message of changedSince(run)) record.event({ type: 'warning', message });
+  for (const message of changedSince(run, device)) record.event({ type: 'warning', message });
   const timeLeft = timeLeftEstimator();
   const hear = (event: JobEvent): void => {
     if (event.type === 'memory') onMemory?.(event);
@@ -113,7 +116,7 @@ class Recorder {
 }
 
 /** A resumed run promises the same bytes only on the machine and engine it began with. */
-function changedSince({ identity, settings }: IdentifiedRun): string[] {
+function changedSince({ identity, settings }: IdentifiedRun, device: ComputeDevice): string[] {
   const changes: string[] = [];
   if (identity.engineVersion !== engineVersion) {
     changes.push(
@@ -124,16 +127,23 @@ function changedSince({ identity, settings }: IdentifiedRun): string[] {
   if (settings.platform !== platform) {
     changes.push(`The run began on ${settings.platform} and goes on on ${platform}: its numbers may differ.`);
   }
+  const [began, goesOn] = [cardOf(settings.device), cardOf(device)];
+  if (began !== goesOn) {
+    changes.push(`The run began on ${began} and goes on on ${goesOn}: its numbers may differ.`);
+  }
   return changes;
 }
+
+const cardOf = (device: ComputeDevice): string => (device.kind === 'webgpu' ? device.card : 'the processor');
 
 function asRunEvent(
   event: Exclude<JobEvent, { type: 'memory' }>,
   timeLeft: (stage: JobStage, fraction: number) => number | null,
 ): RunEvent {
   if (event.type === 'metric' || event.type === 'training-step' || event.type === 'validation') return event;
-  if (event.stage === 'evaluate' || event.stage === 'hash')
+  if (event.stage === 'evaluate' || event.stage === 'hash' || event.stage === 'test-device') {
     throw new RangeError(`A run has no stage "${event.stage}".`);
+  }
   if (event.type === 'stage') return { type: 'stage', stage: event.stage };
   return { ...event, stage: event.stage, timeLeftMs: timeLeft(event.stage, event.fraction) };
 }

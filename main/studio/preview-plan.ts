@@ -2,6 +2,7 @@ import { EngineError } from '../engine/errors.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
 import { requireCalibrationSource, type RunSettings } from '../engine/run.ts';
+import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
 import { openModel } from '../engine/runtime/model.ts';
 import { inspectModel, type InspectedModel } from './inspect-model.ts';
 import type { Recipe } from './recipe.ts';
@@ -28,13 +29,22 @@ export async function prepareRun(recipe: Recipe): Promise<PreparedRun> {
   return prepareRunOf(await inspectModel(recipe.model), recipe);
 }
 
+/** What a model's weights take where a device keeps them. */
+export function keptWeightBytes({ parameters, weightBytes }: ModelCosts, device: ComputeDevice): number {
+  return device.kind === 'webgpu' ? 4 * parameters : weightBytes;
+}
+
 /**
  * Prepares a run of a model that was inspected before.
  * @throws EngineError ratio-out-of-range, window-out-of-range.
  */
-export function prepareRunOf(model: InspectedModel, recipe: Recipe): PreparedRun {
+export function prepareRunOf(
+  model: InspectedModel,
+  recipe: Recipe,
+  device: ComputeDevice = cpu,
+): PreparedRun {
   const before = model.costsWith(model.config.layers);
-  const settings = resolveRecipe(recipe, model, before.weightBytes);
+  const settings = resolveRecipe(recipe, model, keptWeightBytes(before, device), device);
   const shapes = prunedShapes(model.config, settings.prune);
   const after = model.costsWith(shapes);
   const preview = {

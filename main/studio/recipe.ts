@@ -27,6 +27,10 @@ export const memorySize = z
   .union([z.number(), z.string()], notASize)
   .refine((size) => size === 'auto' || sizeInBytes(size) >= 1, notASize);
 
+/** What a person may ask for; auto takes a graphics card where one passes its test. */
+export const deviceChoices = ['auto', 'cpu', 'webgpu'] as const;
+export type DeviceWish = (typeof deviceChoices)[number];
+
 const rate = z.number().positive().max(1);
 /** More rows a step than anyone trains with, and few enough that a dropout mask tells them apart. */
 const rowCount = z.int().min(1).max(65536);
@@ -101,7 +105,7 @@ const recipeSchema = z.strictObject({
       samples: count.nullable().default(null),
     })
     .prefault({}),
-  device: z.enum(['auto', 'cpu']).default('auto'),
+  device: z.enum(deviceChoices).default('auto'),
   memory: memorySize.default('auto'),
   /** Left out: the run ends with the pruned model. */
   recover: recoverSchema.optional(),
@@ -123,7 +127,7 @@ const remarks: readonly (readonly [path: readonly string[], remark: string])[] =
   [['calibration', 'samples'], 'null: 10 of a text, every row of input_ids'],
   [['evaluate', 'text'], 'text or JSONL for perplexity; null: none'],
   [['evaluate', 'samples'], 'null: all'],
-  [['device'], 'auto, cpu'],
+  [['device'], 'auto (a graphics card that passes its test, or the processor), cpu, webgpu'],
   [['memory'], 'auto (half of this machine), or a size such as 4GiB'],
   [['recover', 'data'], 'Alpaca, LaMini or ShareGPT rows (JSON, JSONL, Parquet), or text'],
   [['recover', 'template'], `${templateNames.join(', ')}, or a file like those`],

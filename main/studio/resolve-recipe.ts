@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { EngineError } from '../engine/errors.ts';
 import { modelTargets, type RecoverySettings } from '../engine/recovery.ts';
+import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
 import { planMemory, planMicroBatch } from '../engine/runtime/memory-plan.ts';
 import type { DescribedModel } from '../engine/runtime/model.ts';
 import type { RunSettings } from '../engine/run.ts';
@@ -11,9 +12,15 @@ import { sizeInBytes, type Recipe, type RecoverRecipe } from './recipe.ts';
 /**
  * A recipe with every automatic choice made for this machine and this model: made once, written into the run, and
  * used again when it is resumed.
+ * @param weightBytes What the weights take on the device, were they kept there.
  * @throws EngineError ratio-out-of-range, window-out-of-range, recipe-invalid.
  */
-export function resolveRecipe(recipe: Recipe, model: DescribedModel, weightBytes: number): RunSettings {
+export function resolveRecipe(
+  recipe: Recipe,
+  model: DescribedModel,
+  weightBytes: number,
+  device: ComputeDevice = cpu,
+): RunSettings {
   const { prune } = recipe;
   const { config } = model;
   const layers = config.layers.length;
@@ -36,7 +43,8 @@ export function resolveRecipe(recipe: Recipe, model: DescribedModel, weightBytes
     calibration: recipe.calibration,
     evaluate: recipe.evaluate,
     threads: availableParallelism(),
-    memory: planMemory(config, weightBytes, budgetBytes),
+    memory: planMemory(config, weightBytes, budgetBytes, device.kind),
+    device,
     platform: `${process.platform}-${process.arch}`,
     ...(recover && { recover }),
   };
@@ -120,7 +128,7 @@ export function resolvedRecipe(recipe: Recipe, settings: RunSettings): Recipe {
       ...recipe.prune,
       layers: { attention: [...prune.windows.attention], mlp: [...prune.windows.mlp] },
     },
-    device: 'cpu',
+    device: settings.device.kind,
     memory: memory.budgetBytes,
     ...(recipe.recover && settings.recover && { recover: resolvedRecover(recipe.recover, settings.recover) }),
   };

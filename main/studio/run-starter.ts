@@ -1,5 +1,7 @@
 import type { RunSettings } from '../engine/run.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
+import { deviceNow } from './choose-device.ts';
 import { conductRun, type ConductedRun } from './conduct-run.ts';
 import type { ContentHashes } from './content-hashes.ts';
 import { contentOf, identified, identityFrom, type RunIdentity } from './run-identity.ts';
@@ -47,7 +49,10 @@ export class RunStarter {
         }),
       );
       if (stored.identity === null && (await this.isAnother(runId, ready.identity, letGo))) return null;
-      return { progress, start: (hearing) => this.conduct(runId, ready, hearing, letGo) };
+      const { device: began } = ready.settings;
+      const isNew = ready.lastStage === undefined;
+      const device = isNew ? began : await deviceNow(began, this.spawn);
+      return { progress, start: (hearing) => this.conduct(runId, ready, device, hearing, letGo) };
     } catch (error) {
       await letGo();
       throw error;
@@ -74,11 +79,13 @@ export class RunStarter {
   private conduct(
     runId: string,
     stored: IdentifiedRun,
+    device: ComputeDevice,
     { event, log, memory }: RunHearing,
     letGo: () => Promise<void>,
   ): ConductedRun {
     const { outcome, ...run } = conductRun(stored, event, {
       spawn: this.spawn,
+      device,
       onLog: log,
       onMemory: memory,
     });

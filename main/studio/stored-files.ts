@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
+import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
@@ -55,10 +56,14 @@ const settings = z.object({
   threads: count,
   memory: z.object({
     budgetBytes: count,
-    residency: z.enum(['stream', 'ram']),
+    residency: z.enum(residencies),
     batchTokens: count,
     activationBytes: z.int().min(0),
   }),
+  device: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('cpu') }),
+    z.object({ kind: z.literal('webgpu'), card: z.string() }),
+  ]),
   platform: z.string(),
   recover: recover.optional(),
 });

@@ -8,6 +8,7 @@ import type { TrainingPreview } from '../engine/recovery-preview.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
+import { chooseDevice, type DeviceChoice } from './choose-device.ts';
 import { ContentHashes } from './content-hashes.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
@@ -91,6 +92,7 @@ export class Studio {
   private readonly choices = new RunChoices();
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
+  private autoDevice: Promise<DeviceChoice> | undefined;
 
   private constructor(
     private readonly place: StudioPlace,
@@ -216,9 +218,10 @@ export class Studio {
     request: RecoverRequest,
   ): Promise<TrainingForecast> {
     const { folder: model, settings, preview, recover } = await this.recoveryOf(modelId, request, { prune });
-    const { threads, memory } = settings;
+    const { threads, memory, device } = settings;
     const shapes = preview.layers.map(({ after }) => after);
-    return this.lookouts.look({ kind: 'forecast-training', model, recover, shapes, threads, memory });
+    const share = { threads, memory, device };
+    return this.lookouts.look({ kind: 'forecast-training', model, recover, shapes, ...share });
   }
 
   /**
@@ -228,13 +231,21 @@ export class Studio {
   async startRun(request: RunRequest): Promise<string> {
     const model = await this.models.inspect(request.modelId);
     const recipe = this.recipeOf(request, model);
-    const prepared = prepareRunOf(model, recipe);
-    await requireRunnable(prepared);
+    await requireRunnable(prepareRunOf(model, recipe));
+    const { device, message } = await this.deviceFor(recipe);
+    if (message !== undefined) this.listener.warn(message);
+    const prepared = prepareRunOf(model, recipe, device);
     const identity = await this.starter.knownIdentity(prepared.settings);
     const made = await this.runs.make(prepared, recipe, this.models.nameOf(model.folder), identity);
     if (made.stored.state !== 'finished') this.enqueue(made.id);
     this.listener.runsChanged();
     return made.id;
+  }
+
+  /** A card is tested once: it stays what it is while the program lives. */
+  private deviceFor({ device }: Recipe): Promise<DeviceChoice> {
+    if (device !== 'auto') return chooseDevice(device, this.place.spawn);
+    return (this.autoDevice ??= chooseDevice(device, this.place.spawn));
   }
 
   /** @throws Refusal run-state for a run that is finished. */

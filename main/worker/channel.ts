@@ -9,6 +9,8 @@ export interface WorkerProcess {
 
 export interface WorkerListener {
   message(message: FromWorker): void;
+  /** Takes what the process writes to its stderr; where it is left out that goes to ours. */
+  stderr?: ((text: string) => void) | undefined;
   /** The process is gone; nothing more comes. `how` completes "The worker process ended (…)". */
   ended(how: string): void;
 }

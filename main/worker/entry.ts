@@ -1,6 +1,7 @@
 /** One worker process: takes one job over the channel it was forked with, reports, and ends. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { testDevice } from '../engine/device-test.ts';
 import { EngineError } from '../engine/errors.ts';
 import { evaluateModel } from '../engine/measure-model.ts';
 import { forecastTraining } from '../engine/recovery-forecast.ts';
@@ -56,6 +57,8 @@ async function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
       return doRun(job);
     case 'evaluate':
       return doEvaluate(job);
+    case 'test-device':
+      return doTestDevice(job);
     case 'preview-text':
       return previewText(job);
     case 'measure-text':
@@ -125,6 +128,15 @@ function doHash(job: Extract<Job, { kind: 'hash-files' }>): Promise<JobResults['
   const report = progressReporter();
   return hashFiles(job, (fraction) => {
     report('hash', fraction);
+  });
+}
+
+function doTestDevice({
+  threads,
+}: Extract<Job, { kind: 'test-device' }>): Promise<JobResults['test-device']> {
+  const pace = paceOf(cancelling.signal, () => undefined);
+  return testDevice(threads, pace, () => {
+    parent.send({ type: 'stage', stage: 'test-device' });
   });
 }
 

@@ -21,6 +21,7 @@ export function startJob<J extends Job>(
   job: J,
   onEvent: (event: JobEvent) => void,
   spawn: SpawnWorker = spawnNodeWorker,
+  stderr?: (text: string) => void,
 ): RunningJob<JobResults[J['kind']]> {
   type Result = JobResults[J['kind']];
   let outcome: Outcome<Result> | undefined;
@@ -29,6 +30,7 @@ export function startJob<J extends Job>(
     end = resolve;
   });
   const worker = spawn({
+    stderr,
     message: (message) => {
       if (message.type === 'done') {
         outcome = { kind: 'done', result: message.result as Result, peakRssBytes: message.peakRssBytes };

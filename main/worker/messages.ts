@@ -1,4 +1,5 @@
 import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
+import type { DeviceTest } from '../engine/device-test.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
 import type { EvaluationSettings } from '../engine/measure-model.ts';
@@ -7,6 +8,7 @@ import type { RecoverySettings } from '../engine/recovery.ts';
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
 import type { TrainingPreview } from '../engine/recovery-preview.ts';
 import type { RunReport, RunSettings, RunStage, TrainingEvent } from '../engine/run.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { MemoryPlan } from '../engine/runtime/memory-plan.ts';
 
 /** What a worker process can be asked to do; it does one job and ends. */
@@ -18,7 +20,10 @@ export type Job =
       readonly evaluation: EvaluationSettings;
       readonly threads: number;
       readonly memory: MemoryPlan;
+      readonly device: ComputeDevice;
     }
+  /** Tries the graphics card; tells of the stage once there is something to try. */
+  | { readonly kind: 'test-device'; readonly threads: number }
   /** The calibration rows that a run would draw from `source`. */
   | {
       readonly kind: 'preview-text';
@@ -50,6 +55,7 @@ export type Job =
       readonly shapes: readonly LayerShape[];
       readonly threads: number;
       readonly memory: MemoryPlan;
+      readonly device: ComputeDevice;
     }
   /** The sha256 of each file, in hex. */
   | { readonly kind: 'hash-files'; readonly paths: readonly string[] };
@@ -74,6 +80,7 @@ export interface TextMeasure {
 export interface JobResults {
   readonly run: RunReport;
   readonly evaluate: Perplexity;
+  readonly 'test-device': DeviceTest;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;
   readonly 'preview-training': TrainingPreview;
@@ -81,7 +88,7 @@ export interface JobResults {
   readonly 'hash-files': readonly string[];
 }
 
-export type JobStage = RunStage | 'evaluate' | 'hash';
+export type JobStage = RunStage | 'evaluate' | 'hash' | 'test-device';
 
 /** `end` answers the last message of a job: it has arrived. */
 export type ToWorker =

@@ -8,7 +8,9 @@ export const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url))
 
 /** A worker forked from Node; its stdout and stderr go to our stderr. */
 export const spawnNodeWorker: SpawnWorker = (listener) => {
-  const child = fork(workerFile, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: ['--enable-source-maps'] });
+  const stderr = listener.stderr === undefined ? 2 : 'pipe';
+  const child = fork(workerFile, { stdio: ['ignore', 2, stderr, 'ipc'], execArgv: ['--enable-source-maps'] });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => listener.stderr?.(text));
   let failure: string | undefined;
   child.on('message', (message: FromWorker) => {
     listener.message(message);

@@ -1,10 +1,10 @@
 /**
- * Peak memory of pruning 1.1 billion bfloat16 weights: plan, run and eval of a random model of TinyLlama's shape,
- * through the command line.
+ * Peak memory of pruning 1.1 billion bfloat16 weights and of training the result: plan, run, eval and recover of a
+ * random model of TinyLlama's shape, through the command line.
  *
  *   npm run build && node scripts/run-ts.mjs scripts/bench/tinyllama-memory.ts --folder DIR [--memory 1GiB]
  *
- * DIR takes 5 GB; the model in it is used again. The weights are random, so the perplexities say nothing.
+ * DIR takes 7 GB; the model in it is used again. The weights are random, so the perplexities say nothing.
  */
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -31,6 +31,8 @@ const maxShardBytes = 1e9;
 const expectedParameters = { before: 1_100_048_384, after: 945_907_712 };
 const calibration = { rows: 10, length: 64 };
 const evaluation = { rows: 8, length: 128 };
+/** Of the calibration rows, without validation. */
+const training = { steps: 2, batchSize: 8 };
 
 /** Beside this bundle, as run-ts.mjs says. */
 const commandLine = fileURLToPath(new URL('./cli.js', import.meta.url));
@@ -38,7 +40,7 @@ const commandLine = fileURLToPath(new URL('./cli.js', import.meta.url));
 await measure();
 
 async function measure(): Promise<void> {
-  if (args.folder === undefined) throw new Error('Name a folder with 5 GB of room: --folder DIR');
+  if (args.folder === undefined) throw new Error('Name a folder with 7 GB of room: --folder DIR');
   const places = placesIn(resolve(args.folder));
   await mkdir(places.peaks, { recursive: true });
   const config = JSON.parse(await readFile(configFile, 'utf8')) as object;
@@ -48,10 +50,12 @@ async function measure(): Promise<void> {
     await step('plan', ['plan', places.recipe, '--json'], places),
     await step('run', ['run', places.recipe, '--out', places.run, '--json'], places),
     await step('eval', evalArguments(places), places),
+    await step('recover', ['recover', places.recovery, '--out', places.recovered, '--json'], places),
   ];
   requireParameters(JSON.parse(steps[1].output) as RunReport);
   printSteps(steps);
   await printStages(places.run);
+  await printStages(places.recovered);
   printVerdict(Math.max(...steps.map(({ workerBytes }) => workerBytes)));
 }
 
@@ -61,6 +65,8 @@ interface Places {
   readonly calibration: string;
   readonly evaluation: string;
   readonly run: string;
+  readonly recovery: string;
+  readonly recovered: string;
   /** Each process of a step leaves its peak memory here, in a file named by its process id. */
   readonly peaks: string;
 }
@@ -72,6 +78,8 @@ function placesIn(folder: string): Places {
     calibration: join(folder, 'calibration.jsonl'),
     evaluation: join(folder, 'evaluation.jsonl'),
     run: join(folder, 'run'),
+    recovery: join(folder, 'recovery.yaml'),
+    recovered: join(folder, 'recovered'),
     peaks: join(folder, 'peaks'),
   };
 }
@@ -82,6 +90,8 @@ async function writeInputs({
   calibration: rows,
   evaluation: chunks,
   run,
+  recovery,
+  recovered,
   peaks,
 }: Places): Promise<void> {
   const { config } = await describeModel(model);
@@ -99,7 +109,18 @@ async function writeInputs({
     memory: args.memory,
   };
   await writeFile(recipe, JSON.stringify(content)); // JSON is YAML
-  for (const folder of [run, peaks]) await rm(folder, { recursive: true, force: true });
+  const recover = {
+    data: rows,
+    cutoff: calibration.length,
+    ...training,
+    warmupSteps: 0,
+    validation: { rows: 0 },
+  };
+  await writeFile(
+    recovery,
+    JSON.stringify({ model: join(run, runFiles.model), recover, memory: args.memory }),
+  );
+  for (const folder of [run, recovered, peaks]) await rm(folder, { recursive: true, force: true });
   await mkdir(peaks);
 }
 

@@ -1,4 +1,5 @@
-// What Electron needs from a Linux system: shared libraries, and a virtual display where there is no screen. On Debian
+// What Electron needs from a Linux system: shared libraries, and a virtual display where there is no screen; and the
+// loader of Vulkan drivers, which WebGPU looks for outside Electron's folder. On Debian
 // as root what is missing is installed; elsewhere the error names it.
 
 import { spawnSync } from 'node:child_process';
@@ -17,6 +18,7 @@ const libraryPackages = [
   ['libgbm1'],
   ['libxss1'],
   ['libxtst6'],
+  ['libvulkan1'],
 ];
 const displayPackages = [['xvfb'], ['xauth']];
 
@@ -58,8 +60,24 @@ function missingParts(executable, virtualDisplay) {
     .split('\n')
     .filter((line) => line.includes('not found'))
     .map((line) => line.trim().split(' ')[0]);
+  if (!isLoadable('libvulkan.so.1')) libraries.push('libvulkan.so.1');
   const programs = virtualDisplay ? ['xvfb-run', 'Xvfb', 'xauth'].filter((name) => !isOnPath(name)) : [];
   return [...libraries, ...programs];
+}
+
+/**
+ * Whether the system's loader knows a library that nothing links against; a system without the list is believed.
+ *
+ * @param {string} library
+ */
+function isLoadable(library) {
+  const { stdout, status } = spawnSync('ldconfig', ['-p'], { encoding: 'utf8', env: systemPath() });
+  return status !== 0 || stdout.includes(`${library} `);
+}
+
+/** ldconfig lies where only root looks. */
+function systemPath() {
+  return { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
 }
 
 /** @param {string} program */

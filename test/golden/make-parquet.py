@@ -19,12 +19,13 @@ SHAREGPT = [
     {"id": "b", "conversations": [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": "2"},
                                   {"from": "human", "value": "Sure?"}, {"from": "gpt", "value": "Yes."}]},
 ]
+IDS = [{"input_ids": [70, 71, 72], "labels": [-100, 71, 72]}]  # 64-bit columns
 
 
 def main():
     os.makedirs(HERE, exist_ok=True)
     for name, rows, compression in (("alpaca", ALPACA, "snappy"), ("sharegpt", SHAREGPT, "snappy"),
-                                    ("alpaca-plain", ALPACA, "none"), ("alpaca-zstd", ALPACA, "zstd")):
+                                    ("ids", IDS, "snappy"), ("alpaca-plain", ALPACA, "none"), ("alpaca-zstd", ALPACA, "zstd")):
         pq.write_table(pa.Table.from_pylist(rows), os.path.join(HERE, name + ".parquet"), compression=compression)
 
 

@@ -51,10 +51,10 @@ describe('a job', () => {
   it('gives its result, and what it did on the way', async () => {
     const { perplexity } = goldenForward('gqa');
     const text = await writeRows(path.join(folder, 'rows.jsonl'), [perplexity.tokens]);
-    const { model, threads, memory } = runSettings;
+    const { model, threads, memory, device } = runSettings;
     const evaluation = { text, seqLen: 128, samples: null };
     const events: JobEvent[] = [];
-    const job = startJob({ kind: 'evaluate', model, evaluation, threads, memory }, (event) =>
+    const job = startJob({ kind: 'evaluate', model, evaluation, threads, memory, device }, (event) =>
       events.push(event),
     );
     const outcome = await job.outcome;

@@ -131,11 +131,17 @@ function turnOf(row: Row, turn: unknown, index: number): { from: string; value: 
 }
 
 function idsOf(row: Row): TrainingRow {
-  const { input_ids: ids, labels = null } = row.fields;
+  const [ids, labels] = [row.fields['input_ids'], row.fields['labels'] ?? null].map(plainNumbers);
   if (!isWholeNumbers(ids, 0)) throw row.invalid('input_ids', 'whole numbers from 0, at least one', ids);
   if (labels === null) return { kind: 'ids', ids, labels };
   if (isWholeNumbers(labels, -100) && labels.length === ids.length) return { kind: 'ids', ids, labels };
   throw row.invalid('labels', `${ids.length} whole numbers, -100 where nothing is learnt`, labels);
+}
+
+/** Parquet's 64-bit columns hold bigints. */
+function plainNumbers(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.map((item: unknown) => (typeof item === 'bigint' ? Number(item) : item));
 }
 
 function isWholeNumbers(value: unknown, least: number): value is number[] {

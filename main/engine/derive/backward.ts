@@ -10,7 +10,7 @@ export const upstreamName = 'upstream';
 /** Name of the output that carries ∂L/∂(input or parameter). */
 export const gradientName = (name: string): string => `gradient ${name}`;
 
-/** ∂L/∂W of a linear weight is dyᵀ·x: where the two come out of a backward program. */
+/** ∂L/∂W of a linear weight is dyᵀ·x: where the two come out of a backward program, a row a token. */
 export interface Contraction {
   readonly param: string;
   readonly x: string;
@@ -111,7 +111,8 @@ function giveOutContraction(
   const giveOut = (name: string, value: OnnxValue, of: Value): string => {
     const known = givenOut.get(value);
     if (known) return known;
-    emission.onnx.output(name, value, 'float', shapeOf(of));
+    const size = shapeOf(of).at(-1) as number;
+    emission.onnx.output(name, emission.onnx.rows(value, size), 'float', ['tokens', size]);
     givenOut.set(value, name);
     return name;
   };

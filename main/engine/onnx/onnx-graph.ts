@@ -34,8 +34,10 @@ interface OnnxPort {
   readonly dims: readonly OnnxDim[];
 }
 
-/** BitCast, which turns bfloat16 words into numbers inside the graph, came with this operator set. */
-const operatorSet = 26;
+/** ONNX Runtime 1.30 computes Transpose and its like of later operator sets on the CPU, where a card was asked for. */
+const commonOperatorSet = 24;
+/** Operators that came later, with the set they came with; BitCast turns bfloat16 words into numbers inside the graph. */
+const laterOperatorSets: Readonly<Record<string, number>> = { BitCast: 26 };
 const irVersion = 11;
 
 /**
@@ -166,7 +168,12 @@ export class OnnxGraph {
     return encodeModel({
       irVersion,
       producerName: 'llm-pruner-studio',
-      opsetImport: [{ domain: '', version: operatorSet }],
+      opsetImport: [
+        {
+          domain: '',
+          version: Math.max(commonOperatorSet, ...nodes.map(({ opType }) => laterOperatorSets[opType] ?? 0)),
+        },
+      ],
       graph: {
         name: 'graph',
         node: nodes.map(nodeMessage),

@@ -4,9 +4,9 @@ import { EngineError } from '../errors.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
 import { lossWeights, packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
 import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
-import type { LayerWeights, Network } from '../runtime/network.ts';
+import type { BlockGradient, LayerWeights, Network } from '../runtime/network.ts';
 import { partOf, type Pace } from '../runtime/pace.ts';
-import type { SessionOptions } from '../runtime/session.ts';
+import type { SessionOptions, Values } from '../runtime/session.ts';
 import { RandomStream } from '../tensor/random.ts';
 import type { Aggregation } from './aggregate.ts';
 import { layerGroups, type LayerGroup } from './layer-groups.ts';
@@ -213,14 +213,14 @@ async function backwardLayer(
 
 /** q, k and v share their x, which is kept once. */
 async function keepContractions(
-  contractions: ReadonlyMap<string, { readonly x: Float32Array; readonly dy: Float32Array }>,
+  contractions: BlockGradient['contractions'],
   batchIndex: number,
   batch: Batch,
   store: ActivationStore,
   places: ReadonlyMap<string, { x: string; dy: string; tokens: number }[]>,
 ): Promise<void> {
-  const keyOf = new Map<Float32Array, string>();
-  const keep = async (values: Float32Array, key: string): Promise<string> => {
+  const keyOf = new Map<Values, string>();
+  const keep = async (values: Values, key: string): Promise<string> => {
     const known = keyOf.get(values);
     if (known) return known;
     keyOf.set(values, key);
@@ -245,14 +245,14 @@ async function scoreLayer(
   contractions: Contractions,
   request: EstimateRequest,
 ): Promise<LayerScores> {
-  const { checkpoint, family } = network.model;
+  const { family } = network.model;
   const criterion = request.criterion as WeightCriterion;
   const sums = new Map<string, SalienceSums>();
   const scores: (readonly [LayerGroup, number[]])[] = [];
   for (const group of groupsOf(network, layer)) {
     for (const { param } of group.scored) {
       if (sums.has(param)) continue;
-      const { dtype } = checkpoint.info(family.layerPrefix(layer) + param);
+      const dtype = network.weights.dtypeOf(family.layerPrefix(layer) + param);
       const weight = { feed: weights[param], dtype, contractions: contractions.get(param) ?? [] };
       sums.set(param, await scorer.sums(weight));
       await request.pace.breathe();

@@ -4,6 +4,7 @@ import { inputTypeOf, OnnxGraph, type OnnxValue } from '../onnx/onnx-graph.ts';
 import {
   floats,
   indices,
+  OnCard,
   openSession,
   type Feed,
   type Session,
@@ -12,8 +13,11 @@ import {
 import type { ActivationStore } from '../runtime/activation-store.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
-/** A block of gradient rows held at once, small enough for a processor's cache; fixed, so that results do not depend on the memory at hand. */
-const gradientBlockBytes = 8 * 2 ** 20;
+/**
+ * A block of gradient rows held at once: small enough for a processor's cache; on a card, which is sent x and dy for
+ * each block, within the smallest buffer that WebGPU promises. Fixed, so that results do not depend on the memory at hand.
+ */
+const gradientBlockBytes = { cpu: 8 * 2 ** 20, webgpu: 128 * 2 ** 20 };
 
 /** A linear weight [rows, columns] and where its gradient comes from: x and dy of every batch. */
 export interface ScoredWeight {
@@ -47,7 +51,7 @@ export class MemberScorer {
     const [rowCount, columnCount] = weight.feed.dims;
     const rows = new Float64Array(rowCount);
     const columns = new Float64Array(columnCount);
-    const blockRows = Math.max(1, Math.floor(gradientBlockBytes / (4 * columnCount)));
+    const blockRows = Math.max(1, Math.floor(this.blockBytes / (4 * columnCount)));
     for (let from = 0; from < rowCount; from += blockRows) {
       const to = Math.min(rowCount, from + blockRows);
       const results = await this.blockSums(weight, from, to);
@@ -59,37 +63,41 @@ export class MemberScorer {
     return { rows, columns };
   }
 
+  private get blockBytes(): number {
+    return gradientBlockBytes[this.options.device ?? 'cpu'];
+  }
+
   async release(): Promise<void> {
     for (const session of this.sessions.values()) await (await session).release();
     this.sessions.clear();
   }
 
   private async blockSums(weight: ScoredWeight, from: number, to: number): ReturnType<Session['run']> {
-    const block = rowsOf(weight.feed, from, to);
-    if (!this.criterion.needsGradient) {
-      const session = await this.session(`sums ${weight.dtype}`, () =>
-        sumsProgram(this.criterion, weight.dtype, 'none'),
+    const isWhole = weight.feed.data instanceof OnCard;
+    const block = isWhole ? weight.feed : rowsOf(weight.feed, from, to);
+    const bounds = { from: indices([from], [1]), to: indices([to], [1]) };
+    const sums = (source: GradientSource): Promise<Session> =>
+      this.session(`sums ${source} ${weight.dtype} ${isWhole}`, () =>
+        sumsProgram(this.criterion, weight.dtype, source, isWhole),
       );
-      return session.run({ weight: block });
-    }
+    if (!this.criterion.needsGradient) return (await sums('none')).run({ ...bounds, weight: block });
     let sofar: Feed | undefined;
     for (const [i, contraction] of weight.contractions.entries()) {
       const feeds = {
         ...(await this.contractionFeeds(weight, contraction)),
-        from: indices([from], [1]),
-        to: indices([to], [1]),
+        ...bounds,
         ...(sofar && { sofar }),
       };
       const source = sofar ? 'added' : 'fresh';
       if (i === weight.contractions.length - 1) {
-        const session = await this.session(`sums ${source} ${weight.dtype}`, () =>
-          sumsProgram(this.criterion, weight.dtype, source),
-        );
-        return session.run({ ...feeds, weight: block });
+        const results = await (await sums(source)).run({ ...feeds, weight: block });
+        if (sofar?.data instanceof OnCard) sofar.data.dispose();
+        return results;
       }
       const session = await this.session(`gradient ${source}`, () => gradientProgram(source));
       const { gradient } = await session.run(feeds);
-      sofar = floats(gradient.data, gradient.dims);
+      if (sofar?.data instanceof OnCard) sofar.data.dispose();
+      sofar = floats(gradient.values, gradient.dims);
     }
     throw new RangeError('A gradient was asked for without any batch.');
   }
@@ -108,7 +116,8 @@ export class MemberScorer {
   private session(key: string, make: () => Program): Promise<Session> {
     const known = this.sessions.get(key);
     if (known) return known;
-    const opened = openSession(make(), this.options);
+    const isPassedOn = (output: string): boolean => output === 'gradient';
+    const opened = openSession(make(), { ...this.options, isPassedOn });
     this.sessions.set(key, opened);
     return opened;
   }
@@ -117,14 +126,20 @@ export class MemberScorer {
 type GradientSource = 'none' | 'fresh' | 'added';
 
 /** Rows [from, to) of dyᵀ·x, plus what earlier batches gave. */
-function gradientRows(g: OnnxGraph, source: 'fresh' | 'added'): OnnxValue {
+function gradientRows(
+  g: OnnxGraph,
+  source: 'fresh' | 'added',
+  bounds: readonly OnnxValue[] = boundsOf(g),
+): OnnxValue {
   const x = g.input('x', 'float', ['tokens', 'columns']);
   const dy = g.input('dy', 'float', ['tokens', 'outputs']);
-  const bounds = ['from', 'to'].map((name) => g.input(name, 'int64', [1]));
   const slice = g.op('Slice', [dy, ...bounds, g.ints([1])]);
   const product = g.matmul(g.transpose(slice, [1, 0]), x);
   return source === 'added' ? g.add(product, g.input('sofar', 'float', ['rows', 'columns'])) : product;
 }
+
+/** The block's rows, [from, to). */
+const boundsOf = (g: OnnxGraph): OnnxValue[] => ['from', 'to'].map((name) => g.input(name, 'int64', [1]));
 
 function gradientProgram(source: 'fresh' | 'added'): Program {
   const g = new OnnxGraph();
@@ -132,10 +147,21 @@ function gradientProgram(source: 'fresh' | 'added'): Program {
   return finish(g);
 }
 
-function sumsProgram(criterion: WeightCriterion, dtype: Dtype, source: GradientSource): Program {
+/** @param isWhole Whether the block's rows are still to be cut from the weight. */
+function sumsProgram(
+  criterion: WeightCriterion,
+  dtype: Dtype,
+  source: GradientSource,
+  isWhole: boolean,
+): Program {
   const g = new OnnxGraph();
-  const weight = g.toFloat(g.input('weight', inputTypeOf[dtype], ['rows', 'columns']), dtype);
-  const gradient = source === 'none' ? weight : gradientRows(g, source);
+  const bounds = boundsOf(g);
+  const given = g.toFloat(
+    g.input('weight', inputTypeOf[dtype], [isWhole ? 'outputs' : 'rows', 'columns']),
+    dtype,
+  );
+  const weight = isWhole ? g.op('Slice', [given, ...bounds, g.ints([0])]) : given;
+  const gradient = source === 'none' ? weight : gradientRows(g, source, bounds);
   const salience = criterion.salience(g, { weight, gradient });
   g.output('rowSums', g.reduceSum(salience, [1]), 'float', ['rows']);
   g.output('columnSums', g.reduceSum(salience, [0]), 'float', ['columns']);
@@ -146,8 +172,9 @@ function finish(g: OnnxGraph): Program {
   return { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() };
 }
 
-/** Rows [from, to) of a weight, without a copy. */
+/** Rows [from, to) of a weight in memory, without a copy. */
 function rowsOf({ type, data, dims }: Feed, from: number, to: number): Feed {
   const [, columns] = dims;
+  if (data instanceof OnCard) throw new RangeError('What lies on a card is cut there.');
   return { type, data: data.subarray(from * columns, to * columns), dims: [to - from, columns] };
 }

@@ -44,14 +44,14 @@ export function initialAdapter(
   });
 }
 
-/** A model's weights with an adapter's beside them; the adapter stays in memory, wherever the weights come from. */
+/** A model's weights with an adapter's beside them; the adapter, which changes, stays in memory, wherever the weights come from. */
 export function withAdapter(weights: WeightStore, adapter: readonly AdapterMatrix[]): WeightStore {
   const feeds = new Map<string, Feed>(
     adapter.map(({ name, values, shape }) => [name, floats(values, shape)]),
   );
   const fromModel = (names: readonly string[]): string[] => names.filter((name) => !feeds.has(name));
   return {
-    residency: weights.residency,
+    ...weights,
     async take(names) {
       const taken = await weights.take(fromModel(names));
       return Object.fromEntries(names.map((name) => [name, feeds.get(name) ?? taken[name]]));

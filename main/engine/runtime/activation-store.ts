@@ -2,17 +2,22 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { writeError } from '../checkpoint/file-errors.ts';
 import { readBytes } from '../checkpoint/read-bytes.ts';
 import { EngineError } from '../errors.ts';
+import { numbers, OnCard, openTransfer, type Transfer, type Values } from './session.ts';
 
 /**
- * Float32 arrays by key, in memory up to a budget and beyond it in a scratch file: what a pass must keep between
- * layers does not fit any memory when the calibration set is large.
+ * Float32 arrays by key, where they are up to a budget and beyond it in a scratch file: what a pass must keep between
+ * layers does not fit any memory when the calibration set is large. The budget is for the memory of the machine and
+ * for that of a card, each; what the card has no room for goes to the machine.
  */
 export class ActivationStore {
   private readonly inMemory = new Map<string, Float32Array>();
+  private readonly onCard = new Map<string, OnCard>();
   private readonly onDisk = new Map<string, { offset: number; length: number }>();
   /** Places in the scratch file that were given back, by length in floats: a pass asks for the same sizes again. */
   private readonly freePlaces = new Map<number, number[]>();
+  private readonly downloads = new Map<number, Promise<Transfer>>();
   private memoryBytes = 0;
+  private cardBytes = 0;
   private file: FileHandle | undefined;
   private fileBytes = 0;
 
@@ -21,21 +26,21 @@ export class ActivationStore {
     private readonly budgetBytes: number,
   ) {}
 
-  /** Keeps `values`, which must not change afterwards. Throws disk-full or folder-not-writable. */
-  async put(key: string, values: Float32Array): Promise<void> {
+  /**
+   * Keeps `values`, which must not change afterwards; what lies on a card is the store's from here on.
+   * Throws disk-full or folder-not-writable.
+   */
+  async put(key: string, values: Values): Promise<void> {
     this.drop(key);
-    if (this.memoryBytes + values.byteLength <= this.budgetBytes) {
-      this.inMemory.set(key, values);
-      this.memoryBytes += values.byteLength;
-      return;
-    }
-    const offset = this.freePlaces.get(values.length)?.pop() ?? this.extend(values.byteLength);
-    this.onDisk.set(key, { offset, length: values.length });
-    await this.write(values, offset);
+    if (!(values instanceof OnCard)) await this.putInMemory(key, values);
+    else if (this.cardBytes + values.byteLength <= this.budgetBytes) {
+      this.onCard.set(key, values);
+      this.cardBytes += values.byteLength;
+    } else await this.putInMemory(key, await this.fromCard(values));
   }
 
-  async get(key: string): Promise<Float32Array> {
-    const known = this.inMemory.get(key);
+  async get(key: string): Promise<Values> {
+    const known = this.inMemory.get(key) ?? this.onCard.get(key);
     if (known) return known;
     const place = this.onDisk.get(key);
     if (!place || !this.file) throw new EngineError('graph-invalid', `No activation is kept under "${key}".`);
@@ -46,6 +51,7 @@ export class ActivationStore {
   drop(key: string): void {
     this.memoryBytes -= this.inMemory.get(key)?.byteLength ?? 0;
     this.inMemory.delete(key);
+    this.dropFromCard(key);
     const place = this.onDisk.get(key);
     if (!place) return;
     this.onDisk.delete(key);
@@ -53,9 +59,40 @@ export class ActivationStore {
   }
 
   async close(): Promise<void> {
+    for (const key of [...this.onCard.keys()]) this.dropFromCard(key);
+    for (const download of this.downloads.values()) await (await download).release();
+    this.downloads.clear();
     await this.file?.close();
     this.file = undefined;
     await rm(this.scratchPath, { force: true });
+  }
+
+  private dropFromCard(key: string): void {
+    const values = this.onCard.get(key);
+    if (!values) return;
+    this.cardBytes -= values.byteLength;
+    this.onCard.delete(key);
+    values.dispose();
+  }
+
+  private async fromCard(values: OnCard): Promise<Float32Array> {
+    const { dims } = values.tensor;
+    const download = this.downloads.get(dims.length) ?? openTransfer(dims.length, 'memory');
+    this.downloads.set(dims.length, download);
+    const received = numbers(await (await download).send(values, dims));
+    values.dispose();
+    return received;
+  }
+
+  private async putInMemory(key: string, values: Float32Array): Promise<void> {
+    if (this.memoryBytes + values.byteLength <= this.budgetBytes) {
+      this.inMemory.set(key, values);
+      this.memoryBytes += values.byteLength;
+      return;
+    }
+    const offset = this.freePlaces.get(values.length)?.pop() ?? this.extend(values.byteLength);
+    this.onDisk.set(key, { offset, length: values.length });
+    await this.write(values, offset);
   }
 
   private extend(sizeBytes: number): number {

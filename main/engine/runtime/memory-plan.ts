@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../families/family.ts';
+import type { DeviceKind } from './device.ts';
 import { chooseResidency, type Residency } from './residency.ts';
 
 /** How a memory budget is spent: decided once, written into the run and used again when it is resumed. */
@@ -17,13 +18,22 @@ const mostBatchTokens = 2048;
 /** Beside these, what adapters add: a mask and a masked x for each adapted weight. */
 const liveAdapterArrays = { hidden: 12, mlp: 2 };
 
+/** Float32 arrays of a weight a head for each pair of positions that a backward pass of attention holds at once. */
+const liveAttentionArrays = 5;
+
 /** Float32 arrays as wide as the hidden size, as an MLP, as the vocabulary, that a backward pass holds at once a token. */
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
 
-export function planMemory(config: ModelConfig, weightBytes: number, budgetBytes: number): MemoryPlan {
+/** @param weightBytes What the weights take on the device, were they kept there. */
+export function planMemory(
+  config: ModelConfig,
+  weightBytes: number,
+  budgetBytes: number,
+  device: DeviceKind = 'cpu',
+): MemoryPlan {
   return {
     budgetBytes,
-    residency: chooseResidency(weightBytes, budgetBytes),
+    residency: chooseResidency(weightBytes, budgetBytes, device),
     batchTokens: batchTokens(config, budgetBytes, liveArrays),
     activationBytes: Math.floor(budgetBytes / 4),
   };
@@ -41,18 +51,30 @@ export function planMicroBatch(
     hidden: liveArrays.hidden + liveAdapterArrays.hidden,
     mlp: liveArrays.mlp + liveAdapterArrays.mlp,
   };
-  return Math.max(1, Math.min(most, Math.floor(batchTokens(config, budgetBytes, arrays) / length)));
+  const heads = Math.max(...config.layers.map((layer) => layer.heads));
+  const attentionBytes = 4 * liveAttentionArrays * heads * length;
+  const tokens = batchTokens(config, budgetBytes, arrays, attentionBytes);
+  return Math.max(1, Math.min(most, Math.floor(tokens / length)));
 }
 
-function batchTokens(config: ModelConfig, budgetBytes: number, arrays: typeof liveArrays): number {
-  const fitting = Math.floor(budgetBytes / 4 / tokenBytes(config, arrays));
+function batchTokens(
+  config: ModelConfig,
+  budgetBytes: number,
+  arrays: typeof liveArrays,
+  attentionBytes = 0,
+): number {
+  const fitting = Math.floor(budgetBytes / 4 / tokenBytes(config, arrays, attentionBytes));
   return Math.max(1, Math.min(mostBatchTokens, fitting));
 }
 
 /** What one token of a batch takes in the layer, or the head, that holds most at once. */
-function tokenBytes({ hiddenSize, vocabSize, layers }: ModelConfig, arrays: typeof liveArrays): number {
+function tokenBytes(
+  { hiddenSize, vocabSize, layers }: ModelConfig,
+  arrays: typeof liveArrays,
+  attentionBytes = 0,
+): number {
   const mlpWidth = Math.max(...layers.map((layer) => layer.mlpWidth));
-  const layerBytes = 4 * (arrays.hidden * hiddenSize + arrays.mlp * mlpWidth);
+  const layerBytes = attentionBytes + 4 * (arrays.hidden * hiddenSize + arrays.mlp * mlpWidth);
   return Math.max(layerBytes, 4 * arrays.vocabulary * vocabSize);
 }
 

@@ -17,24 +17,25 @@ import {
   type Result,
   type Session,
   type SessionOptions,
+  type Values,
 } from './session.ts';
 
 /** ∂L/∂W = dyᵀ·x of one linear weight, left unformed. x is [tokens, in], dy is [tokens, out]. */
 export interface ContractionData {
-  readonly x: Float32Array;
-  readonly dy: Float32Array;
+  readonly x: Values;
+  readonly dy: Values;
 }
 
 export interface BlockGradient {
   /** ∂L/∂(the layer's input). [rows, length, hidden] */
-  readonly dx: Float32Array;
+  readonly dx: Values;
   /** By parameter name without the layer's prefix. */
   readonly contractions: ReadonlyMap<string, ContractionData>;
 }
 
 export interface AdapterGradient {
   /** ∂L/∂(the layer's input). [rows, length, hidden] */
-  readonly dx: Float32Array;
+  readonly dx: Values;
   /** By parameter name without the layer's prefix. */
   readonly params: ReadonlyMap<string, Float32Array>;
 }
@@ -86,7 +87,7 @@ export class Network {
   }
 
   /** Hidden states before the first layer. [rows, length, hidden] */
-  async embed(batch: Batch): Promise<Float32Array> {
+  async embed(batch: Batch): Promise<Values> {
     const { family, config } = this.model;
     const session = await this.session('embed', () => {
       const { graph, y } = embedGraph(family, config);
@@ -94,28 +95,23 @@ export class Network {
     });
     const ids = indices(batch.ids, [batch.rows, batch.length]);
     const { y } = await session.run({ ...(await this.take(session, '')), ids });
-    return y.data;
+    return y.values;
   }
 
-  async forwardLayer(
-    layer: number,
-    weights: LayerWeights,
-    x: Float32Array,
-    batch: Batch,
-  ): Promise<Float32Array> {
+  async forwardLayer(layer: number, weights: LayerWeights, x: Values, batch: Batch): Promise<Values> {
     const session = await this.blockSession(layer, 'forward', ({ graph, y, dtypes }) =>
       deriveForward(graph, { y }, dtypes),
     );
     const { y } = await session.run({ ...weights, ...this.side(batch.length), x: this.hidden(x, batch) });
-    return y.data;
+    return y.values;
   }
 
   /** @param contracted Names, without the prefix, of the linear weights whose x and dy are wanted. */
   async backwardLayer(
     layer: number,
     weights: LayerWeights,
-    x: Float32Array,
-    upstream: Float32Array,
+    x: Values,
+    upstream: Values,
     batch: Batch,
     contracted: readonly string[],
   ): Promise<BlockGradient> {
@@ -132,11 +128,11 @@ export class Network {
     const results = await session.run({ ...weights, ...this.backwardFeeds(x, upstream, batch) });
     const { contractions } = session.program as BackwardProgram;
     return {
-      dx: results[gradientName('x')].data,
+      dx: results[gradientName('x')].values,
       contractions: new Map(
         contractions.map(({ param, x: xName, dy }) => [
           param,
-          { x: results[xName].data, dy: results[dy].data },
+          { x: results[xName].values, dy: results[dy].values },
         ]),
       ),
     };
@@ -149,8 +145,8 @@ export class Network {
   async adapterGradients(
     layer: number,
     weights: LayerWeights,
-    x: Float32Array,
-    upstream: Float32Array,
+    x: Values,
+    upstream: Values,
     batch: Batch,
   ): Promise<AdapterGradient> {
     const adapterParams = ({ graph }: Block): Value[] =>
@@ -163,11 +159,11 @@ export class Network {
     const params = adapterParams(this.block(layer)).map(
       ({ name }) => [name, results[gradientName(name)].data] as const,
     );
-    return { dx: results[gradientName('x')].data, params: new Map(params) };
+    return { dx: results[gradientName('x')].values, params: new Map(params) };
   }
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
-  async losses(x: Float32Array, batch: Batch): Promise<Float32Array> {
+  async losses(x: Values, batch: Batch): Promise<Float32Array> {
     const session = await this.session('losses', () => {
       const { graph, losses } = this.lossGraph();
       return deriveForward(graph, { losses }, this.dtypes(graph, ''));
@@ -178,10 +174,10 @@ export class Network {
 
   /** The losses, and ∂L/∂x for the weights ∂L/∂loss given in `upstream`. */
   async lossesAndGradient(
-    x: Float32Array,
+    x: Values,
     batch: Batch,
     upstream: Float32Array,
-  ): Promise<{ losses: Float32Array; dx: Float32Array }> {
+  ): Promise<{ losses: Float32Array; dx: Values }> {
     const session = await this.session('losses backward', () => {
       const { graph, x: input, losses } = this.lossGraph();
       const request = { result: losses, inputs: [input], params: [], contracted: [], forward: { losses } };
@@ -191,11 +187,11 @@ export class Network {
       ...(await this.lossFeeds(session, x, batch)),
       [upstreamName]: floats(upstream, [batch.rows, batch.length]),
     });
-    return { losses: results.losses.data, dx: results[gradientName('x')].data };
+    return { losses: results.losses.data, dx: results[gradientName('x')].values };
   }
 
   /** [rows, length, vocabulary] */
-  async logits(x: Float32Array, batch: Batch): Promise<Result> {
+  async logits(x: Values, batch: Batch): Promise<Result> {
     const { family, config } = this.model;
     const session = await this.session('logits', () => {
       const { graph, logits } = headGraph(family, config);
@@ -216,11 +212,11 @@ export class Network {
     this.sessions.clear();
   }
 
-  private hidden(data: Float32Array, { rows, length }: Batch): Feed {
+  private hidden(data: Values, { rows, length }: Batch): Feed {
     return floats(data, [rows, length, this.model.config.hiddenSize]);
   }
 
-  private backwardFeeds(x: Float32Array, upstream: Float32Array, batch: Batch): Record<string, Feed> {
+  private backwardFeeds(x: Values, upstream: Values, batch: Batch): Record<string, Feed> {
     return {
       ...this.side(batch.length),
       x: this.hidden(x, batch),
@@ -245,7 +241,7 @@ export class Network {
     return { graph, x, losses: graph.apply(crossEntropy, { logits, labels }).y };
   }
 
-  private async lossFeeds(session: Session, x: Float32Array, batch: Batch): Promise<Record<string, Feed>> {
+  private async lossFeeds(session: Session, x: Values, batch: Batch): Promise<Record<string, Feed>> {
     return { ...(await this.take(session, '')), x: this.hidden(x, batch), labels: labelsOf(batch) };
   }
 
@@ -277,18 +273,21 @@ export class Network {
   private session(key: string, derive: () => Program): Promise<Session> {
     const known = this.sessions.get(key);
     if (known) return known;
-    const opened = openSession(derive(), this.options);
+    const opened = openSession(derive(), { ...this.options, isPassedOn });
     this.sessions.set(key, opened);
     return opened;
   }
 
   private dtypes(graph: GraphBuilder, prefix: string): ParamDtypes {
-    const { checkpoint } = this.model;
     const dtypeOf = (name: string): Dtype =>
-      isAdapterParam(name) ? 'F32' : checkpoint.info(prefix + name).dtype;
+      isAdapterParam(name) ? 'F32' : this.weights.dtypeOf(prefix + name);
     return new Map([...graph.params.keys()].map((name) => [name, dtypeOf(name)]));
   }
 }
+
+/** Results that only another session wants: hidden states, their gradients, x and dy of a weight. */
+const isPassedOn = (output: string): boolean =>
+  output === 'y' || output === gradientName('x') || /^(x|dy) of /.test(output);
 
 export type LayerWeights = Readonly<Record<string, Feed>>;
 

@@ -166,6 +166,10 @@ describe('files', () => {
     expect(shown(found)).toEqual(['^S <Hello>[Hi!$]', '^S <1+1?>[2$]<Sure?>[Yes.$]']);
   });
 
+  it('Parquet of token ids is read, 64-bit columns too', async () => {
+    expect(shown(await examplesIn(path.resolve('test/golden/parquet/ids.parquet')))).toEqual(['F[GH]']);
+  });
+
   it('Parquet in another compression is refused, and what is no Parquet at all', async () => {
     const compressed = await rejection(readDataFile(path.resolve('test/golden/parquet/alpaca-zstd.parquet')));
     expect(compressed.message).toMatch(/could not be read as Parquet: .*ZSTD/);

@@ -12,7 +12,7 @@ import {
 import type { Model } from '../../../main/engine/runtime/model.ts';
 import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
 import type { BlockGradient, Network } from '../../../main/engine/runtime/network.ts';
-import { floats, indices, openSession, weightFeed, type Feed } from '../../../main/engine/runtime/session.ts';
+import { floats, indices, numbers, openSession, weightFeed, type Feed } from '../../../main/engine/runtime/session.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import {
   goldenForward,
@@ -50,20 +50,21 @@ async function forward(network: Network, batch: Batch): Promise<Float32Array[]> 
     network.prefetchLayer(layer + 1);
     hidden.push(await network.forwardLayer(layer, weights, hidden[layer], batch));
   }
-  return hidden;
+  return hidden.map(numbers);
 }
 
 /** ∂L/∂W = dyᵀ·x over all tokens, in float64. [outputs · inputs] */
 function contracted({ contractions }: BlockGradient, param: string, tokens: number): Float64Array {
   const found = contractions.get(param);
   if (!found) throw new RangeError(`${param} was not given out.`);
-  const inputs = found.x.length / tokens;
-  const outputs = found.dy.length / tokens;
+  const [x, dy] = [numbers(found.x), numbers(found.dy)];
+  const inputs = x.length / tokens;
+  const outputs = dy.length / tokens;
   const gradient = new Float64Array(outputs * inputs);
   for (let token = 0; token < tokens; token++) {
     for (let o = 0; o < outputs; o++) {
-      const dy = found.dy[token * outputs + o];
-      for (let i = 0; i < inputs; i++) gradient[o * inputs + i] += dy * found.x[token * inputs + i];
+      const upstream = dy[token * outputs + o];
+      for (let i = 0; i < inputs; i++) gradient[o * inputs + i] += upstream * x[token * inputs + i];
     }
   }
   return gradient;
@@ -99,7 +100,7 @@ async function wholeGraph(
     weights[name] = weightFeed(await checkpoint.read(name), dtype, shape);
   }
   const predicted = batches.reduce((total, batch) => total + predictedTokens(batch), 0);
-  const gradients = new Map(params.map(({ name }) => [name, new Float64Array(weights[name].data.length)]));
+  const gradients = new Map(params.map(({ name }) => [name, new Float64Array(weights[name].dims.reduce((a, b) => a * b, 1))]));
   let total = 0;
   for (const batch of batches) {
     const dims = [batch.rows, batch.length];
@@ -162,7 +163,7 @@ describe.each(goldenModelNames)('%s', (name) => {
     }
     // A tied embedding also has the head's gradient: the whole graph below covers it.
     if (!network.model.config.tiedEmbeddings) {
-      const found = scattered(dx, whole, network.model.config.vocabSize);
+      const found = scattered(numbers(dx), whole, network.model.config.vocabSize);
       const expected = tensor(tensors, 'grad.model.embed_tokens.weight');
       expect(worstOfLargest(found, expected)).toBeLessThan(tolerance.gradients);
     }

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
+import { numbers } from '../../../main/engine/runtime/session.ts';
 import { bitsOf } from '../../fixtures/closeness.ts';
 import { rejection } from '../checkpoint/rejection.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -22,7 +23,7 @@ describe('the activation store', () => {
       const all = Array.from({ length: 20 }, (_, i) => some(1 + 13 * i, i));
       for (const [i, values] of all.entries()) await store.put(`key ${i}`, values);
       for (const [i, values] of [...all.entries()].reverse()) {
-        expect(bitsOf(await store.get(`key ${i}`))).toEqual(bitsOf(values));
+        expect(bitsOf(numbers(await store.get(`key ${i}`)))).toEqual(bitsOf(values));
       }
       await store.close();
     },

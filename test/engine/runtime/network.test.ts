@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { writeCheckpoint } from '../../../main/engine/checkpoint/write-checkpoint.ts';
 import { packBatches, type Batch } from '../../../main/engine/runtime/batch.ts';
 import type { Network } from '../../../main/engine/runtime/network.ts';
+import { numbers } from '../../../main/engine/runtime/session.ts';
 import type { Dtype } from '../../../main/engine/tensor/dtype.ts';
 import { fromFloat32, toFloat32 } from '../../../main/engine/tensor/half.ts';
 import { bitsOf } from '../../fixtures/closeness.ts';
@@ -46,7 +47,7 @@ async function everyHidden(network: Network, of: Batch): Promise<Float32Array[]>
   for (let layer = 0; layer < network.layerCount; layer++) {
     hidden.push(await network.forwardLayer(layer, await network.takeLayer(layer), hidden[layer], of));
   }
-  return [...hidden, (await network.logits(hidden[network.layerCount], of)).data];
+  return [...hidden.map(numbers), (await network.logits(hidden[network.layerCount], of)).data];
 }
 
 it('gives layers of one shape and other element types a session each', async () => {
