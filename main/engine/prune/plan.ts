@@ -106,3 +106,12 @@ export function modelCosts(
     memoryBytes: 2 * parameters + family.publishedCacheBytes(config),
   };
 }
+
+/** The layers that a plan leaves. */
+export function shapesOf(plan: PrunePlan): LayerShape[] {
+  return plan.layers.map(({ attention, mlp }) => ({
+    heads: attention.keptHeads.length,
+    kvHeads: attention.keptKvHeads.length,
+    mlpWidth: mlp.keptChannels.length,
+  }));
+}
