@@ -19,13 +19,7 @@ import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
 import { operatorsIn } from './runtime/operator-placement.ts';
 import { openWeightStore } from './runtime/residency.ts';
-import {
-  announceDevices,
-  floats,
-  openSession,
-  openTransfer,
-  type SessionOptions,
-} from './runtime/session.ts';
+import { announceDevices, floats, openSession, transfer, type SessionOptions } from './runtime/session.ts';
 import { RandomStream } from './tensor/random.ts';
 
 /** What the test of a card found. */
@@ -50,9 +44,7 @@ export interface DeviceTest {
  */
 export async function testDevice(threads: number, pace: Pace, found: () => void): Promise<DeviceTest> {
   announceDevices();
-  const upload = await openTransfer(1, 'card');
-  await upload.send(new Float32Array(1), [1]);
-  await upload.release();
+  await transfer(new Float32Array(1), [1], 'card');
   found();
   const folder = await mkdtemp(join(tmpdir(), 'llm-pruner-device-'));
   try {
@@ -123,9 +115,9 @@ async function everyResult(
     }
     return new Map([['losses', [loss, measured]], ...gradients, ...scores]);
   } finally {
-    for (const network of [plain, adapted]) await network.release();
-    await weights.release();
     await store.close();
+    for (const network of [plain, adapted]) await network.release();
+    weights.release();
   }
 }
 

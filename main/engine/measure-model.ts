@@ -117,6 +117,6 @@ export async function withNetwork<T>(
     return await use(network);
   } finally {
     await network.release();
-    await weights.release();
+    weights.release();
   }
 }

@@ -258,7 +258,7 @@ async function train(
   } finally {
     await store.close();
     for (const used of new Set([training, measuring])) await used.release();
-    await weights.release();
+    weights.release();
   }
 }
 
@@ -374,7 +374,7 @@ async function measureAdapted(
     return await measureNetwork(network, tokens, seqLen, share.memory, stages.scratchPath, pace);
   } finally {
     await network.release();
-    await weights.release();
+    weights.release();
   }
 }
 

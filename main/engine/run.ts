@@ -28,6 +28,7 @@ import {
   modelCosts,
   prunedShapes,
   selectLocally,
+  shapesOf,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
@@ -393,14 +394,6 @@ async function trainingDataOf(
   if (!settings.recover) return null;
   const pace = paceOf(signal, () => undefined);
   return recoveryExamples(settings.recover, model, settings, pace);
-}
-
-function shapesOf(plan: PrunePlan): LayerShape[] {
-  return plan.layers.map(({ attention, mlp }) => ({
-    heads: attention.keptHeads.length,
-    kvHeads: attention.keptKvHeads.length,
-    mlpWidth: mlp.keptChannels.length,
-  }));
 }
 
 const longest = (rows: readonly (readonly number[])[]): number =>

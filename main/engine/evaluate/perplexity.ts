@@ -76,7 +76,20 @@ async function sumOfLosses(
   pace: Pace,
 ): Promise<number> {
   const store = new ActivationStore(scratchPath, Infinity);
-  await forwardPass(network, batches, store, partOf(pace, 0, 0.9), false);
+  try {
+    await forwardPass(network, batches, store, partOf(pace, 0, 0.9), false);
+    return await sumOfStored(network, batches, store, pace);
+  } finally {
+    await store.close();
+  }
+}
+
+async function sumOfStored(
+  network: Network,
+  batches: readonly Batch[],
+  store: ActivationStore,
+  pace: Pace,
+): Promise<number> {
   let total = 0;
   for (const [i, batch] of batches.entries()) {
     const losses = await network.losses(await store.get(hiddenKey(network.layerCount, i)), batch);

@@ -135,3 +135,12 @@ function partCosts(graph: GraphBuilder): PartCosts {
   }));
   return { parameters: countParameters(graph), macs: countMacs(graph), prefix: '', params };
 }
+
+/** The layers that a plan leaves. */
+export function shapesOf(plan: PrunePlan): LayerShape[] {
+  return plan.layers.map(({ attention, mlp }) => ({
+    heads: attention.keptHeads.length,
+    kvHeads: attention.keptKvHeads.length,
+    mlpWidth: mlp.keptChannels.length,
+  }));
+}

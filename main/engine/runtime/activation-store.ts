@@ -2,7 +2,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { writeError } from '../checkpoint/file-errors.ts';
 import { readBytes } from '../checkpoint/read-bytes.ts';
 import { EngineError } from '../errors.ts';
-import { numbers, OnCard, openTransfer, type Transfer, type Values } from './session.ts';
+import { numbers, OnCard, transfer, type Values } from './session.ts';
 
 /**
  * Float32 arrays by key, where they are up to a budget and beyond it in a scratch file: what a pass must keep between
@@ -15,7 +15,6 @@ export class ActivationStore {
   private readonly onDisk = new Map<string, { offset: number; length: number }>();
   /** Places in the scratch file that were given back, by length in floats: a pass asks for the same sizes again. */
   private readonly freePlaces = new Map<number, number[]>();
-  private readonly downloads = new Map<number, Promise<Transfer>>();
   private memoryBytes = 0;
   private cardBytes = 0;
   private file: FileHandle | undefined;
@@ -60,8 +59,6 @@ export class ActivationStore {
 
   async close(): Promise<void> {
     for (const key of [...this.onCard.keys()]) this.dropFromCard(key);
-    for (const download of this.downloads.values()) await (await download).release();
-    this.downloads.clear();
     await this.file?.close();
     this.file = undefined;
     await rm(this.scratchPath, { force: true });
@@ -76,10 +73,7 @@ export class ActivationStore {
   }
 
   private async fromCard(values: OnCard): Promise<Float32Array> {
-    const { dims } = values.tensor;
-    const download = this.downloads.get(dims.length) ?? openTransfer(dims.length, 'memory');
-    this.downloads.set(dims.length, download);
-    const received = numbers(await (await download).send(values, dims));
+    const received = numbers(await transfer(values, values.tensor.dims, 'memory'));
     values.dispose();
     return received;
   }

@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 import { toFloat32 } from '../tensor/half.ts';
 import type { DeviceKind } from './device.ts';
-import { floats, OnCard, openTransfer, weightFeed, type Feed, type Transfer } from './session.ts';
+import { floats, OnCard, transfer, weightFeed, type Feed } from './session.ts';
 
 /** Where a run's weights live between uses: nowhere, in memory, or in the memory of a graphics card. */
 export const residencies = ['stream', 'ram', 'card'] as const;
@@ -18,7 +18,7 @@ export interface WeightStore {
   /** Starts reading weights that will be taken next, so that the disk works while the processor computes. */
   prefetch(names: readonly string[]): void;
   /** Gives back what it keeps; nothing can be taken afterwards, and nothing taken may be used. */
-  release(): Promise<void>;
+  release(): void;
 }
 
 /**
@@ -58,21 +58,18 @@ function hostStore(
       // A failed read is reported by the take that wants it.
       for (const name of names) read(name).catch(() => undefined);
     },
-    async release() {},
+    release() {},
   };
 }
 
 function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) => Promise<Feed>): WeightStore {
   const { read, forget } = keptReads(readFeed);
-  const uploads = new Map<number, Promise<Transfer>>();
   const onCard = new Map<string, Feed>();
   const send = async (name: string): Promise<Feed> => {
     const known = onCard.get(name);
     if (known) return known;
     const { data, dims } = await read(name);
-    const upload = uploads.get(dims.length) ?? openTransfer(dims.length, 'card');
-    uploads.set(dims.length, upload);
-    const feed = floats(await (await upload).send(data as Float32Array, dims), dims);
+    const feed = floats(await transfer(data as Float32Array, dims, 'card'), dims);
     onCard.set(name, feed);
     forget(name);
     return feed;
@@ -88,11 +85,9 @@ function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) =>
     prefetch(names) {
       for (const name of names) if (!onCard.has(name)) read(name).catch(() => undefined);
     },
-    async release() {
+    release() {
       for (const { data } of onCard.values()) if (data instanceof OnCard) data.dispose();
       onCard.clear();
-      for (const upload of uploads.values()) await (await upload).release();
-      uploads.clear();
     },
   };
 }

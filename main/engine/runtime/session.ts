@@ -121,29 +121,31 @@ function resultOf(tensor: ort.Tensor): Result {
   };
 }
 
-/** A way into a card's memory, or out of it. */
-export interface Transfer {
-  send(values: Values, dims: readonly number[]): Promise<Values>;
-  release(): Promise<void>;
-}
+const transfers = new Map<string, Promise<Session>>();
 
 /**
- * Opens a way to the card or back for float32 tensors of some rank: a session that gives out what it is given, on the
- * other side. `getData()` of a tensor on a card aborts the process in ONNX Runtime 1.30.
+ * Sends float32 values to the card or back: a session gives out what it is given, on the other side, as `getData()` of
+ * a tensor on a card aborts the process in ONNX Runtime 1.30. These sessions stay open while the process lives: with
+ * the last one the card would be let go, and memory given back after that ends the process.
  * @throws EngineError as openSession.
  */
-export async function openTransfer(rank: number, to: 'card' | 'memory'): Promise<Transfer> {
+export async function transfer(
+  values: Values,
+  dims: readonly number[],
+  to: 'card' | 'memory',
+): Promise<Values> {
+  const key = `${to} ${dims.length}`;
+  const session = transfers.get(key) ?? openTransfer(dims.length, to);
+  transfers.set(key, session);
+  return (await (await session).run({ x: floats(values, dims) })).y.values;
+}
+
+function openTransfer(rank: number, to: 'card' | 'memory'): Promise<Session> {
   const g = new OnnxGraph();
   const axes = Array.from({ length: rank }, (_, axis) => `d${axis}`);
   g.output('y', g.input('x', 'float', axes), 'float', axes);
-  const session = await openSession(
-    { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() },
-    { threads: 1, device: 'webgpu', isPassedOn: () => to === 'card' },
-  );
-  return {
-    send: async (values, dims) => (await session.run({ x: floats(values, dims) })).y.values,
-    release: () => session.release(),
-  };
+  const program = { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() };
+  return openSession(program, { threads: 1, device: 'webgpu', isPassedOn: () => to === 'card' });
 }
 
 function create(program: Program, options: SessionOptions): Promise<ort.InferenceSession> {

@@ -73,7 +73,11 @@ const malformed: readonly BadInput[] = (
       /prune\.aggregation: Invalid option: .*"sum"/,
     ],
     ['an unknown mode', set({ 'prune.mode': 'channel' }), /prune\.mode: Invalid /],
-    ['an unknown device', set({ device: 'abacus' }), 'device: Invalid option: expected one of "auto"|"cpu"|"webgpu"'],
+    [
+      'an unknown device',
+      set({ device: 'abacus' }),
+      'device: Invalid option: expected one of "auto"|"cpu"|"webgpu"',
+    ],
     [
       'a memory budget that is no size',
       set({ memory: 'much' }),

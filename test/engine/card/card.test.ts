@@ -86,7 +86,7 @@ it('keeps weights on the card: a weight is read from the disk once and sent once
     expect(feed.data, name).toBeInstanceOf(OnCard);
     expect(again[name], name).toBe(feed);
   }
-  await network.weights.release();
+  network.weights.release();
 });
 
 it('keeps hidden states on the card between layers, up to the budget, and fetches what is above', async () => {
@@ -149,7 +149,7 @@ async function lossCurve(residency: Residency, steps: number): Promise<number[]>
   const adapter = initialAdapter(model, adaptation, 7);
   const network = adaptedNetwork(model, adaptation, adapter, residency);
   const parameters = adapter.map(({ name, values }) => trainedParameter(name, values, true));
-  const examples = examplesOf(goldenLora('gqa').curve.rows.slice(0, 4));
+  const examples = examplesOf(goldenLora('gqa').curve.rows.slice(0, 2));
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
     const dropout = { rate: 0.1, seed: 3, step };
@@ -165,7 +165,7 @@ async function lossCurve(residency: Residency, steps: number): Promise<number[]>
   return losses;
 }
 
-it('falls along the loss curve of the processor for 15 steps of LoRA', async () => {
+it('falls along the loss curve of the processor for 15 steps of LoRA', { timeout: 300_000 }, async () => {
   const expected = await lossCurve('ram', 15);
   const found = await lossCurve('card', 15);
   expect(expected[14]).toBeLessThan(expected[0]);
