@@ -85,9 +85,8 @@ const curvePointSchema = z.object({
   gradientNorm: z.number(),
   tokensPerSecond: z.number(),
 });
-export type CurvePoint = z.infer<typeof curvePointSchema>;
 
-export const trainingStageSchema = z.enum(['recover', 'recover-control']);
+const trainingStageSchema = z.enum(['recover', 'recover-control']);
 
 /** The latest step of the training at work. */
 export const trainingNowSchema = curvePointSchema.extend({

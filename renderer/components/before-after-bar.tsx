@@ -110,17 +110,13 @@ export function BeforeAfterBar({
           </tr>
           {recovered && (
             <tr className="after recovered">
-              <th scope="row">
-                <Term name="recovery">{t('bar.recovered')}</Term>
-              </th>
+              <th scope="row">{t('bar.recovered')}</th>
               {quantities.map((quantity) => number(quantity, recovered, isPredicted))}
             </tr>
           )}
           {control && (
             <tr className="before control">
-              <th scope="row">
-                <Term name="control">{t('bar.control')}</Term>
-              </th>
+              <th scope="row">{t('bar.control')}</th>
               {quantities.map((quantity) => number(quantity, control, false))}
             </tr>
           )}

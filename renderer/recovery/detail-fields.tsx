@@ -228,7 +228,7 @@ function TrainingFields({ recovery, onChange }: DetailFieldsProps): ReactNode {
           placeholder={t('recovery.automatic')}
           onChange={(microBatch) => onChange({ microBatch })}
         />
-        {number('learningRate', { min: 1e-8, max: 1, step: 1e-4, isWhole: false })}
+        {number('learningRate', { min: 1e-6, max: 1, step: 1e-4, isWhole: false })}
         {number('warmupSteps', { min: 0, max: mostSteps })}
         {number('weightDecay', { min: 0, max: 1, step: 0.01, isWhole: false })}
         {number('maxGradNorm', { min: 0.001, max: 1000, step: 0.1, isWhole: false })}

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { publishedRecovery } from '../../renderer/recovery/presets.ts';
 import { call, refusal, sharedStudio, startStudio, type OpenStudio, type PageWithStudio } from './harness.ts';
 
 const preload = path.resolve(import.meta.dirname, '../../dist/preload.cjs');
@@ -70,7 +71,7 @@ describe('a request', () => {
   it('that names a file nobody picked is refused, and so is one picked as something else', async () => {
     const { page } = shared();
     const model = await call(page, 'model:demo');
-    const { calibration: text } = await call(page, 'text:demo');
+    const { calibration: text, recovery } = await call(page, 'text:demo');
     const { defaultWindow } = await call(page, 'model:inspect', { modelId: model.id });
     const prune = {
       criterion: 'random',
@@ -82,6 +83,8 @@ describe('a request', () => {
     };
     const calibration = { sourceId: null, samples: null, seqLen: 64, seed: 42 };
     const evaluate = { textId: null, seqLen: 64, samples: null };
+    const run = { modelId: model.id, prune, calibration, evaluate, recover: null };
+    const recover = { ...publishedRecovery, dataId: recovery.id };
     for (const stranger of ['b3a1f6a0-0000-4000-8000-000000000000', '/etc/passwd', model.path]) {
       const id = stranger.slice(0, 64);
       const requests: readonly (readonly [name: string, request: unknown])[] = [
@@ -90,9 +93,13 @@ describe('a request', () => {
         ['text:preview', { modelId: id, calibration: { ...calibration, sourceId: text.id } }],
         ['text:preview', { modelId: model.id, calibration: { ...calibration, sourceId: id } }],
         ['text:measure', { modelId: model.id, evaluation: { ...evaluate, textId: id } }],
-        ['run:start', { modelId: id, prune, calibration, evaluate }],
-        ['run:start', { modelId: model.id, prune, calibration, evaluate: { ...evaluate, textId: id } }],
-        ['run:start', { modelId: model.id, prune, calibration: { ...calibration, sourceId: id }, evaluate }],
+        ['recovery:preview', { modelId: id, recover }],
+        ['recovery:preview', { modelId: model.id, recover: { ...recover, dataId: id } }],
+        ['recovery:estimate', { modelId: model.id, prune, recover: { ...recover, template: id } }],
+        ['run:start', { ...run, modelId: id }],
+        ['run:start', { ...run, evaluate: { ...evaluate, textId: id } }],
+        ['run:start', { ...run, calibration: { ...calibration, sourceId: id } }],
+        ['run:start', { ...run, recover: { ...recover, dataId: id } }],
       ];
       for (const [name, request] of requests) {
         expect(await refusal(page, name, request), `${name} ${JSON.stringify(request)}`).toBe(

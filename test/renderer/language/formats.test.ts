@@ -34,6 +34,17 @@ describe('formats', () => {
     expect(en.perplexity(10.438138206460405)).toBe((10.438138206460405).toPrecision(5));
   });
 
+  it('gives durations in the largest unit that has a number to it', () => {
+    const hour = 3_600_000;
+    expect(en.duration(400)).toBe('1 second');
+    expect(en.duration(80_000)).toBe('80 seconds');
+    expect(en.duration(3 * hour)).toBe('3 hours');
+    expect(en.duration(24 * 7 * 5 * hour)).toBe('5 weeks');
+    expect(en.duration(24 * 365 * 2 * hour)).toBe('2 years');
+    expect(zh.duration(24 * 7 * 5 * hour)).toBe('5周');
+    expect([en.shortDuration(12), en.shortDuration(8230)]).toEqual(['12.0 ms', '8.23 s']);
+  });
+
   it('gives bytes in binary units', () => {
     expect(en.bytes(512)).toBe('512 B');
     expect(en.bytes(5_739_840)).toBe('5.47 MiB');

@@ -91,6 +91,9 @@ describe('the draft of a run', () => {
     expect(after(demo)).toMatchObject({
       calibrationText: text,
       evaluationText: text,
+      recoveryText: text,
+      recovers: false,
+      recoveryPreset: 'demo',
       prune: { ratio: 0.3 },
     });
     expect(after({ type: 'prune-changed', change: { ratio: 0.5 } }, demo).prune.ratio).toBe(0.5);
@@ -143,6 +146,15 @@ describe('the draft of a run', () => {
       expect(after(opened(null)).runId).toBeNull();
     });
 
+    it('has adapters beside all weights where the run names them one by one', () => {
+      const all = { ...publishedRecovery, dataId: 'text', control: true };
+      const recover = { ...all, lora: { ...all.lora, targets: ['v_proj', 'q_proj'] } };
+      const action = opened(null) as Extract<DraftAction, { type: 'run-opened' }>;
+      const draft = after({ ...action, setup: { ...action.setup, settings: { ...settings, recover } } });
+      expect(draft.recovery.lora.targets).toBe('all-linear');
+      expect(runSettingsOf(draft).recover).toEqual(all);
+    });
+
     it('gives way to what was being set up, with the next new run', () => {
       const begun = after(chosen, { type: 'prune-changed', change: { ratio: 0.1 } });
       const looked = [opened('r1'), opened('r2')].reduce(draftReducer, begun);
@@ -162,6 +174,30 @@ describe('the draft of a run', () => {
       missingFor(after(chosen, { type: 'prune-changed', change: { criterion: 'magnitude-l2' } })),
     ).toBeNull();
     expect(missingFor(after(chosen, { type: 'calibration-text-chosen', text }))).toBeNull();
+  });
+
+  it('recovers only when that is switched on, and then needs data', () => {
+    const ready = [chosen, { type: 'calibration-text-chosen', text }] as const;
+    expect(runSettingsOf(after(...ready)).recover).toBeNull();
+    const on = after(...ready, { type: 'recovery-switched', isOn: true });
+    expect(missingFor(on)).toBe('recovery');
+    const full = draftReducer(on, { type: 'recovery-text-chosen', text });
+    expect(missingFor(full)).toBeNull();
+    expect(runSettingsSchema.parse(runSettingsOf(full)).recover).toMatchObject({ dataId: 'text', epochs: 2 });
+  });
+
+  it('is of a preset until a setting of it is changed', () => {
+    const preset: DraftAction = {
+      type: 'recovery-preset-chosen',
+      preset: 'quick',
+      recovery: { ...publishedRecovery, steps: 50 },
+    };
+    const change = (part: Partial<Draft['recovery']>): DraftAction => ({
+      type: 'recovery-changed',
+      change: part,
+    });
+    expect(after(chosen, preset, change({ output: 'adapter' })).recoveryPreset).toBe('quick');
+    expect(after(chosen, preset, change({ steps: 40 })).recoveryPreset).toBeNull();
   });
 
   it('becomes a request that the contract accepts', () => {
