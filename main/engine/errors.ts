@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'run-folder-occupied'
   | 'memory-exceeded'
   | 'compute-failed'
+  | 'training-diverged'
   | 'graph-invalid'
   | 'worker-crashed';
 

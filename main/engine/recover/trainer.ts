@@ -70,8 +70,8 @@ const msPerMinute = 60_000;
 
 /**
  * Trains the adapter whose matrices `state` holds, from wherever `state` is, and leaves the one to keep in its values.
- * @throws EngineError compute-failed where it diverges, text-too-short without rows to train on; Cancelled. Either way the last good
- * state has been saved.
+ * @throws EngineError training-diverged, text-too-short without rows to train on; Cancelled. Where it diverged or was
+ * cancelled, the last good state has been saved.
  */
 export async function trainAdapter(
   networks: TrainedNetworks,
@@ -87,11 +87,20 @@ export async function trainAdapter(
   try {
     return await trainer.train();
   } catch (error) {
-    const isStateGood =
-      error instanceof Cancelled || (error instanceof EngineError && error.code === 'compute-failed');
-    if (isStateGood) await checkpoints.save(state);
+    if (stopsBeforeAStep(error) && isWhole(state)) await checkpoints.save(state);
     throw error;
   }
+}
+
+/** Of these the state is that of the last whole step; of any other error nothing is known. */
+function stopsBeforeAStep(error: unknown): boolean {
+  if (error instanceof EngineError) return ['training-diverged', 'compute-failed'].includes(error.code);
+  return error instanceof Cancelled;
+}
+
+/** A state that holds NaN would take the place of the last good checkpoint. */
+function isWhole({ parameters }: TrainingState): boolean {
+  return parameters.every(({ values }) => values.every(Number.isFinite));
 }
 
 class Trainer {
