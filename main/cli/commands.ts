@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
+import type { TrainingPerformance } from '../engine/training-performance.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
 import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
@@ -246,6 +247,7 @@ function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: str
     isPruned ? ratioSentence(report) : undefined,
     evaluationSentence(report),
     trainingSentence(recovered),
+    performanceSentence(report.performance?.recovered),
     returnedSentence(report, recovery),
     control ? 'The control is the original, trained the same way.' : undefined,
     `The recovered model is in ${modelDir}`,
@@ -267,6 +269,13 @@ function trainingSentence({
     ? ` Validation loss ${validationLoss.before.toFixed(4)} before, ${validationLoss.kept.toFixed(4)} after.`
     : '';
   return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}`;
+}
+
+function performanceSentence(performance: TrainingPerformance | null | undefined): string | undefined {
+  if (!performance) return undefined;
+  const { tokensPerSecond, tokensPerSecondAtRawRate, peakMemoryBytes, memoryBudgetBytes } = performance;
+  const part = Math.round((100 * tokensPerSecond) / tokensPerSecondAtRawRate);
+  return `${grouped(tokensPerSecond)} tokens/s, ${part} % of the raw matrix rate. Peak memory of the training process ${mebibytes(peakMemoryBytes)}, budget ${mebibytes(memoryBudgetBytes)}.`;
 }
 
 /** How much of what pruning cost came back, in log-perplexity. */

@@ -15,10 +15,13 @@ import { requireDiskSpace } from './prune/disk-space.ts';
 import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from './recover/adapter.ts';
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
 import { MergedWeights } from './recover/merge.ts';
+import { rawMatrixRate } from './recover/raw-rate.ts';
+import { TrainingCost } from './recover/training-cost.ts';
+import { TrainingSpeed } from './recover/training-speed.ts';
 import { trainAdapter, type TrainingResult, type TrainingSettings } from './recover/trainer.ts';
 import { splitRows } from './recover/training-order.ts';
 import { freshState, TrainingCheckpoints, type TrainingState } from './recover/training-state.ts';
-import { hasConfig, runFiles, type RunStage, type RunStages } from './run-stages.ts';
+import { hasConfig, runFiles, type RunStages, type TrainingStage } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
 import { openModel, type Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
@@ -26,6 +29,7 @@ import { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
+import { writePerformance } from './training-performance.ts';
 
 /** How a pruned model is recovered, with every choice made; paths are absolute. */
 export interface RecoverySettings {
@@ -154,8 +158,6 @@ async function withModel<T>(
   }
 }
 
-type TrainingStage = Extract<RunStage, 'recover' | 'recover-control'>;
-
 /** What each training keeps in recovery/, beside what it needs while it is under way. */
 function filesOf(
   { folder }: RunStages,
@@ -234,8 +236,9 @@ async function train(
   const training = settings.training.dropout > 0 ? network(true) : measuring;
   const store = new ActivationStore(stages.scratchPath, share.memory.activationBytes);
   try {
+    const speed = await speedOf(model, settings, share);
     const pass = { store, pace, activationBytes: share.memory.activationBytes };
-    return await trainAdapter(
+    const result = await trainAdapter(
       { training, measuring },
       examples.examples,
       state,
@@ -243,7 +246,8 @@ async function train(
       checkpoints,
       pass,
       {
-        step: (report) => {
+        step: (report, effort) => {
+          speed.add(effort);
           stages.listener.training({ type: 'training-step', stage, ...report });
         },
         validation: (record) => {
@@ -251,10 +255,27 @@ async function train(
         },
       },
     );
+    const summary = speed.summary();
+    if (summary) await writePerformance(stages.folder, stage, summary, share.memory.budgetBytes);
+    return result;
   } finally {
     await store.close();
     for (const used of new Set([training, measuring])) await used.release();
   }
+}
+
+/** More rows make plain matrix products no faster. */
+const rawRateTokens = 2048;
+
+/** Measures the raw rate before the training's own sessions hold memory. */
+async function speedOf(
+  model: Model,
+  settings: RecoverySettings,
+  { threads }: MachineShare,
+): Promise<TrainingSpeed> {
+  const tokens = Math.min(rawRateTokens, settings.training.microBatch * settings.cutoff);
+  const rate = await rawMatrixRate(model, tokens, { threads });
+  return new TrainingSpeed(new TrainingCost(model, adaptationOf(settings)), rate);
 }
 
 /** Writes recovered/, which appears whole or not at all. */

@@ -47,6 +47,7 @@ import { ActivationStore } from './runtime/activation-store.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
+import { readPerformance, type TrainingPerformance } from './training-performance.ts';
 
 export {
   pruningStages,
@@ -95,6 +96,11 @@ export interface RunReport {
   readonly after: MeasuredModel;
   /** Of a run that recovers; the recovered model costs what the pruned one does. */
   readonly recovery?: RecoveryReport;
+  /** What the trainings took of the machine: alone in this report, it differs from run to run. */
+  readonly performance?: {
+    readonly recovered: TrainingPerformance | null;
+    readonly control: TrainingPerformance | null;
+  };
 }
 
 /**
@@ -317,10 +323,17 @@ class Workshop {
       evaluation: before && { tokens: before.tokens, chunks: before.chunks, seqLen: before.seqLen },
       before: { ...costsBefore, perplexity: before?.perplexity ?? null },
       after: { ...costsAfter, perplexity: after?.perplexity ?? null },
-      ...(recovery && { recovery }),
+      ...(recovery && { recovery, performance: await this.performance() }),
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
+  }
+
+  private async performance(): Promise<RunReport['performance']> {
+    const [recovered, control] = await Promise.all(
+      (['recover', 'recover-control'] as const).map((stage) => readPerformance(this.folder, stage)),
+    );
+    return { recovered, control };
   }
 
   private card(): Omit<ModelCard, 'training'> {

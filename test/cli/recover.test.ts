@@ -89,12 +89,31 @@ describe('a run that recovers', () => {
       expect(files).toContain(`model/${name}`);
       expect(files).toContain(`recovered/${name}`);
     }
-    expect(readdirSync(path.join(out, 'recovery')).sort()).toEqual(['adapter.safetensors', 'curve.json']);
+    expect(readdirSync(path.join(out, 'recovery')).sort()).toEqual([
+      'adapter.safetensors',
+      'curve.json',
+      'performance.json',
+    ]);
     const curve = JSON.parse(readFileSync(path.join(out, 'recovery/curve.json'), 'utf8'));
     expect(curve.steps).toHaveLength(24);
     expect(curve.validations.map(({ step }: { step: number }) => step)).toEqual([0, 6, 12, 18, 24]);
     expect(readFileSync(path.join(out, 'recovered/README.md'), 'utf8')).toContain(
       'It was then trained for 24 steps on 52 rows by LoRA (rank 8, alpha 16), and the adapter was merged into the weights.',
+    );
+  });
+
+  it('says what the training took of the machine', async () => {
+    const { performance } = report;
+    expect(performance?.control).toBeNull();
+    const taken = performance?.recovered;
+    expect(taken?.tokensPerSecond).toBeGreaterThan(0);
+    expect(taken?.tokensPerSecondAtRawRate).toBeGreaterThan(taken?.tokensPerSecond ?? NaN);
+    expect(taken?.rawFlopsPerSecond).toBeGreaterThan(1e8);
+    expect(taken?.peakMemoryBytes).toBeGreaterThan(50 * 2 ** 20);
+    expect(taken?.memoryBudgetBytes).toBeGreaterThan(0);
+    const { stdout } = await command('resume', out);
+    expect(stdout).toMatch(
+      /[\d,]+ tokens\/s, \d+ % of the raw matrix rate\. Peak memory of the training process [\d.]+ MiB, budget [\d.]+ MiB\.\n/,
     );
   });
 

@@ -7,6 +7,7 @@ import { adamwStep, clippingScale } from './adamw.ts';
 import { requireConverging, requireFiniteValidation } from './divergence.ts';
 import { learningRateAt, type ScheduleName } from './schedule.ts';
 import { splitRows, TrainingOrder, type DataSplit } from './training-order.ts';
+import type { StepEffort } from './training-speed.ts';
 import type { StepRecord, TrainingCheckpoints, TrainingState, ValidationRecord } from './training-state.ts';
 
 /** How an adapter is trained, every choice made. */
@@ -52,7 +53,7 @@ export interface StepReport extends StepRecord {
 
 /** Hears of a training as it goes; a resumed one begins with the first step that was not kept. */
 export interface TrainingListener {
-  step(report: StepReport): void;
+  step(report: StepReport, effort: StepEffort): void;
   validation(record: ValidationRecord): void;
 }
 
@@ -124,6 +125,7 @@ class Trainer {
 
   async train(): Promise<TrainingResult> {
     const { state, split, pass } = this;
+    pass.pace.report(state.steps.length / this.totalSteps);
     await this.validateWhereDue();
     while (state.steps.length < this.totalSteps && !this.isExhausted()) {
       await this.takeStep();
@@ -152,8 +154,10 @@ class Trainer {
     const record = this.update(found);
     state.steps.push(record);
     const seconds = (performance.now() - startedAtMs) / 1000;
-    const tokensPerSecond = found.tokens / seconds;
-    this.listener.step({ step: step + 1, steps: this.totalSteps, ...record, tokensPerSecond });
+    const lengths = rows.map(({ ids }) => ids.length);
+    const tokensPerSecond = lengths.reduce((total, length) => total + length, 0) / seconds;
+    const report = { step: step + 1, steps: this.totalSteps, ...record, tokensPerSecond };
+    this.listener.step(report, { lengths, seconds });
   }
 
   /** One step of AdamW along the clipped gradient; nothing is changed where it would be a step too far. */
