@@ -83,7 +83,7 @@ export async function trainAdapter(
   pass: Omit<PassOptions, 'microBatch'>,
   listener: TrainingListener,
 ): Promise<TrainingResult> {
-  const split = splitRows(examples.length, settings.validation.rows, settings.seed);
+  const split = splitRows(documentsOf(examples), settings.validation.rows, settings.seed);
   const trainer = new Trainer(networks, examples, split, state, settings, checkpoints, pass, listener);
   try {
     return await trainer.train();
@@ -92,6 +92,9 @@ export async function trainAdapter(
     throw error;
   }
 }
+
+const documentsOf = (examples: readonly TrainingExample[]): number[] =>
+  examples.map(({ document }) => document);
 
 /** Of these the state is that of the last whole step; of any other error nothing is known. */
 function stopsBeforeAStep(error: unknown): boolean {
