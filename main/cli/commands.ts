@@ -247,6 +247,7 @@ function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: str
     isPruned ? ratioSentence(report) : undefined,
     evaluationSentence(report),
     trainingSentence(recovered),
+    recovery.base === 'int8' ? base8BitSentence : undefined,
     performanceSentence(report.performance?.recovered),
     returnedSentence(report, recovery),
     control ? 'The control is the original, trained the same way.' : undefined,
@@ -270,6 +271,9 @@ function trainingSentence({
     : '';
   return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}`;
 }
+
+const base8BitSentence =
+  'While training, the frozen weights of the layers were held in 8 bits; the result is made of the stored ones.';
 
 function performanceSentence(performance: TrainingPerformance | null | undefined): string | undefined {
   if (!performance) return undefined;

@@ -15,21 +15,19 @@ import { requireDiskSpace } from './prune/disk-space.ts';
 import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from './recover/adapter.ts';
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
 import { MergedWeights } from './recover/merge.ts';
-import { rawMatrixRate } from './recover/raw-rate.ts';
-import { TrainingCost } from './recover/training-cost.ts';
-import { TrainingSpeed } from './recover/training-speed.ts';
 import { trainAdapter, type TrainingResult, type TrainingSettings } from './recover/trainer.ts';
 import { splitRows } from './recover/training-order.ts';
 import { freshState, TrainingCheckpoints, type TrainingState } from './recover/training-state.ts';
 import { hasConfig, runFiles, type RunStages, type TrainingStage } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
+import { openBase, type BaseType } from './runtime/frozen-base.ts';
 import { openModel, type Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
 import { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
-import { writePerformance } from './training-performance.ts';
+import { speedBesideRawRate, writePerformance } from './training-performance.ts';
 
 /** How a pruned model is recovered, with every choice made; paths are absolute. */
 export interface RecoverySettings {
@@ -43,6 +41,8 @@ export interface RecoverySettings {
   readonly maxRows: number | null;
   readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: readonly string[] };
   readonly training: TrainingSettings;
+  readonly base: BaseType;
+  /** Either is made of, or belongs to, the weights as stored. */
   readonly output: 'merged' | 'adapter';
   /** Whether the original is trained the same way and measured, as a control. */
   readonly control: boolean;
@@ -61,6 +61,7 @@ export interface TrainedReport extends TrainingResult {
 
 export interface RecoveryReport {
   readonly recovered: TrainedReport;
+  readonly base: BaseType;
   /** The original, trained the same way; null where it was not asked for. */
   readonly control: TrainedReport | null;
 }
@@ -104,7 +105,8 @@ export async function recoveryExamples(
     breathe: () => pace.breathe(),
   });
   const { validation, seed } = recover.training;
-  splitRows(found.examples.length, validation.rows, seed);
+  const documents = found.examples.map(({ document }) => document);
+  splitRows(documents, validation.rows, seed);
   return found;
 }
 
@@ -135,12 +137,13 @@ export async function recover(work: RecoveryWork, prunedFolder: string): Promise
     );
     return { ...trained, perplexity: await measureRecovered(work, pruned) };
   });
-  if (!work.recover.control) return { recovered, control: null };
+  const { base, control } = work.recover;
+  if (!control) return { base, recovered, control: null };
   const trained = await trainStage(work, 'recover-control', work.original);
   const perplexity = await measured(work, 'evaluate-control', (tokens, pace) =>
     measureAdapted(work, work.original, 'recover-control', tokens, pace),
   );
-  return { recovered, control: { ...trained, perplexity } };
+  return { base, recovered, control: { ...trained, perplexity } };
 }
 
 /** The pruned model, or the original where that is the one to recover. */
@@ -226,17 +229,19 @@ async function train(
   checkpoints: TrainingCheckpoints,
   pace: Pace,
 ): Promise<TrainingResult> {
-  const weights = withAdapter(openWeightStore(model.checkpoint, share.memory.residency), state.parameters);
+  const weights = withAdapter(openBase(settings.base, model, share.memory), state.parameters);
   const adaptation = adaptationOf(settings);
   // Two or three sessions run thousands of times; where weights are streamed, memory matters more than time.
-  const options = { threads: share.threads, arena: share.memory.residency === 'ram' };
+  const options = { threads: share.threads, arena: weights.residency === 'ram' };
   const network = (masked: boolean): Network =>
     new Network(model, weights, options, { ...adaptation, masked });
   const measuring = network(false);
   const training = settings.training.dropout > 0 ? network(true) : measuring;
   const store = new ActivationStore(stages.scratchPath, share.memory.activationBytes);
   try {
-    const speed = await speedOf(model, settings, share);
+    // Before the training's own sessions hold memory.
+    const tokens = settings.training.microBatch * settings.cutoff;
+    const speed = await speedBesideRawRate(model, adaptation, tokens, share.threads);
     const pass = { store, pace, activationBytes: share.memory.activationBytes };
     const result = await trainAdapter(
       { training, measuring },
@@ -264,20 +269,6 @@ async function train(
   }
 }
 
-/** More rows make plain matrix products no faster. */
-const rawRateTokens = 2048;
-
-/** Measures the raw rate before the training's own sessions hold memory. */
-async function speedOf(
-  model: Model,
-  settings: RecoverySettings,
-  { threads }: MachineShare,
-): Promise<TrainingSpeed> {
-  const tokens = Math.min(rawRateTokens, settings.training.microBatch * settings.cutoff);
-  const rate = await rawMatrixRate(model, tokens, { threads });
-  return new TrainingSpeed(new TrainingCost(model, adaptationOf(settings)), rate);
-}
-
 /** Writes recovered/, which appears whole or not at all. */
 async function writeRecovered(
   work: RecoveryWork,
@@ -290,7 +281,7 @@ async function writeRecovered(
   const partial = `${finished}.partial`;
   for (const folder of [partial, finished]) await rm(folder, { recursive: true, force: true });
   const { rank, alpha } = work.recover.lora;
-  const training = { steps, rows, rank, alpha };
+  const training = { steps, rows, rank, alpha, isBase8Bit: work.recover.base === 'int8' };
   try {
     if (work.recover.output === 'merged') await writeMerged(work, pruned, adapter, training, partial, pace);
     else await writeAdapterFolder(work, pruned, adapter, training, partial);

@@ -2,11 +2,11 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { writeError } from './checkpoint/file-errors.ts';
+import { calibrationOf, requireCalibrationSource } from './calibration.ts';
 import type { Criterion } from './criteria/criterion.ts';
 import { criterionNamed } from './criteria/index.ts';
-import { calibrationRows, evaluationTokens, type CalibrationSampling } from './dataset/token-rows.ts';
+import { evaluationTokens, type CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
-import { EngineError } from './errors.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
@@ -14,7 +14,6 @@ import type { LayerShape } from './families/family.ts';
 import {
   measureModel,
   notANumber,
-  requireRoomFor,
   tokenSource,
   withNetwork,
   type EvaluationSettings,
@@ -47,7 +46,7 @@ import { ActivationStore } from './runtime/activation-store.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
-import { readPerformance, type TrainingPerformance } from './training-performance.ts';
+import { runPerformance, type RunPerformance } from './training-performance.ts';
 
 export {
   pruningStages,
@@ -97,10 +96,7 @@ export interface RunReport {
   /** Of a run that recovers; the recovered model costs what the pruned one does. */
   readonly recovery?: RecoveryReport;
   /** What the trainings took of the machine: alone in this report, it differs from run to run. */
-  readonly performance?: {
-    readonly recovered: TrainingPerformance | null;
-    readonly control: TrainingPerformance | null;
-  };
+  readonly performance?: RunPerformance;
 }
 
 /**
@@ -323,17 +319,10 @@ class Workshop {
       evaluation: before && { tokens: before.tokens, chunks: before.chunks, seqLen: before.seqLen },
       before: { ...costsBefore, perplexity: before?.perplexity ?? null },
       after: { ...costsAfter, perplexity: after?.perplexity ?? null },
-      ...(recovery && { recovery, performance: await this.performance() }),
+      ...(recovery && { recovery, performance: await runPerformance(this.folder) }),
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
-  }
-
-  private async performance(): Promise<RunReport['performance']> {
-    const [recovered, control] = await Promise.all(
-      (['recover', 'recover-control'] as const).map((stage) => readPerformance(this.folder, stage)),
-    );
-    return { recovered, control };
   }
 
   private card(): Omit<ModelCard, 'training'> {
@@ -370,30 +359,6 @@ class Workshop {
   }
 }
 
-const needsCalibration = (criterion: Criterion): boolean =>
-  criterion.kind !== 'drawn' && criterion.needsGradient;
-
-/** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
-export function requireCalibrationSource({ prune, calibration, recover: recovery }: RunSettings): void {
-  const criterion = criterionNamed(prune.criterion);
-  const isPruning = recovery?.alone !== true;
-  if (!isPruning || calibration.source !== null || !needsCalibration(criterion)) return;
-  throw new EngineError(
-    'recipe-invalid',
-    `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
-    { criterion: criterion.id },
-    'Name a text or JSONL file in calibration.source, or choose a criterion that needs no data.',
-  );
-}
-
-async function calibrationOf(criterion: Criterion, settings: RunSettings, model: Model): Promise<number[][]> {
-  const { source } = settings.calibration;
-  if (source === null || settings.recover?.alone === true || !needsCalibration(criterion)) return [];
-  const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
-  requireRoomFor(longest(rows), model, settings.memory);
-  return rows;
-}
-
 async function trainingDataOf(
   settings: RunSettings,
   model: Model,
@@ -411,6 +376,3 @@ function shapesOf(plan: PrunePlan): LayerShape[] {
     mlpWidth: mlp.keptChannels.length,
   }));
 }
-
-const longest = (rows: readonly (readonly number[])[]): number =>
-  rows.reduce((most, row) => Math.max(most, row.length), 0);

@@ -73,7 +73,7 @@ function recoveryOf(
       'Recover within the run that prunes, or train the unpruned model by a recipe of its own.',
     );
   }
-  const { data, template, cutoff, trainOnInputs, maxRows, lora, output, control } = recover;
+  const { data, template, cutoff, trainOnInputs, maxRows, lora, base, output, control } = recover;
   const { epochs, steps, batchSize, learningRate, schedule, warmupSteps } = recover;
   const { weightDecay, maxGradNorm, seed, validation, checkpoint } = recover;
   const targets = lora.targets === 'all-linear' ? modelTargets(model) : lora.targets;
@@ -101,6 +101,7 @@ function recoveryOf(
       validation,
       checkpoint,
     },
+    base,
     output,
     control,
   };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
+import { baseTypes } from '../engine/runtime/frozen-base.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
@@ -31,6 +32,7 @@ const recover = z.object({
     validation: z.object({ rows: z.int().nullable(), everySteps: count, patience: count.nullable() }),
     checkpoint: z.object({ everySteps: count, everyMinutes: z.number() }),
   }),
+  base: z.enum(baseTypes),
   output: z.enum(['merged', 'adapter']),
   control: z.boolean(),
 });

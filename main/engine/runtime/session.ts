@@ -5,8 +5,8 @@ import type { Dtype, RawArray } from '../tensor/dtype.ts';
 
 /** What goes into a session: float32, index or stored weight data with its dimensions. */
 export interface Feed {
-  readonly type: 'float32' | 'int64' | 'uint16' | 'float16';
-  readonly data: Float32Array | BigInt64Array | Uint16Array;
+  readonly type: 'float32' | 'int64' | 'uint16' | 'float16' | 'int8';
+  readonly data: Float32Array | BigInt64Array | Uint16Array | Int8Array;
   readonly dims: readonly number[];
 }
 
