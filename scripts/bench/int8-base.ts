@@ -1,6 +1,6 @@
 /**
  * What holding a model's layers in 8 bits costs in perplexity, without training: as stored and in 8 bits, on the first
- * 64 chunks of 128 tokens of a text. node scripts/run-ts.mjs scripts/bench/int8-base.ts MODEL TEXT
+ * chunks of 128 tokens of a text. node scripts/run-ts.mjs scripts/bench/int8-base.ts MODEL TEXT [CHUNKS]
  */
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,9 +13,8 @@ import { Network } from '../../main/engine/runtime/network.ts';
 import { paceOf } from '../../main/engine/runtime/pace.ts';
 
 const seqLen = 128;
-const chunks = 64;
 
-const [modelFolder, text] = process.argv.slice(2);
+const [modelFolder, text, chunks = '64'] = process.argv.slice(2);
 const model = await openModel(resolve(modelFolder));
 const tokens = await evaluationTokens(await tokenSource(resolve(text), model), null);
 const memory = planMemory(model.config, model.checkpoint.totalBytes, 4 * 2 ** 30);
@@ -24,7 +23,7 @@ for (const base of baseTypes) {
   const network = new Network(model, openBase(base, model, memory), { threads: 2 });
   const startedAtMs = performance.now();
   const scratch = join(tmpdir(), `int8-base-${process.pid}.bin`);
-  const part = tokens.subarray(0, chunks * seqLen);
+  const part = tokens.subarray(0, Number(chunks) * seqLen);
   const { perplexity } = await measureNetwork(network, part, seqLen, memory, scratch, pace);
   await network.release();
   const seconds = (performance.now() - startedAtMs) / 1000;
