@@ -14,6 +14,7 @@ export const recoverSettingsSchema = z.strictObject({
   cutoff: z.int().min(2).max(32_768),
   maxRows: atLeastOne.nullable(),
   trainOnInputs: z.boolean(),
+  base: z.enum(['stored', 'int8']),
   lora: z.strictObject({
     rank: z.int().min(1).max(1024),
     alpha: z.number().positive(),

@@ -4,6 +4,7 @@ import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
+import type { TrainingPerformance } from '../engine/training-performance.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
 import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
 import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
@@ -277,6 +278,8 @@ function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: str
     isPruned ? ratioSentence(report) : undefined,
     evaluationSentence(report),
     trainingSentence(recovered),
+    recovery.base === 'int8' ? base8BitSentence : undefined,
+    performanceSentence(report.performance?.recovered),
     returnedSentence(report, recovery),
     control ? 'The control is the original, trained the same way.' : undefined,
     `The recovered model is in ${modelDir}`,
@@ -298,6 +301,16 @@ function trainingSentence({
     ? ` Validation loss ${validationLoss.before.toFixed(4)} before, ${validationLoss.kept.toFixed(4)} after.`
     : '';
   return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}`;
+}
+
+const base8BitSentence =
+  'While training, the frozen weights of the layers were held in 8 bits; the result is made of the stored ones.';
+
+function performanceSentence(performance: TrainingPerformance | null | undefined): string | undefined {
+  if (!performance) return undefined;
+  const { tokensPerSecond, tokensPerSecondAtRawRate, peakMemoryBytes, memoryBudgetBytes } = performance;
+  const part = Math.round((100 * tokensPerSecond) / tokensPerSecondAtRawRate);
+  return `${grouped(tokensPerSecond)} tokens/s, ${part} % of the raw matrix rate. Peak memory of the training process ${mebibytes(peakMemoryBytes)}, budget ${mebibytes(memoryBudgetBytes)}.`;
 }
 
 /** How much of what pruning cost came back, in log-perplexity. */

@@ -100,7 +100,11 @@ async function everyResult(
   const adapted = new Network(model, withAdapter(weights, adapter), profiled, adaptation);
   try {
     const pass = { microBatch: 2, activationBytes: Infinity, store, pace };
-    const examples = rows.map((row) => ({ ids: Int32Array.from(row), learnt: new Uint8Array(12).fill(1) }));
+    const examples = rows.map((row, document) => ({
+      ids: Int32Array.from(row),
+      learnt: new Uint8Array(12).fill(1),
+      document,
+    }));
     const { loss, gradients } = await adapterGradients(
       adapted,
       examples,

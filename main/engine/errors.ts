@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'memory-exceeded'
   | 'compute-failed'
   | 'device-unavailable'
+  | 'training-diverged'
   | 'graph-invalid'
   | 'worker-crashed';
 

@@ -74,7 +74,8 @@ export async function forecastTraining(
 ): Promise<TrainingForecast> {
   const { examples } = await recoveryExamples(recover, model, share, pace);
   const { training } = recover;
-  const split = splitRows(examples.length, training.validation.rows, training.seed);
+  const documents = examples.map(({ document }) => document);
+  const split = splitRows(documents, training.validation.rows, training.seed);
   const order = new TrainingOrder(split.training, training.batchSize, training.seed);
   const steps = training.steps ?? Math.ceil(training.epochs * order.stepsPerEpoch);
   const stepRows = Array.from({ length: Math.min(steps, sampledSteps) }, (_, step) =>

@@ -44,11 +44,12 @@ export async function previewTraining(
 ): Promise<TrainingPreview> {
   const { examples, passedOver } = await recoveryExamples(recover, model, { memory }, pace);
   const { validation, seed } = recover.training;
+  const documents = examples.map(({ document }) => document);
   const decode = await decoderOf(model.folder);
   return {
     rows: examples.length,
     passedOver,
-    validationRows: splitRows(examples.length, validation.rows, seed).validation.length,
+    validationRows: splitRows(documents, validation.rows, seed).validation.length,
     tokens: examples.reduce((total, { ids }) => total + ids.length, 0),
     learntTokens: examples.reduce((total, example) => total + learntTokens(example), 0),
     samples: examples.slice(0, previewedRows).map((example) => ({

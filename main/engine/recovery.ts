@@ -26,12 +26,14 @@ import { splitRows } from './recover/training-order.ts';
 import { freshState, TrainingCheckpoints, type TrainingState } from './recover/training-state.ts';
 import { hasConfig, runFiles, type RunStages, type TrainingStage } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
+import { openBase, type BaseType } from './runtime/frozen-base.ts';
 import { openModel, type DescribedModel, type Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
 import { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
 import { openWeightStore, type WeightStore } from './runtime/residency.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
+import { speedBesideRawRate, writePerformance } from './training-performance.ts';
 
 /** How a pruned model is recovered, with every choice made; paths are absolute. */
 export interface RecoverySettings {
@@ -45,6 +47,8 @@ export interface RecoverySettings {
   readonly maxRows: number | null;
   readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: readonly string[] };
   readonly training: TrainingSettings;
+  readonly base: BaseType;
+  /** Either is made of, or belongs to, the weights as stored. */
   readonly output: 'merged' | 'adapter';
   /** Whether the original is trained the same way and measured, as a control. */
   readonly control: boolean;
@@ -63,6 +67,7 @@ export interface TrainedReport extends TrainingResult {
 
 export interface RecoveryReport {
   readonly recovered: TrainedReport;
+  readonly base: BaseType;
   /** The original, trained the same way; null where it was not asked for. */
   readonly control: TrainedReport | null;
 }
@@ -106,7 +111,8 @@ export async function recoveryExamples(
     breathe: () => pace.breathe(),
   });
   const { validation, seed } = recover.training;
-  splitRows(found.examples.length, validation.rows, seed);
+  const documents = found.examples.map(({ document }) => document);
+  splitRows(documents, validation.rows, seed);
   return found;
 }
 
@@ -137,12 +143,13 @@ export async function recover(work: RecoveryWork, prunedFolder: string): Promise
     );
     return { ...trained, perplexity: await measureRecovered(work, pruned) };
   });
-  if (!work.recover.control) return { recovered, control: null };
+  const { base, control } = work.recover;
+  if (!control) return { base, recovered, control: null };
   const trained = await trainStage(work, 'recover-control', work.original);
   const perplexity = await measured(work, 'evaluate-control', (tokens, pace) =>
     measureAdapted(work, work.original, 'recover-control', tokens, pace),
   );
-  return { recovered, control: { ...trained, perplexity } };
+  return { base, recovered, control: { ...trained, perplexity } };
 }
 
 /** The pruned model, or the original where that is the one to recover. */
@@ -228,18 +235,24 @@ async function train(
   checkpoints: TrainingCheckpoints,
   pace: Pace,
 ): Promise<TrainingResult> {
-  const weights = withAdapter(weightStore(model, share), state.parameters);
+  const weights = withAdapter(
+    openBase(settings.base, model, share.memory, share.device.kind),
+    state.parameters,
+  );
   const adaptation = adaptationOf(settings);
   // Two or three sessions run thousands of times; where weights are streamed, memory matters more than time.
-  const options = { ...sessionOptions(share), arena: share.memory.residency === 'ram' };
+  const options = { ...sessionOptions(share), arena: weights.residency === 'ram' };
   const network = (masked: boolean): Network =>
     new Network(model, weights, options, { ...adaptation, masked });
   const measuring = network(false);
   const training = settings.training.dropout > 0 ? network(true) : measuring;
   const store = new ActivationStore(stages.scratchPath, share.memory.activationBytes);
   try {
+    // Before the training's own sessions hold memory.
+    const tokens = settings.training.microBatch * settings.cutoff;
+    const speed = await speedBesideRawRate(model, adaptation, tokens, share.threads);
     const pass = { store, pace, activationBytes: share.memory.activationBytes };
-    return await trainAdapter(
+    const result = await trainAdapter(
       { training, measuring },
       examples.examples,
       state,
@@ -247,7 +260,8 @@ async function train(
       checkpoints,
       pass,
       {
-        step: (report) => {
+        step: (report, effort) => {
+          speed.add(effort);
           stages.listener.training({ type: 'training-step', stage, ...report });
         },
         validation: (record) => {
@@ -255,6 +269,9 @@ async function train(
         },
       },
     );
+    const summary = speed.summary();
+    if (summary) await writePerformance(stages.folder, stage, summary, share.memory.budgetBytes);
+    return result;
   } finally {
     await store.close();
     for (const used of new Set([training, measuring])) await used.release();
@@ -274,7 +291,7 @@ async function writeRecovered(
   const partial = `${finished}.partial`;
   for (const folder of [partial, finished]) await rm(folder, { recursive: true, force: true });
   const { rank, alpha } = work.recover.lora;
-  const training = { steps, rows, rank, alpha };
+  const training = { steps, rows, rank, alpha, isBase8Bit: work.recover.base === 'int8' };
   try {
     if (work.recover.output === 'merged') await writeMerged(work, pruned, adapter, training, partial, pace);
     else await writeAdapterFolder(work, pruned, adapter, training, partial);

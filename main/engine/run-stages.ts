@@ -12,8 +12,9 @@ import { paceOf, type Pace } from './runtime/pace.ts';
 export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-after'] as const;
 /** What may follow: the last two only with a control. */
 export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control' | 'evaluate-control';
-export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
+/** The two that train. */
 export type TrainingStage = Extract<RecoveryStage, 'recover' | 'recover-control'>;
+export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
 
 /** What a training tells as it goes. */
 export type TrainingEvent =
@@ -82,7 +83,7 @@ export class RunStages {
 }
 
 /** A JSON file of a run's own; undefined where there is none. */
-async function readIfThere(path: string): Promise<unknown> {
+export async function readIfThere(path: string): Promise<unknown> {
   try {
     return await readRunFile(path);
   } catch (error) {

@@ -2,11 +2,11 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { writeError } from './checkpoint/file-errors.ts';
+import { calibrationOf, requireCalibrationSource } from './calibration.ts';
 import type { Criterion } from './criteria/criterion.ts';
 import { criterionNamed } from './criteria/index.ts';
-import { calibrationRows, evaluationTokens, type CalibrationSampling } from './dataset/token-rows.ts';
+import { evaluationTokens, type CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
-import { EngineError } from './errors.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
@@ -14,7 +14,6 @@ import type { LayerShape } from './families/family.ts';
 import {
   measureModel,
   notANumber,
-  requireRoomFor,
   sessionOptions,
   tokenSource,
   withNetwork,
@@ -50,6 +49,7 @@ import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
+import { runPerformance, type RunPerformance } from './training-performance.ts';
 
 export {
   pruningStages,
@@ -100,6 +100,8 @@ export interface RunReport {
   readonly after: MeasuredModel;
   /** Of a run that recovers; the recovered model costs what the pruned one does. */
   readonly recovery?: RecoveryReport;
+  /** What the trainings took of the machine: alone in this report, it differs from run to run. */
+  readonly performance?: RunPerformance;
 }
 
 /**
@@ -322,7 +324,7 @@ class Workshop {
       evaluation: before && { tokens: before.tokens, chunks: before.chunks, seqLen: before.seqLen },
       before: { ...costsBefore, perplexity: before?.perplexity ?? null },
       after: { ...costsAfter, perplexity: after?.perplexity ?? null },
-      ...(recovery && { recovery }),
+      ...(recovery && { recovery, performance: await runPerformance(this.folder) }),
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
@@ -362,30 +364,6 @@ class Workshop {
   }
 }
 
-const needsCalibration = (criterion: Criterion): boolean =>
-  criterion.kind !== 'drawn' && criterion.needsGradient;
-
-/** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
-export function requireCalibrationSource({ prune, calibration, recover: recovery }: RunSettings): void {
-  const criterion = criterionNamed(prune.criterion);
-  const isPruning = recovery?.alone !== true;
-  if (!isPruning || calibration.source !== null || !needsCalibration(criterion)) return;
-  throw new EngineError(
-    'recipe-invalid',
-    `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
-    { criterion: criterion.id },
-    'Name a text or JSONL file in calibration.source, or choose a criterion that needs no data.',
-  );
-}
-
-async function calibrationOf(criterion: Criterion, settings: RunSettings, model: Model): Promise<number[][]> {
-  const { source } = settings.calibration;
-  if (source === null || settings.recover?.alone === true || !needsCalibration(criterion)) return [];
-  const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
-  requireRoomFor(longest(rows), model, settings.memory);
-  return rows;
-}
-
 async function trainingDataOf(
   settings: RunSettings,
   model: Model,
@@ -395,6 +373,3 @@ async function trainingDataOf(
   const pace = paceOf(signal, () => undefined);
   return recoveryExamples(settings.recover, model, settings, pace);
 }
-
-const longest = (rows: readonly (readonly number[])[]): number =>
-  rows.reduce((most, row) => Math.max(most, row.length), 0);

@@ -148,20 +148,26 @@ function asRunEvent(
   return { ...event, stage: event.stage, timeLeftMs: timeLeft(event.stage, event.fraction) };
 }
 
-/** Time left in the stage, at its pace so far; null until there is something to judge by. */
+/**
+ * Time left in the stage, at its pace since its first progress: a resumed stage begins with a part done, which took
+ * none of this time. null until there is something to judge by.
+ */
 export function timeLeftEstimator(
   now: () => number = Date.now,
 ): (stage: JobStage, fraction: number) => number | null {
   let current: JobStage | undefined;
   let startedAt = 0;
+  let startedWith = 0;
   return (stage, fraction) => {
     if (stage !== current) {
       current = stage;
       startedAt = now();
+      startedWith = fraction;
     }
     const elapsedMs = now() - startedAt;
-    if (elapsedMs < 1000 || fraction < 0.02) return null;
-    return Math.round((elapsedMs * (1 - fraction)) / fraction);
+    const done = fraction - startedWith;
+    if (elapsedMs < 1000 || done < 0.02 * (1 - startedWith)) return null;
+    return Math.round((elapsedMs * (1 - fraction)) / done);
   };
 }
 

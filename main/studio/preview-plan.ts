@@ -1,7 +1,8 @@
 import { EngineError } from '../engine/errors.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
-import { requireCalibrationSource, type RunSettings } from '../engine/run.ts';
+import { requireCalibrationSource } from '../engine/calibration.ts';
+import type { RunSettings } from '../engine/run.ts';
 import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
 import { openModel } from '../engine/runtime/model.ts';
 import { inspectModel, type InspectedModel } from './inspect-model.ts';

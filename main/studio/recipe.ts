@@ -8,6 +8,7 @@ import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { pruningStages, type RunStage } from '../engine/run.ts';
+import { baseTypes } from '../engine/runtime/frozen-base.ts';
 
 const window = z
   .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
@@ -71,6 +72,7 @@ const recoverSchema = z.strictObject({
   checkpoint: z
     .strictObject({ everySteps: stepCount.default(100), everyMinutes: z.number().positive().default(10) })
     .prefault({}),
+  base: z.enum(baseTypes).default('stored'),
   output: z.enum(['merged', 'adapter']).default('merged'),
   control: z.boolean().default(false),
 });
@@ -141,6 +143,7 @@ const remarks: readonly (readonly [path: readonly string[], remark: string])[] =
   [['recover', 'schedule'], `${scheduleNames.join(', ')}: how the rate falls after the warm-up`],
   [['recover', 'validation', 'rows'], 'null: a twentieth, at most 2000'],
   [['recover', 'validation', 'patience'], 'validations without a better one before it ends; null: never'],
+  [['recover', 'base'], 'stored, or int8: the frozen weights in 8 bits while training'],
   [['recover', 'output'], 'merged, or adapter (PEFT)'],
   [['recover', 'control'], 'train the unpruned model the same way, and measure it'],
 ];

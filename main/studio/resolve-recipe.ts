@@ -1,7 +1,8 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { EngineError } from '../engine/errors.ts';
 import { modelTargets, type RecoverySettings } from '../engine/recovery.ts';
-import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
+import { cpu, type ComputeDevice, type DeviceKind } from '../engine/runtime/device.ts';
+import { requireBaseOn } from '../engine/runtime/frozen-base.ts';
 import { planMemory, planMicroBatch } from '../engine/runtime/memory-plan.ts';
 import type { DescribedModel } from '../engine/runtime/model.ts';
 import type { RunSettings } from '../engine/run.ts';
@@ -26,7 +27,7 @@ export function resolveRecipe(
   const layers = config.layers.length;
   const windows = windowsOf(recipe, layers);
   const budgetBytes = memoryBudget(recipe);
-  const recover = recoveryOf(recipe, model, budgetBytes);
+  const recover = recoveryOf(recipe, model, budgetBytes, device.kind);
   checkRatio(prune.ratio);
   checkWindow('attention', windows.attention, layers);
   checkWindow('mlp', windows.mlp, layers);
@@ -63,6 +64,7 @@ function recoveryOf(
   { prune, recover }: Recipe,
   model: DescribedModel,
   budgetBytes: number,
+  device: DeviceKind,
 ): RecoverySettings | undefined {
   if (!recover) {
     if (prune.mode !== 'none') return undefined;
@@ -81,7 +83,8 @@ function recoveryOf(
       'Recover within the run that prunes, or train the unpruned model by a recipe of its own.',
     );
   }
-  const { data, template, cutoff, trainOnInputs, maxRows, lora, output, control } = recover;
+  const { data, template, cutoff, trainOnInputs, maxRows, lora, base, output, control } = recover;
+  requireBaseOn(base, device);
   const { epochs, steps, batchSize, learningRate, schedule, warmupSteps } = recover;
   const { weightDecay, maxGradNorm, seed, validation, checkpoint } = recover;
   const targets = lora.targets === 'all-linear' ? modelTargets(model) : lora.targets;
@@ -109,6 +112,7 @@ function recoveryOf(
       validation,
       checkpoint,
     },
+    base,
     output,
     control,
   };

@@ -59,7 +59,7 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
 
 /** A template of one's own that is gone leaves no data either: somebody has to look at both again. */
 async function recoverRequestOf(
-  { training, lora, template, cutoff, maxRows, trainOnInputs, output, control }: RecoverySettings,
+  { training, lora, template, cutoff, maxRows, trainOnInputs, base, output, control }: RecoverySettings,
   data: Granted | null,
   grants: FileGrants,
 ): Promise<RecoverRequest> {
@@ -70,6 +70,7 @@ async function recoverRequestOf(
     cutoff,
     maxRows,
     trainOnInputs,
+    base,
     output,
     control,
     ...schedule,

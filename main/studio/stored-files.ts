@@ -3,6 +3,7 @@ import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
+import { baseTypes } from '../engine/runtime/frozen-base.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
@@ -32,6 +33,7 @@ const recover = z.object({
     validation: z.object({ rows: z.int().nullable(), everySteps: count, patience: count.nullable() }),
     checkpoint: z.object({ everySteps: count, everyMinutes: z.number() }),
   }),
+  base: z.enum(baseTypes),
   output: z.enum(['merged', 'adapter']),
   control: z.boolean(),
 });

@@ -9,6 +9,7 @@ import { previewTraining } from '../engine/recovery-preview.ts';
 import { run, type TrainingEvent } from '../engine/run.ts';
 import { describeModel, openModel } from '../engine/runtime/model.ts';
 import { Cancelled, paceOf, type Pace } from '../engine/runtime/pace.ts';
+import { peakResidentBytes } from '../engine/runtime/process-memory.ts';
 import { hashFiles } from './hash-job.ts';
 import type { FromWorker, Job, JobError, JobResults, JobStage, WorkerMemory } from './messages.ts';
 import { parent } from './parent.ts';
@@ -73,8 +74,7 @@ async function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
 }
 
 function memory(): WorkerMemory {
-  const rssBytes = process.memoryUsage.rss();
-  return { rssBytes, peakRssBytes: Math.max(rssBytes, process.resourceUsage().maxRSS * 1024) };
+  return { rssBytes: process.memoryUsage.rss(), peakRssBytes: peakResidentBytes() };
 }
 
 function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<JobResults['run']> {
@@ -142,10 +142,13 @@ function doTestDevice({
 
 function progressReporter(): (stage: JobStage, fraction: number) => void {
   let lastAt = 0;
+  let lastStage: JobStage | undefined;
   return (stage, fraction) => {
     const now = Date.now();
-    if (fraction < 1 && now - lastAt < progressIntervalMs) return;
+    // The first of a stage says where it begins, which the time left is judged from.
+    if (fraction < 1 && stage === lastStage && now - lastAt < progressIntervalMs) return;
     lastAt = now;
+    lastStage = stage;
     parent.send({ type: 'progress', stage, fraction });
   };
 }

@@ -95,6 +95,21 @@ function DataFields({ recovery, onChange }: DetailFieldsProps): ReactNode {
           onChange={(value) => onChange({ trainOnInputs: value === 'everything' })}
         />
       </div>
+      <div className="field">
+        <div className="field-label">
+          <Term name="frozenBase">{t('recovery.base')}</Term>
+        </div>
+        <Segmented
+          name="frozen-base"
+          aria-label={t('recovery.base')}
+          value={recovery.base}
+          options={(['stored', 'int8'] as const).map((value) => ({
+            value,
+            label: t(`recovery.bases.${value}`),
+          }))}
+          onChange={(base) => onChange({ base })}
+        />
+      </div>
       <div className="field-row">
         <NumberField
           label={t('recovery.fields.cutoff')}

@@ -9,6 +9,7 @@ export const publishedRecovery: RecoveryDraft = {
   cutoff: 256,
   maxRows: null,
   trainOnInputs: false,
+  base: 'stored',
   lora: { rank: 8, alpha: 16, dropout: 0.05, targets: 'all-linear' },
   epochs: 2,
   steps: null,
@@ -141,7 +142,14 @@ export function budgetMsOf(name: PresetName | 'demo' | null): number | null {
 }
 
 /** Settings that say what is wanted, and not how long or how hard is trained: no preset changes them. */
-const apart: readonly (keyof RecoveryDraft)[] = ['template', 'trainOnInputs', 'maxRows', 'output', 'control'];
+const apart: readonly (keyof RecoveryDraft)[] = [
+  'template',
+  'trainOnInputs',
+  'maxRows',
+  'base',
+  'output',
+  'control',
+];
 
 export function keepsPreset(change: Partial<RecoveryDraft>): boolean {
   return Object.keys(change).every((key) => (apart as readonly string[]).includes(key));

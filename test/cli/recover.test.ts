@@ -5,15 +5,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../main/engine/run.ts';
 import { command, documentOf } from '../fixtures/command-line.ts';
-import { expectResumes, killAt, resultOf, type Moment } from '../fixtures/killed-run.ts';
+import { expectResumes, killAt, moments, resultOf, settingsOf, type Moment } from '../fixtures/killed-run.ts';
 import { randomRows, writeRandomModel, writeRows } from '../fixtures/random-model.ts';
 
 type RunDocument = RunReport & { readonly outDir: string; readonly modelDir: string };
 
 const vocabSize = 64;
-const set = (values: Readonly<Record<string, string | number | boolean>>): string[] =>
-  Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-
 const eventsIn = (out: string): { type: string; stage?: string; step?: number; loss?: number }[] => {
   const file = path.join(out, 'events.jsonl');
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -62,7 +59,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const run = async (out: string, changes: typeof shared = {}): Promise<RunDocument> =>
-  documentOf(await command('run', ...set({ ...shared, ...changes }), '--out', out, '--json')) as RunDocument;
+  documentOf(
+    await command('run', ...settingsOf({ ...shared, ...changes }), '--out', out, '--json'),
+  ) as RunDocument;
 
 describe('a run that recovers', () => {
   let out: string;
@@ -89,12 +88,31 @@ describe('a run that recovers', () => {
       expect(files).toContain(`model/${name}`);
       expect(files).toContain(`recovered/${name}`);
     }
-    expect(readdirSync(path.join(out, 'recovery')).sort()).toEqual(['adapter.safetensors', 'curve.json']);
+    expect(readdirSync(path.join(out, 'recovery')).sort()).toEqual([
+      'adapter.safetensors',
+      'curve.json',
+      'performance.json',
+    ]);
     const curve = JSON.parse(readFileSync(path.join(out, 'recovery/curve.json'), 'utf8'));
     expect(curve.steps).toHaveLength(24);
     expect(curve.validations.map(({ step }: { step: number }) => step)).toEqual([0, 6, 12, 18, 24]);
     expect(readFileSync(path.join(out, 'recovered/README.md'), 'utf8')).toContain(
       'It was then trained for 24 steps on 52 rows by LoRA (rank 8, alpha 16), and the adapter was merged into the weights.',
+    );
+  });
+
+  it('says what the training took of the machine', async () => {
+    const { performance } = report;
+    expect(performance?.control).toBeNull();
+    const taken = performance?.recovered;
+    expect(taken?.tokensPerSecond).toBeGreaterThan(0);
+    expect(taken?.tokensPerSecondAtRawRate).toBeGreaterThan(taken?.tokensPerSecond ?? NaN);
+    expect(taken?.rawFlopsPerSecond).toBeGreaterThan(1e8);
+    expect(taken?.peakMemoryBytes).toBeGreaterThan(50 * 2 ** 20);
+    expect(taken?.memoryBudgetBytes).toBeGreaterThan(0);
+    const { stdout } = await command('resume', out);
+    expect(stdout).toMatch(
+      /[\d,]+ tokens\/s, \d+ % of the raw matrix rate\. Peak memory of the training process [\d.]+ MiB, budget [\d.]+ MiB\.\n/,
     );
   });
 
@@ -143,23 +161,13 @@ describe('a run that recovers', () => {
     expect(stdout).toMatch(/Of the rise in log-perplexity, -?[\d.]+ % came back\.|Trained [\d,]+ parameters/);
   });
 
-  const inTraining = (stage: string, steps: number): Moment => {
-    const taken = (at: string): number =>
-      eventsIn(at).filter((event) => event.type === 'training-step' && event.stage === stage).length;
-    return {
-      what: `${stage} after ${steps} steps`,
-      reached: (at) => taken(at) >= steps,
-      isWithin: (at) => !existsSync(path.join(at, 'checkpoints', `${stage}.json`)),
-    };
-  };
-
   it.each<[string, Moment[]]>([
-    ['before its first checkpoint', [inTraining('recover', 2)]],
-    ['after checkpoints', [inTraining('recover', 12)]],
-    ['twice', [inTraining('recover', 7), inTraining('recover', 18)]],
+    ['before its first checkpoint', [moments.inTraining(2)]],
+    ['after checkpoints', [moments.inTraining(12)]],
+    ['twice', [moments.inTraining(7), moments.inTraining(18)]],
   ])('killed in its training %s, ends in the same bytes once resumed', async (_when, kills) => {
     const killed = path.join(folder, 'killed');
-    await killAt(['run', ...set(shared), '--json'], killed, kills);
+    await killAt(['run', ...settingsOf(shared), '--json'], killed, kills);
     await expectResumes(killed, { report, result: resultOf(out) }, 'recovered');
   });
 
@@ -189,6 +197,29 @@ describe('a run that recovers', () => {
     expect(Math.abs((recovery?.recovered.perplexity ?? NaN) / merged - 1)).toBeLessThan(1e-5);
   });
 
+  it('beside weights in 8 bits: other bits of the adapter, merged into the weights as stored', async () => {
+    const at = path.join(folder, 'int8');
+    const { recovery, modelDir } = await run(at, { 'recover.base': 'int8' });
+    expect([report.recovery?.base, recovery?.base]).toEqual(['stored', 'int8']);
+    const [stored, int8] = [report, { recovery }].map((of) => of.recovery?.recovered.perplexity ?? NaN);
+    expect(int8).not.toBe(stored);
+    expect(Math.abs(int8 / stored - 1)).toBeLessThan(0.05);
+    expect(readFileSync(path.join(modelDir, 'README.md'), 'utf8')).toContain('beside weights held in 8 bits');
+    // What no adapter changes is what the pruned model has.
+    expect(resultOf(at)['model/model.safetensors']).toBe(resultOf(out)['model/model.safetensors']);
+    expect((await command('resume', at)).stdout).toContain('were held in 8 bits');
+  });
+
+  it('killed beside weights in 8 bits, ends in the same bytes once resumed', async () => {
+    const at = path.join(folder, 'int8');
+    const whole = documentOf(await command('resume', at, '--json')) as RunDocument;
+    const killed = path.join(folder, 'killed-int8');
+    await killAt(['run', ...settingsOf({ ...shared, 'recover.base': 'int8' }), '--json'], killed, [
+      moments.inTraining(12),
+    ]);
+    await expectResumes(killed, { report: whole, result: resultOf(at) }, 'recovered');
+  });
+
   it('with a control: the original, trained the same way', async () => {
     const { recovery, before } = await run(path.join(folder, 'control'), { 'recover.control': true });
     expect(recovery?.recovered).toEqual(report.recovery?.recovered);
@@ -202,7 +233,7 @@ describe('a run that recovers', () => {
   it('recovered alone, is what it is within a run', async () => {
     const pruned = path.join(out, 'model');
     const alone = path.join(folder, 'alone');
-    const args = set({ ...shared, model: pruned, 'prune.ratio': 0.25 });
+    const args = settingsOf({ ...shared, model: pruned, 'prune.ratio': 0.25 });
     const found = documentOf(await command('recover', ...args, '--out', alone, '--json')) as RunDocument;
     expect(found.recovery).toEqual(report.recovery);
     expect(found.before).toEqual(report.after);
@@ -236,7 +267,7 @@ describe('a run that cannot recover says so before it prunes', () => {
   ])('%s', async (what, changes, code, message) => {
     const out = path.join(folder, `refused-${what}`);
     const { error } = documentOf(
-      await command('run', ...set({ ...shared, ...changes }), '--out', out, '--json'),
+      await command('run', ...settingsOf({ ...shared, ...changes }), '--out', out, '--json'),
       1,
     ) as {
       error: { code: string; message: string };

@@ -206,7 +206,7 @@ describe('time left', () => {
       now += ms;
       return timeLeft(stage, fraction);
     };
-    expect(after(0, 'estimate', 0.5)).toBeNull();
+    expect(after(0, 'estimate', 0)).toBeNull();
     expect(after(999, 'estimate', 0.5)).toBeNull();
     expect(after(1, 'estimate', 0.5)).toBe(1000);
     expect(after(3000, 'estimate', 0.8)).toBe(1000);
@@ -215,5 +215,14 @@ describe('time left', () => {
     expect(after(60_000, 'slice', 0)).toBeNull();
     expect(after(10_000, 'slice', 0.019)).toBeNull();
     expect(after(0, 'slice', 0.02)).toBe(490_000);
+  });
+
+  it('does not count what a resumed stage began with', () => {
+    let now = 0;
+    const timeLeft = timeLeftEstimator(() => now);
+    expect(timeLeft('recover', 0.6)).toBeNull();
+    now = 4000;
+    expect(timeLeft('recover', 0.607)).toBeNull();
+    expect(timeLeft('recover', 0.7)).toBe(12_000);
   });
 });

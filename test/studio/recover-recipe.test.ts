@@ -37,6 +37,7 @@ describe('the key recover', () => {
       seed: 42,
       validation: { rows: null, everySteps: 100, patience: null },
       checkpoint: { everySteps: 100, everyMinutes: 10 },
+      base: 'stored',
       output: 'merged',
       control: false,
     });

@@ -47,7 +47,7 @@ export async function trainingExamples(file: DataFile, options: ExampleOptions):
     if (i % rowsPerBreath === 0) await options.breathe();
     const found = (await examplesOf(row, options)).filter((example) => learntTokens(example) > 0);
     if (found.length === 0) passedOver++;
-    for (const example of found) examples.push(example);
+    for (const example of found) examples.push({ ...example, document: i });
   }
   for (const { ids } of examples) requireKnownIds(options.vocabSize, ids, file.path, rows[0].kind === 'ids');
   if (examples.length > 0) return { examples, passedOver };
@@ -59,7 +59,9 @@ export async function trainingExamples(file: DataFile, options: ExampleOptions):
   );
 }
 
-async function examplesOf(row: TrainingRow, options: ExampleOptions): Promise<TrainingExample[]> {
+type RowTokens = Omit<TrainingExample, 'document'>;
+
+async function examplesOf(row: TrainingRow, options: ExampleOptions): Promise<RowTokens[]> {
   switch (row.kind) {
     case 'ids':
       return [idsExample(row, options.cutoff)];
@@ -70,17 +72,13 @@ async function examplesOf(row: TrainingRow, options: ExampleOptions): Promise<Tr
   }
 }
 
-function idsExample({ ids, labels }: Extract<TrainingRow, { kind: 'ids' }>, cutoff: number): TrainingExample {
+function idsExample({ ids, labels }: Extract<TrainingRow, { kind: 'ids' }>, cutoff: number): RowTokens {
   const kept = Int32Array.from(ids.slice(0, cutoff));
   return { ids: kept, learnt: Uint8Array.from(kept, (_, i) => (labels?.[i] === -100 ? 0 : 1)) };
 }
 
 /** A text in windows that do not overlap; its end counts as a token. */
-function textExamples(
-  tokenizer: Tokenizer,
-  text: string,
-  { cutoff, eosId }: ExampleOptions,
-): TrainingExample[] {
+function textExamples(tokenizer: Tokenizer, text: string, { cutoff, eosId }: ExampleOptions): RowTokens[] {
   const ids = ended(tokenizer.encode(text), eosId);
   return Array.from({ length: Math.ceil(ids.length / cutoff) }, (_, i) => {
     const window = Int32Array.from(ids.slice(i * cutoff, (i + 1) * cutoff));
@@ -96,16 +94,17 @@ function roundsExample(
   tokenizer: Tokenizer,
   { rounds, system }: Extract<TrainingRow, { kind: 'rounds' }>,
   { template, cutoff, trainOnInputs, eosId }: ExampleOptions,
-): TrainingExample {
+): RowTokens {
   const ids: number[] = [];
   const learnt: number[] = [];
   for (const [i, round] of rounds.entries()) {
     if (ids.length >= cutoff) break;
     const opening = i === 0 ? (system === null ? template.system : `${system} `) : '';
     const prompt = opening + promptOf(template, round);
-    const special = { addSpecialTokens: i === 0 };
-    const whole = tokenizer.encode(prompt + fillIn(template.answer, { output: round.output }), special);
-    const readOnly = trainOnInputs ? 0 : commonLength(tokenizer.encode(prompt, special), whole);
+    const encode = (text: string): number[] =>
+      i === 0 ? tokenizer.encode(text) : encodeAfter(tokenizer, eosId, text);
+    const whole = encode(prompt + fillIn(template.answer, { output: round.output }));
+    const readOnly = trainOnInputs ? 0 : commonLength(encode(prompt), whole);
     const answered = ended(whole, eosId);
     answered.forEach((id, at) => {
       ids.push(id);
@@ -113,6 +112,14 @@ function roundsExample(
     });
   }
   return { ids: Int32Array.from(ids.slice(0, cutoff)), learnt: Uint8Array.from(learnt.slice(0, cutoff)) };
+}
+
+/** A text as it is tokenised right behind an end: some tokenizers put a space in front of a text, but not there. */
+function encodeAfter(tokenizer: Tokenizer, eosId: number | undefined, text: string): number[] {
+  const plain = { addSpecialTokens: false };
+  if (eosId === undefined) return tokenizer.encode(text, plain);
+  const [first, ...rest] = tokenizer.encode(tokenizer.decode([eosId]) + text, plain);
+  return first === eosId ? rest : tokenizer.encode(text, plain);
 }
 
 function promptOf({ prompt, promptWithInput }: PromptTemplate, { instruction, input }: Round): string {

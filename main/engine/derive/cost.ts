@@ -19,7 +19,8 @@ export function countMacs(graph: GraphBuilder, sequence = macSequenceLength): nu
   return graph.nodes.reduce((total, node) => total + macsOf(node, { batch: 1, sequence }), 0);
 }
 
-function macsOf(node: GraphNode, dynamic: Readonly<Record<string, number>>): number {
+/** Multiply-accumulates of one op, for axes of those sizes. */
+export function macsOf(node: GraphNode, dynamic: Readonly<Record<string, number>>): number {
   const sizes = Object.fromEntries([...node.axes].map(([name, axis]) => [name, concreteSize(axis, dynamic)]));
   const rest = node.rest.reduce((product, axis) => product * concreteSize(axis, dynamic), 1);
   return node.op.macs({ ...sizes, rest });

@@ -5,8 +5,14 @@ import type { NodeView, OnnxPorts } from '../ir/op.ts';
 import { inputTypeOf, OnnxGraph, type OnnxValue } from '../onnx/onnx-graph.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
-/** The stored element type of each parameter of a graph, by the graph's own parameter names. */
-export type ParamDtypes = ReadonlyMap<string, Dtype>;
+/** How a parameter enters: as stored, or as 8-bit rows whose scales are an input beside it. */
+export type ParamType = Dtype | 'int8-rows';
+
+/** By the graph's own parameter names. */
+export type ParamDtypes = ReadonlyMap<string, ParamType>;
+
+/** Input of the scales of a parameter that enters as 8-bit rows. [rows, 1] */
+export const scalesName = (param: string): string => `${param}.row_scales`;
 
 /** An ONNX model ready for a session; `inputs` are exactly what a run must be fed. */
 export interface Program {
@@ -22,6 +28,7 @@ export interface Program {
 export class Emission {
   readonly onnx = new OnnxGraph();
   private readonly stored = new Map<Value, OnnxValue>();
+  private readonly scales = new Map<Value, OnnxValue>();
   private readonly floats = new Map<Value, OnnxValue>();
 
   constructor(
@@ -32,7 +39,10 @@ export class Emission {
       this.floats.set(value, this.onnx.input(value.name, value.type, shapeOf(value)));
     }
     for (const value of graph.params.values()) {
-      this.stored.set(value, this.onnx.input(value.name, inputTypeOf[this.dtypeOf(value)], shapeOf(value)));
+      const type = this.typeOf(value);
+      const stored = type === 'int8-rows' ? 'int8' : inputTypeOf[type];
+      this.stored.set(value, this.onnx.input(value.name, stored, shapeOf(value)));
+      if (type === 'int8-rows') this.scales.set(value, this.rowScales(value));
     }
     for (const node of graph.nodes) this.emitNode(node);
   }
@@ -43,7 +53,10 @@ export class Emission {
     if (known) return known;
     const stored = this.stored.get(value);
     if (!stored) throw new EngineError('graph-invalid', `The value ${value.name} is used before it is made.`);
-    const float = this.onnx.toFloat(stored, this.dtypeOf(value));
+    const scales = this.scales.get(value);
+    const float = scales
+      ? this.onnx.mul(this.onnx.cast(stored, 'float'), scales)
+      : this.onnx.toFloat(stored, this.dtypeOf(value));
     this.floats.set(value, float);
     return float;
   }
@@ -77,11 +90,20 @@ export class Emission {
     for (const [port, value] of Object.entries(node.outputs)) this.floats.set(value, emitted[port]);
   }
 
+  private rowScales({ name, axes }: Value): OnnxValue {
+    return this.onnx.input(scalesName(name), 'float', [sizeOf(axes[0]) ?? 'rows', 1]);
+  }
+
   private dtypeOf(param: Value): Dtype {
-    const dtype = this.dtypes.get(param.name);
-    if (!dtype)
-      throw new EngineError('graph-invalid', `No element type is known for the parameter ${param.name}.`);
-    return dtype;
+    const type = this.typeOf(param);
+    if (type !== 'int8-rows') return type;
+    throw new EngineError('graph-invalid', `The op that takes ${param.name} as stored knows no 8-bit rows.`);
+  }
+
+  private typeOf(param: Value): ParamType {
+    const type = this.dtypes.get(param.name);
+    if (type) return type;
+    throw new EngineError('graph-invalid', `No element type is known for the parameter ${param.name}.`);
   }
 }
 

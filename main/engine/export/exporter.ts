@@ -32,6 +32,8 @@ export interface TrainingFacts {
   readonly rows: number;
   readonly rank: number;
   readonly alpha: number;
+  /** Whether the weights that it was trained beside were held in 8 bits. */
+  readonly isBase8Bit: boolean;
 }
 
 /** What an adapter's folder is made from. */

@@ -96,6 +96,7 @@ function historyOf({ parametersBefore, parametersAfter, pruning, training }: Mod
     ? `${removed.toFixed(1)} % of all parameters were removed: a ratio of ${pruning.ratio} inside the pruned layers, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
     : '';
   if (!training) return `${cut}The model was not trained after pruning.`;
-  const { steps, rows, rank, alpha } = training;
-  return `${cut}It was then trained for ${steps} steps on ${rows.toLocaleString('en-US')} rows by LoRA (rank ${rank}, alpha ${alpha}), and the adapter was merged into the weights.`;
+  const { steps, rows, rank, alpha, isBase8Bit } = training;
+  const beside = isBase8Bit ? ' beside weights held in 8 bits' : '';
+  return `${cut}It was then trained for ${steps} steps on ${rows.toLocaleString('en-US')} rows by LoRA (rank ${rank}, alpha ${alpha})${beside}, and the adapter was merged into the weights.`;
 }

@@ -6,7 +6,15 @@ import { encodeModel } from './proto.ts';
 export type OnnxValue = string & { readonly onnx: unique symbol };
 
 /** Element types under ONNX's own numbers. */
-export const onnxType = { float: 1, uint16: 4, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const;
+export const onnxType = {
+  float: 1,
+  int8: 3,
+  uint16: 4,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+} as const;
 export type OnnxType = keyof typeof onnxType;
 
 /** How a checkpoint's elements enter a graph: bfloat16 as plain 16-bit words, since ONNX Runtime takes no such input. */

@@ -253,6 +253,7 @@ async function scoreLayer(
     for (const { param } of group.scored) {
       if (sums.has(param)) continue;
       const dtype = network.weights.dtypeOf(family.layerPrefix(layer) + param);
+      if (dtype === 'int8-rows') throw new RangeError('Weights are scored as they are stored.');
       const weight = { feed: weights[param], dtype, contractions: contractions.get(param) ?? [] };
       sums.set(param, await scorer.sums(weight));
       await request.pace.breathe();

@@ -30,8 +30,6 @@ export interface Dropout {
 export interface StepGradient {
   /** Mean over the learnt tokens of all rows. */
   readonly loss: number;
-  /** Tokens that went through the network, padding left out. */
-  readonly tokens: number;
   /** ∂loss/∂(adapter matrix), by full name. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
 }
@@ -57,8 +55,7 @@ export async function adapterGradients(
     lossSum += await upstreamOfRound(network, round, 1 / learnt, options);
     await backwardRound(network, round, masks, gradients, options);
   }
-  const tokens = examples.reduce((total, { ids }) => total + ids.length, 0);
-  return { loss: lossSum / learnt, tokens, gradients };
+  return { loss: lossSum / learnt, gradients };
 }
 
 /** Mean loss over the learnt tokens, changing nothing. */

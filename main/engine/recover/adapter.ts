@@ -54,7 +54,11 @@ export function withAdapter(weights: WeightStore, adapter: readonly AdapterMatri
     ...weights,
     async take(names) {
       const taken = await weights.take(fromModel(names));
-      return Object.fromEntries(names.map((name) => [name, feeds.get(name) ?? taken[name]]));
+      const adapters = names.flatMap((name) => {
+        const feed = feeds.get(name);
+        return feed ? [[name, feed] as const] : [];
+      });
+      return { ...taken, ...Object.fromEntries(adapters) };
     },
     prefetch(names) {
       weights.prefetch(fromModel(names));

@@ -10,7 +10,7 @@ const spikeNats = 1;
 /**
  * Refuses a step that would ruin the training, before anything is changed by it.
  * @param before The steps taken so far.
- * @throws EngineError compute-failed for a loss or gradient that is not finite, and for a spike of the loss.
+ * @throws EngineError training-diverged for a loss or gradient that is not finite, and for a spike of the loss.
  */
 export function requireConverging(
   step: StepRecord,
@@ -30,11 +30,11 @@ export function requireConverging(
   throw diverged(why, step, before.length, lastGoodStep);
 }
 
-/** @throws EngineError compute-failed for a validation loss that is not finite. */
+/** @throws EngineError training-diverged for a validation loss that is not finite; compute-failed where it was none from the start. */
 export function requireFiniteValidation({ step, loss }: ValidationRecord): void {
   if (Number.isFinite(loss)) return;
   throw new EngineError(
-    'compute-failed',
+    step === 0 ? 'compute-failed' : 'training-diverged',
     `The validation loss after step ${step} is not a finite number.`,
     { step },
     step === 0
@@ -45,7 +45,7 @@ export function requireFiniteValidation({ step, loss }: ValidationRecord): void 
 
 function diverged(why: string, step: StepRecord, index: number, lastGoodStep: number): EngineError {
   return new EngineError(
-    'compute-failed',
+    'training-diverged',
     `The training stopped at step ${index + 1}: ${why}. The state after step ${lastGoodStep} is kept.`,
     {
       step: index + 1,

@@ -7,6 +7,7 @@ import { adamwStep, clippingScale } from './adamw.ts';
 import { requireConverging, requireFiniteValidation } from './divergence.ts';
 import { learningRateAt, type ScheduleName } from './schedule.ts';
 import { splitRows, TrainingOrder, type DataSplit } from './training-order.ts';
+import type { StepEffort } from './training-speed.ts';
 import type { StepRecord, TrainingCheckpoints, TrainingState, ValidationRecord } from './training-state.ts';
 
 /** How an adapter is trained, every choice made. */
@@ -52,7 +53,7 @@ export interface StepReport extends StepRecord {
 
 /** Hears of a training as it goes; a resumed one begins with the first step that was not kept. */
 export interface TrainingListener {
-  step(report: StepReport): void;
+  step(report: StepReport, effort: StepEffort): void;
   validation(record: ValidationRecord): void;
 }
 
@@ -70,8 +71,8 @@ const msPerMinute = 60_000;
 
 /**
  * Trains the adapter whose matrices `state` holds, from wherever `state` is, and leaves the one to keep in its values.
- * @throws EngineError compute-failed where it diverges, text-too-short without rows to train on; Cancelled. Either way the last good
- * state has been saved.
+ * @throws EngineError training-diverged, text-too-short without rows to train on; Cancelled. Where it diverged or was
+ * cancelled, the last good state has been saved.
  */
 export async function trainAdapter(
   networks: TrainedNetworks,
@@ -82,16 +83,28 @@ export async function trainAdapter(
   pass: Omit<PassOptions, 'microBatch'>,
   listener: TrainingListener,
 ): Promise<TrainingResult> {
-  const split = splitRows(examples.length, settings.validation.rows, settings.seed);
+  const split = splitRows(documentsOf(examples), settings.validation.rows, settings.seed);
   const trainer = new Trainer(networks, examples, split, state, settings, checkpoints, pass, listener);
   try {
     return await trainer.train();
   } catch (error) {
-    const isStateGood =
-      error instanceof Cancelled || (error instanceof EngineError && error.code === 'compute-failed');
-    if (isStateGood) await checkpoints.save(state);
+    if (stopsBeforeAStep(error) && isWhole(state)) await checkpoints.save(state);
     throw error;
   }
+}
+
+const documentsOf = (examples: readonly TrainingExample[]): number[] =>
+  examples.map(({ document }) => document);
+
+/** Of these the state is that of the last whole step; of any other error nothing is known. */
+function stopsBeforeAStep(error: unknown): boolean {
+  if (error instanceof EngineError) return ['training-diverged', 'compute-failed'].includes(error.code);
+  return error instanceof Cancelled;
+}
+
+/** A state that holds NaN would take the place of the last good checkpoint. */
+function isWhole({ parameters }: TrainingState): boolean {
+  return parameters.every(({ values }) => values.every(Number.isFinite));
 }
 
 class Trainer {
@@ -115,6 +128,7 @@ class Trainer {
 
   async train(): Promise<TrainingResult> {
     const { state, split, pass } = this;
+    pass.pace.report(state.steps.length / this.totalSteps);
     await this.validateWhereDue();
     while (state.steps.length < this.totalSteps && !this.isExhausted()) {
       await this.takeStep();
@@ -143,8 +157,10 @@ class Trainer {
     const record = this.update(found);
     state.steps.push(record);
     const seconds = (performance.now() - startedAtMs) / 1000;
-    const tokensPerSecond = found.tokens / seconds;
-    this.listener.step({ step: step + 1, steps: this.totalSteps, ...record, tokensPerSecond });
+    const lengths = rows.map(({ ids }) => ids.length);
+    const tokensPerSecond = lengths.reduce((total, length) => total + length, 0) / seconds;
+    const report = { step: step + 1, steps: this.totalSteps, ...record, tokensPerSecond };
+    this.listener.step(report, { lengths, seconds });
   }
 
   /** One step of AdamW along the clipped gradient; nothing is changed where it would be a step too far. */

@@ -11,11 +11,19 @@ const publishedValidationRows = 2000;
 const validationPart = 0.05;
 
 /**
- * Rows for validation drawn at random; both parts keep the order of the data.
- * @param validationRows null: a twentieth of the rows, at most 2000.
+ * Rows for validation; both parts keep the order of the data. Documents are drawn at random and go whole, those that
+ * are larger than what is still missing passed over: so a document is on one side alone. Where none is small enough,
+ * as of one running text, a block of adjacent windows of the first drawn is taken, at a random place.
+ * @param documents The document of each row.
+ * @param validationRows null: a twentieth of the rows, at most 2000. Fewer are given where documents do not add up.
  * @throws EngineError text-too-short where none are left to train on.
  */
-export function splitRows(rowCount: number, validationRows: number | null, seed: number): DataSplit {
+export function splitRows(
+  documents: readonly number[],
+  validationRows: number | null,
+  seed: number,
+): DataSplit {
+  const rowCount = documents.length;
   const measured = validationRows ?? Math.min(publishedValidationRows, Math.floor(validationPart * rowCount));
   if (measured >= rowCount) {
     throw new EngineError(
@@ -25,13 +33,31 @@ export function splitRows(rowCount: number, validationRows: number | null, seed:
       'Give more rows, or a smaller recover.validation.rows.',
     );
   }
-  const drawn = new RandomStream(seed, 'validation-split').permutation(rowCount).slice(0, measured);
-  const chosen = new Set(drawn);
-  const all = Array.from({ length: rowCount }, (_, row) => row);
+  const chosen = new Set(drawnRows(documents, measured, new RandomStream(seed, 'validation-split')));
+  const all = documents.map((_, row) => row);
   return {
     training: all.filter((row) => !chosen.has(row)),
     validation: all.filter((row) => chosen.has(row)),
   };
+}
+
+function drawnRows(documents: readonly number[], wanted: number, random: RandomStream): number[] {
+  const rowsOf = new Map<number, number[]>();
+  documents.forEach((document, row) => {
+    const known = rowsOf.get(document);
+    if (known) known.push(row);
+    else rowsOf.set(document, [row]);
+  });
+  const groups = [...rowsOf.values()];
+  const drawn = random.permutation(groups.length).map((group) => groups[group]);
+  const chosen: number[] = [];
+  for (const rows of drawn) {
+    if (chosen.length + rows.length <= wanted) chosen.push(...rows);
+  }
+  if (chosen.length > 0) return chosen;
+  const [rows] = drawn;
+  const first = random.below(rows.length - wanted + 1);
+  return rows.slice(first, first + wanted);
 }
 
 /** The rows of each step: every epoch takes all rows in an order of its own; its last step may have fewer. */

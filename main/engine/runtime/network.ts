@@ -1,11 +1,10 @@
 import { deriveBackward, gradientName, upstreamName, type BackwardProgram } from '../derive/backward.ts';
-import type { ParamDtypes, Program } from '../derive/emission.ts';
+import type { ParamDtypes, ParamType, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
-import type { Dtype } from '../tensor/dtype.ts';
 import { labelsOf, type Batch } from './batch.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';
@@ -279,7 +278,7 @@ export class Network {
   }
 
   private dtypes(graph: GraphBuilder, prefix: string): ParamDtypes {
-    const dtypeOf = (name: string): Dtype =>
+    const dtypeOf = (name: string): ParamType =>
       isAdapterParam(name) ? 'F32' : this.weights.dtypeOf(prefix + name);
     return new Map([...graph.params.keys()].map((name) => [name, dtypeOf(name)]));
   }

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { Dtype } from '../tensor/dtype.ts';
+import type { ParamType } from '../derive/emission.ts';
 import { toFloat32 } from '../tensor/half.ts';
 import type { DeviceKind } from './device.ts';
 import { floats, OnCard, transfer, weightFeed, type Feed } from './session.ts';
@@ -11,9 +11,9 @@ export type Residency = (typeof residencies)[number];
 /** Hands out weights for computing; where they come from is its own affair. */
 export interface WeightStore {
   readonly residency: Residency;
-  /** The element type in which a weight is handed out. */
-  dtypeOf(name: string): Dtype;
-  /** The weights as session feeds, under the names asked for. */
+  /** The type in which a weight is handed out. */
+  dtypeOf(name: string): ParamType;
+  /** The weights as session feeds, under the names asked for; scales of 8-bit rows under names of their own. */
   take(names: readonly string[]): Promise<Record<string, Feed>>;
   /** Starts reading weights that will be taken next, so that the disk works while the processor computes. */
   prefetch(names: readonly string[]): void;
@@ -21,38 +21,49 @@ export interface WeightStore {
   release(): void;
 }
 
+/** How weights are read: the type in which each goes into a session, and what it goes in by. */
+export interface WeightReader {
+  dtypeOf(name: string): ParamType;
+  read(name: string): Promise<Readonly<Record<string, Feed>>>;
+}
+
+/** Weights as they lie in the checkpoint; for a card they become float32 before they are sent: it has no bfloat16. */
+export function readStored(checkpoint: Checkpoint, device: DeviceKind = 'cpu'): WeightReader {
+  const isForCard = device === 'webgpu';
+  return {
+    dtypeOf: (name) => (isForCard ? 'F32' : checkpoint.info(name).dtype),
+    async read(name) {
+      const { dtype, shape } = checkpoint.info(name);
+      const data = await checkpoint.read(name);
+      return {
+        [name]: isForCard ? floats(toFloat32(data, dtype), shape) : weightFeed(data, dtype, shape),
+      };
+    },
+  };
+}
+
 /**
  * `stream` forgets a weight as soon as it is taken, so that at most what is computed with and what was prefetched
- * is in memory; `ram` keeps every weight once read, `card` in the memory of the card. Weights for a card become
- * float32 before they are sent: it has no bfloat16.
+ * is in memory; `ram` keeps every weight once read, `card` in the memory of the card.
  */
 export function openWeightStore(
   checkpoint: Checkpoint,
   residency: Residency,
   device: DeviceKind = 'cpu',
+  reader: WeightReader = readStored(checkpoint, device),
 ): WeightStore {
-  const dtypeOf = (name: string): Dtype => (device === 'webgpu' ? 'F32' : checkpoint.info(name).dtype);
-  const readFeed = async (name: string): Promise<Feed> => {
-    const { dtype, shape } = checkpoint.info(name);
-    const data = await checkpoint.read(name);
-    return device === 'webgpu' ? floats(toFloat32(data, dtype), shape) : weightFeed(data, dtype, shape);
-  };
-  return residency === 'card' ? cardStore(dtypeOf, readFeed) : hostStore(residency, dtypeOf, readFeed);
+  return residency === 'card' ? cardStore(reader) : hostStore(reader, residency);
 }
 
-function hostStore(
-  residency: 'stream' | 'ram',
-  dtypeOf: (name: string) => Dtype,
-  readFeed: (name: string) => Promise<Feed>,
-): WeightStore {
-  const { read, forget } = keptReads(readFeed);
+function hostStore(reader: WeightReader, residency: 'stream' | 'ram'): WeightStore {
+  const { read, forget } = keptReads(reader);
   return {
     residency,
-    dtypeOf,
+    dtypeOf: (name) => reader.dtypeOf(name),
     async take(names) {
       const feeds = await Promise.all(names.map(read));
       if (residency === 'stream') names.forEach(forget);
-      return Object.fromEntries(names.map((name, i) => [name, feeds[i]]));
+      return Object.assign({}, ...feeds) as Record<string, Feed>;
     },
     prefetch(names) {
       // A failed read is reported by the take that wants it.
@@ -62,13 +73,14 @@ function hostStore(
   };
 }
 
-function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) => Promise<Feed>): WeightStore {
-  const { read, forget } = keptReads(readFeed);
+function cardStore(reader: WeightReader): WeightStore {
+  const { read, forget } = keptReads(reader);
   const onCard = new Map<string, Feed>();
   const send = async (name: string): Promise<Feed> => {
     const known = onCard.get(name);
     if (known) return known;
-    const { data, dims } = await read(name);
+    const { [name]: stored } = await read(name);
+    const { data, dims } = stored;
     const feed = floats(await transfer(data as Float32Array, dims, 'card'), dims);
     onCard.set(name, feed);
     forget(name);
@@ -76,7 +88,7 @@ function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) =>
   };
   return {
     residency: 'card',
-    dtypeOf,
+    dtypeOf: (name) => reader.dtypeOf(name),
     async take(names) {
       const feeds: Record<string, Feed> = {};
       for (const name of names) feeds[name] = await send(name);
@@ -93,16 +105,16 @@ function cardStore(dtypeOf: (name: string) => Dtype, readFeed: (name: string) =>
 }
 
 /** Reads each weight once until it is forgotten. */
-function keptReads(readFeed: (name: string) => Promise<Feed>): {
-  read: (name: string) => Promise<Feed>;
+function keptReads(reader: WeightReader): {
+  read: WeightReader['read'];
   forget: (name: string) => void;
 } {
-  const reading = new Map<string, Promise<Feed>>();
+  const reading = new Map<string, ReturnType<WeightReader['read']>>();
   return {
     read: (name) => {
-      const feed = reading.get(name) ?? readFeed(name);
-      reading.set(name, feed);
-      return feed;
+      const feeds = reading.get(name) ?? reader.read(name);
+      reading.set(name, feeds);
+      return feeds;
     },
     forget: (name) => {
       reading.delete(name);

@@ -7,8 +7,8 @@ import type { DeviceKind } from './device.ts';
 
 /** What goes into a session: float32, index or stored weight data with its dimensions. */
 export interface Feed {
-  readonly type: 'float32' | 'int64' | 'uint16' | 'float16';
-  readonly data: Float32Array | BigInt64Array | Uint16Array | OnCard;
+  readonly type: 'float32' | 'int64' | 'uint16' | 'float16' | 'int8';
+  readonly data: Float32Array | BigInt64Array | Uint16Array | Int8Array | OnCard;
   readonly dims: readonly number[];
 }
 

@@ -224,9 +224,16 @@ describe('a training that was interrupted', () => {
 describe('a training that diverges', () => {
   it('stops at a validation loss that is none', () => {
     expect(() => requireFiniteValidation({ step: 0, loss: 3 })).not.toThrow();
-    expect(() => requireFiniteValidation({ step: 40, loss: Infinity })).toThrow(
-      'The validation loss after step 40 is not a finite number.',
+    const check = (step: number): void => {
+      requireFiniteValidation({ step, loss: Infinity });
+    };
+    expect(() => check(40)).toThrow(
+      expect.objectContaining({
+        code: 'training-diverged',
+        message: 'The validation loss after step 40 is not a finite number.',
+      }),
     );
+    expect(() => check(0)).toThrow(expect.objectContaining({ code: 'compute-failed' }));
   });
 
   it('stops at a number that is none, with the last good state kept', async () => {
@@ -237,7 +244,7 @@ describe('a training that diverges', () => {
     await new TrainingCheckpoints(path.join(folder, 'training')).save(spoilt.state);
     const { error, state } = await train({ folder });
     expect(error).toMatchObject({
-      code: 'compute-failed',
+      code: 'training-diverged',
       message:
         'The training stopped at step 3: its loss is not a finite number. The state after step 2 is kept.',
       facts: { step: 3, lastGoodStep: 2, loss: null },

@@ -1,0 +1,39 @@
+import type { Criterion } from './criteria/criterion.ts';
+import { criterionNamed } from './criteria/index.ts';
+import { calibrationRows } from './dataset/token-rows.ts';
+import { EngineError } from './errors.ts';
+import { requireRoomFor, tokenSource } from './measure-model.ts';
+import type { RunSettings } from './run.ts';
+import type { Model } from './runtime/model.ts';
+
+const needsCalibration = (criterion: Criterion): boolean =>
+  criterion.kind !== 'drawn' && criterion.needsGradient;
+
+/** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
+export function requireCalibrationSource({ prune, calibration, recover: recovery }: RunSettings): void {
+  const criterion = criterionNamed(prune.criterion);
+  const isPruning = recovery?.alone !== true;
+  if (!isPruning || calibration.source !== null || !needsCalibration(criterion)) return;
+  throw new EngineError(
+    'recipe-invalid',
+    `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
+    { criterion: criterion.id },
+    'Name a text or JSONL file in calibration.source, or choose a criterion that needs no data.',
+  );
+}
+
+/** The rows to calibrate on; none where the criterion needs none. */
+export async function calibrationOf(
+  criterion: Criterion,
+  settings: RunSettings,
+  model: Model,
+): Promise<number[][]> {
+  const { source } = settings.calibration;
+  if (source === null || settings.recover?.alone === true || !needsCalibration(criterion)) return [];
+  const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
+  requireRoomFor(longest(rows), model, settings.memory);
+  return rows;
+}
+
+const longest = (rows: readonly (readonly number[])[]): number =>
+  rows.reduce((most, row) => Math.max(most, row.length), 0);
