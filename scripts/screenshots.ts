@@ -33,7 +33,9 @@ const readmeFolder = 'docs/screenshots';
 const readmeLook: Look = { language: 'en', theme: 'light', width: 1280, height: 800 };
 const readmeScreens: Readonly<Record<string, Look>> = {
   plan: readmeLook,
-  run: { ...readmeLook, theme: 'dark' },
+  run: readmeLook,
+  recovery: readmeLook,
+  training: { ...readmeLook, theme: 'dark' },
   results: readmeLook,
   'plan-chinese': { ...readmeLook, language: 'zh-CN', theme: 'dark' },
 };
@@ -82,17 +84,15 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await shoot('data');
   await next();
   await page.getByText('Recovery training', { exact: true }).waitFor();
-  if (!isReadme) await switchRecoveryOn(page, shoot);
+  await switchRecoveryOn(page, shoot);
   await next();
   // Scores come in layer by layer: with a few of them the map says what the stage does.
   await page.locator('.map-panel').getByText('important, by rank').waitFor({ timeout: 600_000 });
   await sleep(1500);
   await shoot('run');
-  if (!isReadme) {
-    // A curve of some steps and two validations.
-    await page.getByText(/^(4[5-9]|[5-9]\d) of 120$/).waitFor({ timeout: 600_000 });
-    await shoot('training');
-  }
+  // A curve of some steps and two validations.
+  await page.getByText(/^(4[5-9]|[5-9]\d) of 120$/).waitFor({ timeout: 600_000 });
+  await shoot('training');
   await page.locator('.primary-action[aria-disabled="false"]').waitFor({ timeout: 600_000 });
   await next();
   await sleep(500);
