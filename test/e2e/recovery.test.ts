@@ -122,7 +122,8 @@ describe('a recovery of the demo', () => {
     await writeFile(file, JSON.stringify(recipe()));
     const out = path.join(folder, 'by-hand');
     const said = documentOf(await command('run', file, '--out', out, '--json')) as RunReport;
-    expect(said).toMatchObject(report);
+    // How fast and how large the training's process was is no part of the result.
+    expect(said).toMatchObject({ ...report, performance: expect.anything() as unknown });
     expect(report.recovery?.recovered.steps).toBe(trainingSteps);
   });
 

@@ -83,6 +83,12 @@ async function endNewest(page: Page): Promise<void> {
   await call(page, 'run:delete', { runId });
 }
 
+/** Waits until the question is there and has taken the focus. */
+async function isAsked(page: Page, question: string): Promise<void> {
+  await page.getByText(question).waitFor();
+  await page.waitForFunction(() => Boolean(document.activeElement?.closest('[role=tooltip]')));
+}
+
 const isRunning = (page: Page): Promise<void> => title(page, 'Pruning demo');
 
 const stops: readonly Stop[] = [
@@ -242,7 +248,7 @@ const stops: readonly Stop[] = [
       process.kill(await runWorker(visit), 'SIGSTOP');
       await page.getByRole('button', { name: 'Cancel run' }).click();
       await page.getByRole('button', { name: 'Stop now' }).click();
-      await page.getByText('Stop without waiting?').waitFor();
+      await isAsked(page, 'Stop without waiting?');
     },
     floats: true,
   },
@@ -253,7 +259,7 @@ const stops: readonly Stop[] = [
       await page.getByRole('main').getByText('Cancelled', { exact: true }).waitFor();
       await goTo(page, 'Runs');
       await page.getByRole('button', { name: /^Delete: / }).click();
-      await page.getByText('Delete this run?').waitFor();
+      await isAsked(page, 'Delete this run?');
     },
     floats: true,
     stays: (page) => page.getByText('Delete this run?').waitFor(),
