@@ -270,7 +270,10 @@ const stops: readonly Stop[] = [
       await page.getByRole('button', { name: 'Keep' }).click();
       await startRecovery(page, '3000');
       await title(page, 'Recovering demo');
-      await region(page, 'Loss').getByRole('img').waitFor();
+      // All its charts are there once a few steps are: nothing comes or goes while it is looked at.
+      await page.getByText(/^([3-9]|\d\d+) of 3,?000$/).waitFor();
+      for (const chart of ['Loss', 'Learning rate', 'Gradient norm'])
+        await region(page, chart).getByRole('img').waitFor();
     },
     stays: (page) => title(page, 'Recovering demo'),
   },
