@@ -93,7 +93,9 @@ export async function tabThrough(page: Page): Promise<readonly Focus[]> {
   const passed: Focus[] = [];
   for (;;) {
     await page.keyboard.press('Tab');
-    const focus = await lookAtFocus(page);
+    let focus = await lookAtFocus(page);
+    // Behind the last element the focus leaves the page, and the browser gives it back a moment later.
+    if (focus.isBody && (await isGivenBack(page))) focus = await lookAtFocus(page);
     if (focus.isBody) continue;
     if (focus.key === passed[0]?.key) return passed;
     if (passed.some(({ key }) => key === focus.key) || passed.length > maxStops) {
@@ -101,6 +103,16 @@ export async function tabThrough(page: Page): Promise<readonly Focus[]> {
     }
     passed.push(focus);
   }
+}
+
+async function isGivenBack(page: Page): Promise<boolean> {
+  const back = page.waitForFunction(() => document.activeElement !== document.body, undefined, {
+    timeout: 1000,
+  });
+  return back.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** How many elements of the page can be tabbed to: of a group of radio buttons, one. */
