@@ -59,28 +59,27 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .action(async (file: string | undefined, options: RecipeOptions) => {
       end(await plan(file, options));
     });
-  program
-    .command('run')
-    .description('prune a model')
-    .argument('[recipe]', 'recipe file (YAML)')
-    .option('--out <dir>', 'run folder (default: runs/, named after the recipe)')
-    .option('--print-recipe', 'print the recipe with every default, and stop', false)
-    .option(...set)
-    .option(...json)
-    .action(async (file: string | undefined, options: RunOptions) => {
-      end(await run(file, options));
-    });
-  program
-    .command('recover')
-    .description('train a pruned model again, without pruning: the recipe needs its key "recover"')
-    .argument('[recipe]', 'recipe file (YAML)')
-    .option('--out <dir>', 'run folder (default: runs/, named after the recipe)')
-    .option('--print-recipe', 'print the recipe with every default, and stop', false)
-    .option(...set)
-    .option(...json)
-    .action(async (file: string | undefined, options: RunOptions) => {
-      end(await recover(file, options));
-    });
+  const runs = [
+    { name: 'run', what: 'prune a model', act: run },
+    {
+      name: 'recover',
+      what: 'train a pruned model again, without pruning: the recipe needs its key "recover"',
+      act: recover,
+    },
+  ];
+  for (const { name, what, act } of runs) {
+    program
+      .command(name)
+      .description(what)
+      .argument('[recipe]', 'recipe file (YAML)')
+      .option('--out <dir>', 'run folder (default: runs/, named after the recipe)')
+      .option('--print-recipe', 'print the recipe with every default, and stop', false)
+      .option(...set)
+      .option(...json)
+      .action(async (file: string | undefined, options: RunOptions) => {
+        end(await act(file, options));
+      });
+  }
   program
     .command('resume')
     .description('go on with an interrupted run')

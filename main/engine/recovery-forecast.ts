@@ -3,19 +3,18 @@ import type { TrainingExample } from './dataset/training-example.ts';
 import { countMacs } from './derive/cost.ts';
 import type { LayerShape } from './families/family.ts';
 import type { MachineShare } from './measure-model.ts';
-import { initialAdapter, withAdapter } from './recover/adapter.ts';
+import { initialAdapter } from './recover/adapter.ts';
 import { adapterGradients, meanLoss, type PassOptions } from './recover/adapter-gradients.ts';
-import { adamwStep, clippingScale } from './recover/adamw.ts';
+import { adamwStep, clippingScale, moments } from './recover/adamw.ts';
 import { trainingBatches } from './recover/training-batches.ts';
-import { splitRows, TrainingOrder } from './recover/training-order.ts';
+import { splitExamples, TrainingOrder } from './recover/training-order.ts';
 import { freshState, type TrainingState } from './recover/training-state.ts';
 import { recoveryExamples, type RecoverySettings } from './recovery.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
 import type { Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
-import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
-import { openWeightStore } from './runtime/residency.ts';
+import { adaptationOf, trainingNetworks, type OpenNetworks } from './training-networks.ts';
 
 /** How long a training will take, by what some layers took. */
 export interface TrainingForecast {
@@ -74,10 +73,9 @@ export async function forecastTraining(
 ): Promise<TrainingForecast> {
   const { examples } = await recoveryExamples(recover, model, share, pace);
   const { training } = recover;
-  const documents = examples.map(({ document }) => document);
-  const split = splitRows(documents, training.validation.rows, training.seed);
+  const split = splitExamples(examples, training);
   const order = new TrainingOrder(split.training, training.batchSize, training.seed);
-  const steps = training.steps ?? Math.ceil(training.epochs * order.stepsPerEpoch);
+  const steps = order.stepsOf(training);
   const stepRows = Array.from({ length: Math.min(steps, sampledSteps) }, (_, step) =>
     order.rowsOfStep(step).map((row) => examples[row]),
   );
@@ -203,8 +201,7 @@ class CutModel {
   private constructor(
     private readonly recover: RecoverySettings,
     private readonly state: TrainingState,
-    private readonly training: Network,
-    private readonly measuring: Network,
+    private readonly networks: OpenNetworks,
     private readonly pass: PassOptions,
   ) {}
 
@@ -212,26 +209,25 @@ class CutModel {
     recover: RecoverySettings,
     whole: Model,
     layers: number,
-    { threads, memory }: MachineShare,
+    share: MachineShare,
     pass: PassOptions,
   ): CutModel {
     const config = { ...whole.config, layers: whole.config.layers.slice(0, layers) };
     const model = { ...whole, config };
-    const adaptation = { ...recover.lora, masked: false };
-    const state = freshState(initialAdapter(model, adaptation, recover.training.seed));
-    const weights = withAdapter(openWeightStore(model.checkpoint, memory.residency), state.parameters);
-    const options = { threads, arena: memory.residency === 'ram' };
-    const network = (masked: boolean): Network =>
-      new Network(model, weights, options, { ...adaptation, masked });
-    const measuring = network(false);
-    const training = recover.training.dropout > 0 ? network(true) : measuring;
-    return new CutModel(recover, state, training, measuring, pass);
+    const state = freshState(initialAdapter(model, adaptationOf(recover), recover.training.seed));
+    const networks = trainingNetworks(recover, model, state.parameters, share);
+    return new CutModel(recover, state, networks, pass);
   }
 
   async trainingMs(rows: readonly TrainingExample[]): Promise<number> {
     const { dropout: rate, seed } = this.recover.training;
     const startedAtMs = performance.now();
-    const { gradients } = await adapterGradients(this.training, rows, { rate, seed, step: 0 }, this.pass);
+    const { gradients } = await adapterGradients(
+      this.networks.training,
+      rows,
+      { rate, seed, step: 0 },
+      this.pass,
+    );
     const ms = performance.now() - startedAtMs;
     this.gradients = this.state.parameters.map(({ name, values }) => gradients.get(name) ?? values);
     return ms;
@@ -239,7 +235,7 @@ class CutModel {
 
   async validationMs(rows: readonly TrainingExample[]): Promise<number> {
     const startedAtMs = performance.now();
-    await meanLoss(this.measuring, rows, this.pass);
+    await meanLoss(this.networks.measuring, rows, this.pass);
     return performance.now() - startedAtMs;
   }
 
@@ -249,13 +245,12 @@ class CutModel {
     const startedAtMs = performance.now();
     const { scale } = clippingScale(gradients, maxGradNorm);
     this.state.parameters.forEach((parameter, i) => {
-      const options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay };
-      adamwStep(parameter, gradients[i], { step: 1, learningRate, scale }, options);
+      adamwStep(parameter, gradients[i], { step: 1, learningRate, scale }, { ...moments, weightDecay });
     });
     return performance.now() - startedAtMs;
   }
 
   async release(): Promise<void> {
-    for (const network of new Set([this.training, this.measuring])) await network.release();
+    await this.networks.release();
   }
 }

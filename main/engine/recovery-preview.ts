@@ -2,7 +2,7 @@ import type { TrainingExample } from './dataset/training-example.ts';
 import { learntTokens } from './dataset/training-example.ts';
 import { EngineError } from './errors.ts';
 import { recoveryExamples, type RecoverySettings } from './recovery.ts';
-import { splitRows } from './recover/training-order.ts';
+import { splitExamples } from './recover/training-order.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import type { DescribedModel } from './runtime/model.ts';
 import type { Pace } from './runtime/pace.ts';
@@ -43,13 +43,11 @@ export async function previewTraining(
   pace: Pace,
 ): Promise<TrainingPreview> {
   const { examples, passedOver } = await recoveryExamples(recover, model, { memory }, pace);
-  const { validation, seed } = recover.training;
-  const documents = examples.map(({ document }) => document);
   const decode = await decoderOf(model.folder);
   return {
     rows: examples.length,
     passedOver,
-    validationRows: splitRows(documents, validation.rows, seed).validation.length,
+    validationRows: splitExamples(examples, recover.training).validation.length,
     tokens: examples.reduce((total, { ids }) => total + ids.length, 0),
     learntTokens: examples.reduce((total, example) => total + learntTokens(example), 0),
     samples: examples.slice(0, previewedRows).map((example) => ({

@@ -5,7 +5,7 @@ import { writeError } from './checkpoint/file-errors.ts';
 import { loadTemplate } from './dataset/prompt-template.ts';
 import { readDataFile } from './dataset/records.ts';
 import { trainingExamples, type TrainingExamples } from './dataset/training-examples.ts';
-import { adaptableTargets, type Adaptation } from './derive/lora.ts';
+import { adaptableTargets } from './derive/lora.ts';
 import { EngineError } from './errors.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
 import { adapterExporter, primaryExporter } from './export/index.ts';
@@ -22,17 +22,18 @@ import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from '
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
 import { MergedWeights } from './recover/merge.ts';
 import { trainAdapter, type TrainingResult, type TrainingSettings } from './recover/trainer.ts';
-import { splitRows } from './recover/training-order.ts';
+import { splitExamples } from './recover/training-order.ts';
 import { freshState, TrainingCheckpoints, type TrainingState } from './recover/training-state.ts';
 import { hasConfig, runFiles, type RunStages, type TrainingStage } from './run-stages.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
-import { openBase, type BaseType } from './runtime/frozen-base.ts';
+import type { BaseType } from './runtime/frozen-base.ts';
 import { openModel, type DescribedModel, type Model } from './runtime/model.ts';
 import { blockGraph } from './runtime/model-graph.ts';
 import { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
 import { openWeightStore, type WeightStore } from './runtime/residency.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
+import { adaptationOf, trainingNetworks } from './training-networks.ts';
 import { speedBesideRawRate, writePerformance } from './training-performance.ts';
 
 /** How a pruned model is recovered, with every choice made; paths are absolute. */
@@ -110,9 +111,7 @@ export async function recoveryExamples(
     tokenizer: () => (tokenizer ??= loadTokenizer(model.folder)),
     breathe: () => pace.breathe(),
   });
-  const { validation, seed } = recover.training;
-  const documents = found.examples.map(({ document }) => document);
-  splitRows(documents, validation.rows, seed);
+  splitExamples(found.examples, recover.training);
   return found;
 }
 
@@ -181,8 +180,6 @@ function filesOf(
   };
 }
 
-const adaptationOf = ({ lora }: RecoverySettings): Adaptation => ({ ...lora, masked: false });
-
 /** Of a stage's progress; the rest is for writing the result. */
 const trainingPart = 0.95;
 
@@ -235,25 +232,15 @@ async function train(
   checkpoints: TrainingCheckpoints,
   pace: Pace,
 ): Promise<TrainingResult> {
-  const weights = withAdapter(
-    openBase(settings.base, model, share.memory, share.device.kind),
-    state.parameters,
-  );
-  const adaptation = adaptationOf(settings);
-  // Two or three sessions run thousands of times; where weights are streamed, memory matters more than time.
-  const options = { ...sessionOptions(share), arena: weights.residency === 'ram' };
-  const network = (masked: boolean): Network =>
-    new Network(model, weights, options, { ...adaptation, masked });
-  const measuring = network(false);
-  const training = settings.training.dropout > 0 ? network(true) : measuring;
+  const networks = trainingNetworks(settings, model, state.parameters, share);
   const store = new ActivationStore(stages.scratchPath, share.memory.activationBytes);
   try {
     // Before the training's own sessions hold memory.
     const tokens = settings.training.microBatch * settings.cutoff;
-    const speed = await speedBesideRawRate(model, adaptation, tokens, share.threads);
+    const speed = await speedBesideRawRate(model, adaptationOf(settings), tokens, share.threads);
     const pass = { store, pace, activationBytes: share.memory.activationBytes };
     const result = await trainAdapter(
-      { training, measuring },
+      networks,
       examples.examples,
       state,
       settings.training,
@@ -274,8 +261,7 @@ async function train(
     return result;
   } finally {
     await store.close();
-    for (const used of new Set([training, measuring])) await used.release();
-    weights.release();
+    await networks.release();
   }
 }
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isFolder } from './is-folder.ts';
 import { inspectModel, type InspectedModel } from './inspect-model.ts';
 import type { FileGrants, Granted } from './grants.ts';
 import { StoredDocument } from './stored-document.ts';
@@ -86,13 +87,6 @@ export class ModelLibrary {
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
-    () => false,
-  );
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
     () => false,
   );
 }

@@ -1,4 +1,4 @@
-import { stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
@@ -13,6 +13,7 @@ import { ContentHashes } from './content-hashes.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
 import { Lookouts } from './lookouts.ts';
+import { isFolder } from './is-folder.ts';
 import { ModelLibrary } from './model-library.ts';
 import { prepareRunOf, requireRunnable, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import { QueueFile } from './queue-file.ts';
@@ -408,13 +409,6 @@ export class Studio {
     await appendEvent(await this.folderOf(runId), { type: 'cancelled' });
     await this.runs.refresh(runId);
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
 
 function requireText(id: string | null): string {

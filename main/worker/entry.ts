@@ -134,8 +134,7 @@ function doHash(job: Extract<Job, { kind: 'hash-files' }>): Promise<JobResults['
 function doTestDevice({
   threads,
 }: Extract<Job, { kind: 'test-device' }>): Promise<JobResults['test-device']> {
-  const pace = paceOf(cancelling.signal, () => undefined);
-  return testDevice(threads, pace, () => {
+  return testDevice(threads, silentPace(), () => {
     parent.send({ type: 'stage', stage: 'test-device' });
   });
 }

@@ -1,7 +1,7 @@
-import { useEffect, useMemo, useState, type ReactNode } from 'react';
-import type { RunDetail, RunSummary } from '../../preload/contract.ts';
+import { useMemo, type ReactNode } from 'react';
+import type { RunSummary } from '../../preload/contract.ts';
 import { mapLayers } from '../model-map/map-layers.ts';
-import { call } from '../studio/bridge.ts';
+import { useAsked } from '../wizard/use-asked.ts';
 import { ModelMapThumbnail } from './model-map.tsx';
 
 export interface RunThumbnailProps {
@@ -13,7 +13,8 @@ export interface RunThumbnailProps {
 /** A run by its own map: what it found important, and what it took. */
 export function RunThumbnail({ run, width, height }: RunThumbnailProps): ReactNode {
   const isFinished = run.state === 'finished';
-  const choices = useChoices(run.id, isFinished);
+  // Where it fails the map shows the widths; the run's own screen tells why.
+  const { answer: choices } = useAsked('run:get', isFinished ? { runId: run.id } : null, run.id, 0);
   const windows = run.report?.windows ?? null;
   const layers = useMemo(() => mapLayers(run.layers, windows, choices ?? {}), [run.layers, windows, choices]);
   return (
@@ -24,23 +25,4 @@ export function RunThumbnail({ run, width, height }: RunThumbnailProps): ReactNo
       height={height}
     />
   );
-}
-
-type Choices = Pick<RunDetail, 'scores' | 'kept'>;
-
-function useChoices(runId: string, isFinished: boolean): Choices | null {
-  const [choices, setChoices] = useState<Choices | null>(null);
-  useEffect(() => {
-    if (!isFinished) return undefined;
-    let isCurrent = true;
-    call('run:get', { runId }).then(
-      (detail) => isCurrent && setChoices(detail),
-      // Without them the map shows the widths; the run's own screen tells what failed.
-      () => undefined,
-    );
-    return () => {
-      isCurrent = false;
-    };
-  }, [runId, isFinished]);
-  return choices;
 }

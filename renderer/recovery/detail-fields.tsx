@@ -1,6 +1,7 @@
-import { Checkbox, Segmented, Select } from 'antd';
+import { Checkbox, Select } from 'antd';
 import { useId, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
 import { NumberField } from '../components/number-field.tsx';
 import { Term, type TermName } from '../glossary/term.tsx';
@@ -80,36 +81,28 @@ function DataFields({ recovery, onChange }: DetailFieldsProps): ReactNode {
           onChange={(template) => onChange({ template })}
         />
       </Field>
-      <div className="field">
-        <div className="field-label">
-          <Term name="trainOnInputs">{t('recovery.trainOnInputs')}</Term>
-        </div>
-        <Segmented
-          name="train-on-inputs"
-          aria-label={t('recovery.trainOnInputs')}
-          value={recovery.trainOnInputs ? 'everything' : 'answers'}
-          options={(['answers', 'everything'] as const).map((value) => ({
-            value,
-            label: t(`recovery.learnChoices.${value}`),
-          }))}
-          onChange={(value) => onChange({ trainOnInputs: value === 'everything' })}
-        />
-      </div>
-      <div className="field">
-        <div className="field-label">
-          <Term name="frozenBase">{t('recovery.base')}</Term>
-        </div>
-        <Segmented
-          name="frozen-base"
-          aria-label={t('recovery.base')}
-          value={recovery.base}
-          options={(['stored', 'int8'] as const).map((value) => ({
-            value,
-            label: t(`recovery.bases.${value}`),
-          }))}
-          onChange={(base) => onChange({ base })}
-        />
-      </div>
+      <ChoiceField
+        name="train-on-inputs"
+        label={t('recovery.trainOnInputs')}
+        term="trainOnInputs"
+        value={recovery.trainOnInputs ? 'everything' : 'answers'}
+        options={(['answers', 'everything'] as const).map((value) => ({
+          value,
+          label: t(`recovery.learnChoices.${value}`),
+        }))}
+        onChange={(value) => onChange({ trainOnInputs: value === 'everything' })}
+      />
+      <ChoiceField
+        name="frozen-base"
+        label={t('recovery.base')}
+        term="frozenBase"
+        value={recovery.base}
+        options={(['stored', 'int8'] as const).map((value) => ({
+          value,
+          label: t(`recovery.bases.${value}`),
+        }))}
+        onChange={(base) => onChange({ base })}
+      />
       <div className="field-row">
         <NumberField
           label={t('recovery.fields.cutoff')}

@@ -17,7 +17,7 @@ export function RowsPanel({
   const { t } = useTranslation();
   return (
     <Panel title={t('recovery.rows')} className="samples-panel">
-      {failure && failure.code !== 'superseded' && <ErrorNotice error={failure} />}
+      {failure && <ErrorNotice error={failure} />}
       {!hasData && <p className="empty">{t('recovery.rowsEmpty')}</p>}
       {isBusy && preview === null && <p className="quiet">{t('data.reading')}</p>}
       {preview && failure === null && <TrainingRows preview={preview} />}

@@ -31,7 +31,7 @@ export function TimePanel({
     <Panel title={<Term name="trainingTime">{t('recovery.time')}</Term>} className="time-panel">
       {!hasWeights && <p className="quiet">{t('recovery.noWeights')}</p>}
       {hasWeights && !hasData && <p className="quiet">{t('recovery.timeEmpty')}</p>}
-      {failure && failure.code !== 'superseded' && <ErrorNotice error={failure} />}
+      {failure && <ErrorNotice error={failure} />}
       {isBusy && forecast === null && <p className="quiet">{t('recovery.measuring')}</p>}
       {forecast && <Forecast forecast={forecast} isOld={isBusy} onSteps={onSteps} />}
     </Panel>

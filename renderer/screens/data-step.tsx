@@ -34,9 +34,9 @@ export function DataStep(): ReactNode {
   });
   const missing = model === null ? 'model' : lacksCalibration(draft) ? 'calibration' : null;
   const unusable =
-    usesGradient(draft.prune.criterion) && isRefused(rows)
+    usesGradient(draft.prune.criterion) && rows.failure !== null
       ? 'calibrationUnusable'
-      : isRefused(measure) || measure.answer?.chunks === 0
+      : measure.failure !== null || measure.answer?.chunks === 0
         ? 'evaluationUnusable'
         : null;
   const blocked = missing ?? unusable;
@@ -70,9 +70,6 @@ export function DataStep(): ReactNode {
     </Screen>
   );
 }
-
-/** An answer that was overtaken by a later request refuses nothing. */
-const isRefused = ({ failure }: Asked<unknown>): boolean => failure !== null && failure.code !== 'superseded';
 
 function CalibrationPanel(): ReactNode {
   const { t } = useTranslation();
@@ -168,7 +165,7 @@ function EvaluationPanel({ measure: asked }: { readonly measure: Asked<TextMeasu
           })}
         </p>
       )}
-      {failure && failure.code !== 'superseded' && <ErrorNotice error={failure} />}
+      {failure && <ErrorNotice error={failure} />}
     </Panel>
   );
 }
@@ -179,7 +176,7 @@ function SamplesPanel({ rows }: { readonly rows: Asked<TextPreview> }): ReactNod
   const { answer: preview, failure, isBusy } = rows;
   return (
     <Panel title={t('data.preview')} className="samples-panel">
-      {failure && failure.code !== 'superseded' && <ErrorNotice error={failure} />}
+      {failure && <ErrorNotice error={failure} />}
       {draft.calibrationText === null && <p className="empty">{t('data.previewEmpty')}</p>}
       {isBusy && preview === null && <p className="quiet">{t('data.reading')}</p>}
       {preview && failure === null && <Samples preview={preview} />}

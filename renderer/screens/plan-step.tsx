@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { ModelSummary, PlanPreview, PruneSettings } from '../../preload/contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
+import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
 import { MapTable } from '../components/map-table.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
@@ -340,25 +341,19 @@ function AdvancedFields({
   return (
     <details className="advanced">
       <summary>{t('plan.advanced')}</summary>
-      <div className="field">
-        <div className="field-label">
-          <Term name="gqaFold">{t('plan.gqaFold')}</Term>
-        </div>
-        <Segmented
-          name="gqa-fold"
-          aria-label={t('plan.gqaFold')}
-          disabled={!isGrouped}
-          value={prune.gqaFold}
-          options={(['correct', 'published'] as const).map((value) => ({
-            value,
-            label: t(`plan.gqaFolds.${value}`),
-          }))}
-          onChange={(gqaFold) => onChange({ gqaFold })}
-        />
-        <p className="field-remark">
-          {isGrouped ? t(`plan.gqaFoldTexts.${prune.gqaFold}`) : t('plan.notGrouped')}
-        </p>
-      </div>
+      <ChoiceField
+        name="gqa-fold"
+        label={t('plan.gqaFold')}
+        term="gqaFold"
+        isDisabled={!isGrouped}
+        value={prune.gqaFold}
+        options={(['correct', 'published'] as const).map((value) => ({
+          value,
+          label: t(`plan.gqaFolds.${value}`),
+        }))}
+        remark={isGrouped ? t(`plan.gqaFoldTexts.${prune.gqaFold}`) : t('plan.notGrouped')}
+        onChange={(gqaFold) => onChange({ gqaFold })}
+      />
       <Field controlId={seedId} label={t('plan.seed')} term="seed">
         <InputNumber
           id={seedId}

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { ModelSummary } from '../../preload/contract.ts';
 import type { TrainingForecast } from '../../preload/recovery-contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
+import { ChoiceField } from '../components/choice-field.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
@@ -239,36 +240,28 @@ function ResultFields(): ReactNode {
   const { recovery } = draft;
   return (
     <div className="result-fields">
-      <div className="field">
-        <div className="field-label">
-          <Term name="output">{t('recovery.output')}</Term>
-        </div>
-        <Segmented
-          name="output"
-          aria-label={t('recovery.output')}
-          value={recovery.output}
-          options={(['merged', 'adapter'] as const).map((value) => ({
-            value,
-            label: t(`recovery.outputs.${value}`),
-          }))}
-          onChange={(output) => dispatch({ type: 'recovery-changed', change: { output } })}
-        />
-      </div>
-      <div className="field">
-        <div className="field-label">
-          <Term name="control">{t('recovery.control')}</Term>
-        </div>
-        <Segmented
-          name="control"
-          aria-label={t('recovery.control')}
-          value={recovery.control ? 'yes' : 'no'}
-          options={(['no', 'yes'] as const).map((value) => ({
-            value,
-            label: t(`recovery.controls.${value}`),
-          }))}
-          onChange={(value) => dispatch({ type: 'recovery-changed', change: { control: value === 'yes' } })}
-        />
-      </div>
+      <ChoiceField
+        name="output"
+        label={t('recovery.output')}
+        term="output"
+        value={recovery.output}
+        options={(['merged', 'adapter'] as const).map((value) => ({
+          value,
+          label: t(`recovery.outputs.${value}`),
+        }))}
+        onChange={(output) => dispatch({ type: 'recovery-changed', change: { output } })}
+      />
+      <ChoiceField
+        name="control"
+        label={t('recovery.control')}
+        term="control"
+        value={recovery.control ? 'yes' : 'no'}
+        options={(['no', 'yes'] as const).map((value) => ({
+          value,
+          label: t(`recovery.controls.${value}`),
+        }))}
+        onChange={(value) => dispatch({ type: 'recovery-changed', change: { control: value === 'yes' } })}
+      />
     </div>
   );
 }

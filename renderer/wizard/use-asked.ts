@@ -45,7 +45,12 @@ export function useAsked<N extends CallName>(
     const timer = setTimeout(() => {
       call(name, JSON.parse(written) as CallRequest<N>).then(
         (answer) => show({ answer, failure: null, answered: written }),
-        (thrown: unknown) => show({ answer: null, failure: errorOf(thrown), answered: written }),
+        (thrown: unknown) => {
+          const error = errorOf(thrown);
+          // That a later request took its place is no failure of a request.
+          const failure = error.code === 'superseded' ? null : error;
+          show({ answer: null, failure, answered: written });
+        },
       );
     }, debounceMs);
     return () => {

@@ -6,6 +6,9 @@ export interface AdamWOptions {
   readonly weightDecay: number;
 }
 
+/** torch's defaults, as the paper's code has them. */
+export const moments = { beta1: 0.9, beta2: 0.999, eps: 1e-8 } as const;
+
 /** One parameter under training: values and moments change in place. */
 export interface TrainedParameter {
   readonly name: string;

@@ -3,10 +3,10 @@ import { EngineError } from '../errors.ts';
 import type { Network } from '../runtime/network.ts';
 import { Cancelled } from '../runtime/pace.ts';
 import { adapterGradients, meanLoss, type PassOptions } from './adapter-gradients.ts';
-import { adamwStep, clippingScale } from './adamw.ts';
+import { adamwStep, clippingScale, moments } from './adamw.ts';
 import { requireConverging, requireFiniteValidation } from './divergence.ts';
 import { learningRateAt, type ScheduleName } from './schedule.ts';
-import { splitRows, TrainingOrder, type DataSplit } from './training-order.ts';
+import { splitExamples, TrainingOrder, type DataSplit } from './training-order.ts';
 import type { StepEffort } from './training-speed.ts';
 import type { StepRecord, TrainingCheckpoints, TrainingState, ValidationRecord } from './training-state.ts';
 
@@ -66,7 +66,6 @@ export interface TrainingResult {
   readonly stoppedEarly: boolean;
 }
 
-const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 const msPerMinute = 60_000;
 
 /**
@@ -83,7 +82,7 @@ export async function trainAdapter(
   pass: Omit<PassOptions, 'microBatch'>,
   listener: TrainingListener,
 ): Promise<TrainingResult> {
-  const split = splitRows(documentsOf(examples), settings.validation.rows, settings.seed);
+  const split = splitExamples(examples, settings);
   const trainer = new Trainer(networks, examples, split, state, settings, checkpoints, pass, listener);
   try {
     return await trainer.train();
@@ -92,9 +91,6 @@ export async function trainAdapter(
     throw error;
   }
 }
-
-const documentsOf = (examples: readonly TrainingExample[]): number[] =>
-  examples.map(({ document }) => document);
 
 /** Of these the state is that of the last whole step; of any other error nothing is known. */
 function stopsBeforeAStep(error: unknown): boolean {
@@ -123,7 +119,7 @@ class Trainer {
     private readonly listener: TrainingListener,
   ) {
     this.order = new TrainingOrder(split.training, settings.batchSize, settings.seed);
-    this.totalSteps = settings.steps ?? Math.ceil(settings.epochs * this.order.stepsPerEpoch);
+    this.totalSteps = this.order.stepsOf(settings);
   }
 
   async train(): Promise<TrainingResult> {
@@ -179,7 +175,7 @@ class Trainer {
     requireConverging(record, state.steps, before);
     state.parameters.forEach((parameter, i) => {
       const at = { step: before + 1, learningRate, scale };
-      adamwStep(parameter, ordered[i], at, { ...adamw, weightDecay });
+      adamwStep(parameter, ordered[i], at, { ...moments, weightDecay });
     });
     return record;
   }

@@ -1,3 +1,4 @@
+import type { TrainingExample } from '../dataset/training-example.ts';
 import { EngineError } from '../errors.ts';
 import { RandomStream } from '../tensor/random.ts';
 
@@ -9,6 +10,15 @@ export interface DataSplit {
 
 const publishedValidationRows = 2000;
 const validationPart = 0.05;
+
+/** Splits examples as their training does. @throws EngineError text-too-short. */
+export function splitExamples(
+  examples: readonly Pick<TrainingExample, 'document'>[],
+  { validation, seed }: { readonly validation: { readonly rows: number | null }; readonly seed: number },
+): DataSplit {
+  const documents = examples.map(({ document }) => document);
+  return splitRows(documents, validation.rows, seed);
+}
 
 /**
  * Rows for validation; both parts keep the order of the data. Documents are drawn at random and go whole, those that
@@ -62,7 +72,7 @@ function drawnRows(documents: readonly number[], wanted: number, random: RandomS
 
 /** The rows of each step: every epoch takes all rows in an order of its own; its last step may have fewer. */
 export class TrainingOrder {
-  readonly stepsPerEpoch: number;
+  private readonly stepsPerEpoch: number;
   private epoch = -1;
   private order: readonly number[] = [];
 
@@ -72,6 +82,11 @@ export class TrainingOrder {
     private readonly seed: number,
   ) {
     this.stepsPerEpoch = Math.ceil(rows.length / batchSize);
+  }
+
+  /** Steps in all; those that are given win over the epochs. */
+  stepsOf({ steps, epochs }: { readonly steps: number | null; readonly epochs: number }): number {
+    return steps ?? Math.ceil(epochs * this.stepsPerEpoch);
   }
 
   /** @param step Counted from 0. */
