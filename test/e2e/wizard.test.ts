@@ -104,7 +104,8 @@ async function setData({ app, page }: OpenStudio): Promise<void> {
 
 async function readResults({ app, page }: OpenStudio): Promise<Omit<Read, 'planned'>> {
   const panel = region(page, 'Recipe');
-  const [runFolder] = await panel.getByRole('code').allInnerTexts();
+  // Comes with the run's plan and scores, a moment after its report.
+  const runFolder = await panel.getByRole('code').first().innerText();
   return {
     measured: {
       before: await barRow(page, /^Before/),
