@@ -7,6 +7,7 @@ import { z } from 'zod';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
+  runPerformanceSchema,
   trainingCurvesSchema,
   trainingForecastSchema,
   trainingNowSchema,
@@ -160,6 +161,7 @@ export const runReportSchema = z.object({
   after: measuredSchema,
   /** null where the run ended with the pruned model; the recovered model costs what the pruned one does. */
   recovery: recoveryReportSchema.nullable(),
+  performance: runPerformanceSchema.nullable(),
 });
 export type RunReport = z.infer<typeof runReportSchema>;
 

@@ -5,7 +5,7 @@ import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import { runFiles, type RunReport } from '../engine/run.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { TrainingPerformance } from '../engine/training-performance.ts';
-import { planMemory } from '../engine/runtime/memory-plan.ts';
+import { planMemory, programBytes } from '../engine/runtime/memory-plan.ts';
 import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
 import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
@@ -295,13 +295,17 @@ function trainingSentence({
   rows,
   trainableParameters,
   validationLoss,
+  endedInWarmUp,
 }: TrainedReport): string {
   const kept = keptStep === steps ? '' : `, kept as it was after step ${keptStep}`;
   const measured = validationLoss
     ? ` Validation loss ${validationLoss.before.toFixed(4)} before, ${validationLoss.kept.toFixed(4)} after.`
     : '';
-  return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}`;
+  return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}${endedInWarmUp ? warmUpRemark : ''}`;
 }
+
+const warmUpRemark =
+  '\nThe training ended within its warm-up, so the learning rate never got to its height: set fewer recover.warmupSteps, or more steps.';
 
 const base8BitSentence =
   'While training, the frozen weights of the layers were held in 8 bits; the result is made of the stored ones.';
@@ -310,14 +314,22 @@ function performanceSentence(performance: TrainingPerformance | null | undefined
   if (!performance) return undefined;
   const { tokensPerSecond, tokensPerSecondAtRawRate, peakMemoryBytes, memoryBudgetBytes } = performance;
   const part = Math.round((100 * tokensPerSecond) / tokensPerSecondAtRawRate);
-  return `${grouped(tokensPerSecond)} tokens/s, ${part} % of the raw matrix rate. Peak memory of the training process ${mebibytes(peakMemoryBytes)}, budget ${mebibytes(memoryBudgetBytes)}.`;
+  return `${grouped(tokensPerSecond)} tokens/s, ${part} % of the raw matrix rate. Peak memory of the training process ${mebibytes(peakMemoryBytes)}; the budget is ${mebibytes(memoryBudgetBytes)} beside the program's own ${mebibytes(programBytes)}.${peakMemoryBytes > memoryBudgetBytes + programBytes ? overBudgetRemark : ''}`;
 }
+
+const overBudgetRemark =
+  '\nOne row at a time takes more than the budget: a smaller recover.cutoff takes less.';
+
+/** A rise of the log-perplexity below this is next to none: a share of it says nothing. */
+const leastRise = 0.01;
 
 /** How much of what pruning cost came back, in log-perplexity. */
 function returnedSentence({ before, after }: RunReport, { recovered }: RecoveryReport): string | undefined {
   const [original, pruned, now] = [before.perplexity, after.perplexity, recovered.perplexity];
-  if (original === null || pruned === null || now === null || pruned <= original) return undefined;
-  const returned = Math.log(pruned / now) / Math.log(pruned / original);
+  if (original === null || pruned === null || now === null) return undefined;
+  const rise = Math.log(pruned / original);
+  if (rise < leastRise) return undefined;
+  const returned = Math.log(pruned / now) / rise;
   return `Of the rise in log-perplexity, ${percent(returned)} came back.`;
 }
 

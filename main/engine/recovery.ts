@@ -1,5 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { writeError } from './checkpoint/file-errors.ts';
 import { loadTemplate } from './dataset/prompt-template.ts';
@@ -237,7 +237,7 @@ async function train(
   try {
     // Before the training's own sessions hold memory.
     const tokens = settings.training.microBatch * settings.cutoff;
-    const speed = await speedBesideRawRate(model, adaptationOf(settings), tokens, share.threads);
+    const speed = await speedBesideRawRate(model, adaptationOf(settings), tokens, sessionOptions(share));
     const pass = { store, pace, activationBytes: share.memory.activationBytes };
     const result = await trainAdapter(
       networks,
@@ -315,17 +315,15 @@ async function writeMerged(
 }
 
 async function writeAdapterFolder(
-  { recover: settings, original }: RecoveryWork,
+  { recover: settings }: RecoveryWork,
   pruned: Model,
   adapter: readonly AdapterMatrix[],
   training: TrainingFacts,
   folder: string,
 ): Promise<void> {
-  // Beside the run's own pruned model, wherever the run's folder is moved to.
-  const baseModel = pruned === original ? original.folder : join('..', basename(pruned.folder));
   await adapterExporter.write(
     {
-      baseModel,
+      baseModel: pruned.folder,
       rank: settings.lora.rank,
       alpha: settings.lora.alpha,
       dropout: settings.training.dropout,
