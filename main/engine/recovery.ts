@@ -56,14 +56,12 @@ export interface RecoverySettings {
 }
 
 /** What a training came to. */
-export interface TrainedReport extends TrainingResult {
+export interface TrainedReport extends TrainingResult, MeasuredQuality {
   readonly trainableParameters: number;
   /** Rows of the data of which nothing could be learnt. */
   readonly passedOver: number;
   /** Mean loss over the validation rows before the first step, and of the adapter that was kept; null without. */
   readonly validationLoss: { readonly before: number; readonly kept: number } | null;
-  /** Perplexity on the evaluation text; null without one. */
-  readonly perplexity: number | null;
 }
 
 export interface RecoveryReport {

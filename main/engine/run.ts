@@ -80,10 +80,7 @@ export interface RunSettings {
   readonly recover?: RecoverySettings;
 }
 
-export interface MeasuredModel extends ModelCosts {
-  /** null without an evaluation text. */
-  readonly perplexity: number | null;
-}
+export interface MeasuredModel extends ModelCosts, MeasuredQuality {}
 
 export interface RunReport {
   readonly model: string;

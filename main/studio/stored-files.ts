@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
+import { metricNames } from '../engine/evaluate/tasks/task-scores.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
@@ -76,21 +77,62 @@ export const settingsFile = z.object({
   settings,
 });
 
+const score = z.looseObject({
+  acc: z.number(),
+  accStderr: z.number().nullable(),
+  accNorm: z.number().nullable(),
+  accNormStderr: z.number().nullable(),
+  counted: z.enum(metricNames),
+  samples: z.number(),
+  available: z.number(),
+});
+
+/** Left out by runs from before there were several texts, and tasks. */
+const quality = {
+  perplexity: z.number().nullable(),
+  perplexities: z
+    .array(
+      z.looseObject({
+        text: z.string(),
+        sha256: z.string(),
+        rows: z.number().nullable(),
+        joined: z.string(),
+        bos: z.boolean(),
+        perplexity: z.number(),
+        tokens: z.number(),
+        chunks: z.number(),
+        seqLen: z.number(),
+      }),
+    )
+    .optional(),
+  tasks: z
+    .looseObject({
+      results: z.record(z.string(), score),
+      average: z.number(),
+      isPapersAverage: z.boolean(),
+      fewShot: z.number(),
+      limit: z.number().nullable(),
+      protocol: z.string(),
+    })
+    .nullable()
+    .optional(),
+};
+
 const measured = z.looseObject({
+  ...quality,
   parameters: z.number(),
   macs: z.number(),
   weightBytes: z.number(),
   memoryBytes: z.number(),
-  perplexity: z.number().nullable(),
 });
 
 const trained = z.looseObject({
+  ...quality,
   steps: z.number(),
   keptStep: z.number(),
   rows: z.number(),
   trainableParameters: z.number(),
   validationLoss: z.object({ before: z.number(), kept: z.number() }).nullable(),
-  perplexity: z.number().nullable(),
 });
 
 /** report.json, as far as it is shown. */
