@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { appendFile, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
+import { isPruning } from '../engine/calibration.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
@@ -195,8 +196,7 @@ export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
 export async function readReport(folder: string): Promise<RunReport> {
   const path = join(folder, runFiles.report);
   const report = await readJsonFile(path, { maxBytes: maxFileBytes });
-  checkStored(reportFile, report, path);
-  return report as RunReport;
+  return checkStored(reportFile, report, path) as unknown as RunReport;
 }
 
 async function writeSettings(
@@ -244,10 +244,11 @@ function unfinishedState(state: RunState): RunState {
   return state === 'finished' ? 'interrupted' : state;
 }
 
-async function hasResult(folder: string, { recover }: RunSettings): Promise<boolean> {
+async function hasResult(folder: string, settings: RunSettings): Promise<boolean> {
+  const { recover } = settings;
   const model = await namesIn(join(folder, runFiles.model));
   const recovered = await namesIn(join(folder, runFiles.recovered));
-  const isPruned = recover?.alone === true || model.includes('config.json');
+  const isPruned = !isPruning(settings) || model.includes('config.json');
   const isRecovered =
     recover === undefined || recovered.some((name) => /^(adapter_)?config\.json$/.test(name));
   return isPruned && isRecovered && (await namesIn(folder)).includes(runFiles.report);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
+import { taskIds } from '../engine/evaluate/tasks/index.ts';
 import { metricNames } from '../engine/evaluate/tasks/task-scores.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { residencies } from '../engine/runtime/residency.ts';
@@ -42,6 +43,7 @@ const recover = z.object({
 const settings = z.object({
   model: z.string(),
   prune: z.object({
+    mode: z.literal('none').optional(),
     criterion: z.string(),
     aggregation: z.enum(aggregationNames),
     ratio: z.number(),
@@ -55,7 +57,21 @@ const settings = z.object({
     seqLen: count,
     seed: z.int(),
   }),
-  evaluate: z.object({ text: z.string().nullable(), seqLen: count, samples: count.nullable() }),
+  evaluate: z.object({
+    text: z.string().nullable(),
+    moreTexts: z.array(z.string()).optional(),
+    seqLen: count,
+    samples: count.nullable(),
+    tasks: z
+      .object({
+        names: z.array(z.enum(taskIds as [string, ...string[]])).min(1),
+        data: z.string(),
+        fewShot: z.int().min(0),
+        bos: z.boolean(),
+        limit: count.nullable(),
+      })
+      .optional(),
+  }),
   threads: count,
   memory: z.object({
     budgetBytes: count,
@@ -87,7 +103,7 @@ const score = z.looseObject({
   available: z.number(),
 });
 
-/** Left out by runs from before there were several texts, and tasks. */
+/** A run from before there were several texts, and tasks, lacks the last two. */
 const quality = {
   perplexity: z.number().nullable(),
   perplexities: z
@@ -104,18 +120,19 @@ const quality = {
         seqLen: z.number(),
       }),
     )
-    .optional(),
+    .default([]),
   tasks: z
     .looseObject({
       results: z.record(z.string(), score),
       average: z.number(),
       isPapersAverage: z.boolean(),
       fewShot: z.number(),
+      bos: z.boolean(),
       limit: z.number().nullable(),
       protocol: z.string(),
     })
     .nullable()
-    .optional(),
+    .default(null),
 };
 
 const measured = z.looseObject({

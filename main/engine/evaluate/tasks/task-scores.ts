@@ -33,6 +33,8 @@ export interface TaskScores {
   readonly isPapersAverage: boolean;
   /** Worked examples in front of each question. */
   readonly fewShot: number;
+  /** Whether a BOS stood in front of each question, where the tokenizer has one. */
+  readonly bos: boolean;
   /** First questions of each task that were asked at most; null: all. */
   readonly limit: number | null;
   /** The harness whose prompts and scoring these are. */
