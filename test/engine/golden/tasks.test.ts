@@ -7,7 +7,7 @@ import { PreparedTask } from '../../../main/engine/evaluate/tasks/prepared-task.
 import { answered, scoreOf } from '../../../main/engine/evaluate/tasks/scoring.ts';
 import { findTaskData } from '../../../main/engine/evaluate/tasks/task-data.ts';
 import type { TaskScore } from '../../../main/engine/evaluate/tasks/task-scores.ts';
-import { sessionOptions, withNetwork } from '../../../main/engine/measure-model.ts';
+import { withNetwork } from '../../../main/engine/measure-model.ts';
 import { cpu } from '../../../main/engine/runtime/device.ts';
 import { planMemory } from '../../../main/engine/runtime/memory-plan.ts';
 import { openModel } from '../../../main/engine/runtime/model.ts';
