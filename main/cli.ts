@@ -2,7 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { taskIds } from './engine/evaluate/tasks/index.ts';
 import { engineVersion } from './studio/engine-version.ts';
 import { device } from './cli/device.ts';
-import { evaluate, type EvalOptions } from './cli/evaluate.ts';
+import { evaluate, lackingOption, taskList, type EvalOptions } from './cli/evaluate.ts';
 import { inspect, plan, recover, resume, run } from './cli/commands.ts';
 import type { RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
 import { deviceChoices, memorySize } from './studio/recipe.ts';
@@ -102,7 +102,7 @@ function commandLine(end: (code: ExitCode) => void): Command {
     )
     .option('--seq-len <n>', 'tokens a chunk', atLeast(2), 128)
     .option('--samples <n>', 'rows of a JSONL or Parquet file to use', atLeast(1))
-    .option('--tasks <names>', `all, or some of ${taskIds.join(',')}`, (names: string) => names.split(','))
+    .option('--tasks <names>', `all, or some of ${taskIds.join(',')}`, taskList)
     .option('--task-data <folder>', 'folder with the data sets of the tasks, each as the hub has it')
     .option('--few-shot <n>', 'worked examples in front of each question', atLeast(0), 0)
     .option('--bos', 'put the BOS of the tokenizer in front of each question', false)
@@ -111,7 +111,9 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
     .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('auto'))
     .option(...json)
-    .action(async (folder: string, options: EvalOptions) => {
+    .action(async (folder: string, options: EvalOptions, command: Command) => {
+      const lacking = lackingOption(options);
+      if (lacking !== undefined) command.error(`error: ${lacking}`, { exitCode: exitCode.usage });
       end(await evaluate(folder, options));
     });
   program

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { CommanderError } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { taskIds } from '../engine/evaluate/tasks/index.ts';
 import type { EvaluationSettings } from '../engine/evaluation.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
@@ -32,10 +32,6 @@ export interface EvalOptions extends CommonOptions {
 /** llm-pruner eval MODEL: texts alone are measured at once; tasks are a run, with a folder, that can be resumed. */
 export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
   const { text, tasks, taskData, fewShot, limit, seqLen, samples, memory, device } = options;
-  if (text.length === 0 && tasks === undefined)
-    throw usage('Name a text with --text, or tasks with --tasks.');
-  if (tasks !== undefined && taskData === undefined)
-    throw usage('--tasks needs --task-data: the folder with the data sets, each as the hub has it.');
   if (tasks === undefined && options.out === undefined) return evaluateTexts(folder, options);
   const recipe = checkRecipe(
     {
@@ -46,7 +42,7 @@ export async function evaluate(folder: string, options: EvalOptions): Promise<Ex
         seqLen,
         samples: samples ?? null,
         tasks: tasks && {
-          names: tasks.join() === 'all' ? taskIds : tasks,
+          names: tasks,
           data: resolve(taskData ?? ''),
           fewShot,
           bos: options.bos,
@@ -61,9 +57,20 @@ export async function evaluate(folder: string, options: EvalOptions): Promise<Ex
   return runRecipe(recipe, options);
 }
 
-function usage(message: string): CommanderError {
-  process.stderr.write(`error: ${message}\n`);
-  return new CommanderError(exitCode.usage, 'llm-pruner.usage', message);
+/** What options that do not go together lack. */
+export function lackingOption({ text, tasks, taskData }: EvalOptions): string | undefined {
+  if (text.length === 0 && tasks === undefined) return 'name a text with --text, or tasks with --tasks';
+  if (tasks === undefined || taskData !== undefined) return undefined;
+  return '--tasks needs --task-data: the folder with the data sets, each as the hub has it';
+}
+
+/** --tasks as a list. */
+export function taskList(value: string): readonly string[] {
+  if (value === 'all') return taskIds;
+  const names = value.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !taskIds.includes(name));
+  if (unknown === undefined && new Set(names).size === names.length) return names;
+  throw new InvalidArgumentError(`Expected all, or some of ${taskIds.join(', ')}, separated by commas.`);
 }
 
 async function evaluateTexts(folder: string, options: EvalOptions): Promise<ExitCode> {

@@ -196,7 +196,27 @@ export async function readEvents(folder: string): Promise<TimedRunEvent[]> {
 export async function readReport(folder: string): Promise<RunReport> {
   const path = join(folder, runFiles.report);
   const report = await readJsonFile(path, { maxBytes: maxFileBytes });
-  return checkStored(reportFile, report, path) as unknown as RunReport;
+  checkStored(reportFile, report, path);
+  return withQualities(report as RunReport);
+}
+
+/** A run from before there were several texts, and tasks, tells of a perplexity alone. */
+function withQualities(report: RunReport): RunReport {
+  const complete = <T extends object>(stored: T): T =>
+    'perplexities' in stored ? stored : { ...stored, perplexities: [], tasks: null };
+  const { before, after, recovery } = report;
+  return {
+    ...report,
+    before: complete(before),
+    after: complete(after),
+    ...(recovery && {
+      recovery: {
+        ...recovery,
+        recovered: complete(recovery.recovered),
+        control: recovery.control && complete(recovery.control),
+      },
+    }),
+  };
 }
 
 async function writeSettings(

@@ -120,7 +120,7 @@ const quality = {
         seqLen: z.number(),
       }),
     )
-    .default([]),
+    .optional(),
   tasks: z
     .looseObject({
       results: z.record(z.string(), score),
@@ -132,7 +132,7 @@ const quality = {
       protocol: z.string(),
     })
     .nullable()
-    .default(null),
+    .optional(),
 };
 
 const measured = z.looseObject({
