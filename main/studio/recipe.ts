@@ -37,7 +37,7 @@ export type DeviceWish = (typeof deviceChoices)[number];
 const tasksSchema = z.strictObject({
   names: z
     .array(z.enum(taskIds as [string, ...string[]]))
-    .min(1)
+    .min(1, { error: 'expected at least one task' })
     .refine((names) => new Set(names).size === names.length, { error: 'a task is named twice' }),
   data: z.string({ error: 'expected the path of a folder with the data of the tasks' }).min(1),
   fewShot: z.int().min(0).max(100).default(0),

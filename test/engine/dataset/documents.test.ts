@@ -103,7 +103,7 @@ describe('JSONL', () => {
     ['{"text":"a"', 'JSON'],
     ['plain words', 'JSON'],
     ['NaN', 'JSON'],
-    ['"text"', object],
+    ['5', object],
     ['null', object],
     ['[1,2]', object],
     ['{"txt":"a"}', object],
