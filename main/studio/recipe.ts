@@ -46,6 +46,7 @@ const tasksSchema = z.strictObject({
 });
 
 const path = z.string().min(1);
+const noText = { error: 'expected the path of a text, or a list of them' };
 
 const rate = z.number().positive().max(1);
 /** More rows a step than anyone trains with, and few enough that a dropout mask tells them apart. */
@@ -118,7 +119,7 @@ const recipeSchema = z.strictObject({
   evaluate: z
     .strictObject({
       text: z
-        .union([path, z.array(path).min(1)])
+        .union([path, z.array(path).min(1, noText)], noText)
         .nullable()
         .default(null),
       seqLen: seqLen.default(128),
