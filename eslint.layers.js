@@ -43,6 +43,7 @@ const sees = {
   families: ['tensor', 'ir', 'ops'],
   criteria: ['tensor', 'ir'],
   ...Object.fromEntries(uses.map((use) => [use, belowUses])),
+  evaluate: [...belowUses, 'task-files'],
   export: ['tensor', 'checkpoint', 'families', 'prune', 'runtime'],
   run: engine,
   studio: [...engine, 'worker'],
@@ -51,6 +52,7 @@ const sees = {
   window: [...engine, 'studio', 'worker', 'contract'],
   contract: [],
   templates: [],
+  'task-files': [],
   'default-app': [],
   preload: ['contract'],
   renderer: ['contract'],
@@ -77,7 +79,7 @@ const sees = {
 const seesTypesOf = { criteria: ['onnx'] };
 
 /** Layers without main/engine/errors.ts: they know main/ only through the contract. */
-const withoutErrors = ['contract', 'templates', 'default-app', 'preload', 'renderer'];
+const withoutErrors = ['contract', 'templates', 'task-files', 'default-app', 'preload', 'renderer'];
 
 /** Layers that run in Electron's processes, and those that have no Node there: a sandboxed page. */
 const electronLayers = ['window', 'preload', 'default-app'];
@@ -113,6 +115,7 @@ const files = [
   layer('cli', ['main/cli.ts', 'main/cli/**']),
   layer('window', ['main/*.ts']),
   layer('templates', ['resources/templates/**']),
+  layer('task-files', ['resources/tasks/**']),
   layer('contract', ['preload/contract.ts', 'preload/recovery-contract.ts', 'preload/channels.ts']),
   layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),

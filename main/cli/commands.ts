@@ -1,24 +1,17 @@
 import { basename, join, resolve } from 'node:path';
-import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
-import { runFiles, type RunReport } from '../engine/run.ts';
+import type { MeasuredQuality } from '../engine/evaluation.ts';
+import { runFiles, type MeasuredModel, type RunReport } from '../engine/run.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { TrainingPerformance } from '../engine/training-performance.ts';
-import { planMemory, programBytes } from '../engine/runtime/memory-plan.ts';
+import { programBytes } from '../engine/runtime/memory-plan.ts';
 import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
-import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
+import { conductRun } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
-import {
-  keptWeightBytes,
-  prepareRun,
-  prepareRunOf,
-  requireRunnable,
-  type PlanPreview,
-} from '../studio/preview-plan.ts';
+import { prepareRun, prepareRunOf, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
-import { memoryBudget } from '../studio/resolve-recipe.ts';
 import { identified, identityOf } from '../studio/run-identity.ts';
 import {
   createRun,
@@ -29,11 +22,12 @@ import {
   type RunEvent,
   type StoredRun,
 } from '../studio/run-store.ts';
-import { startJob, type Outcome } from '../worker/host.ts';
+import type { Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
+import { protocolLine, qualityText, taskComparison } from './quality-text.ts';
 import { formatPairs } from './table.ts';
 
 export interface CommonOptions {
@@ -90,15 +84,22 @@ export async function plan(recipeFile: string | undefined, options: RecipeOption
   return exitCode.done;
 }
 
-export interface RunOptions extends RecipeOptions {
+interface RunFolderOptions extends CommonOptions {
   readonly out?: string;
+}
+
+export interface RunOptions extends RecipeOptions, RunFolderOptions {
   readonly printRecipe: boolean;
 }
 
 /** llm-pruner run RECIPE */
 export async function run(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
   if (options.printRecipe) return printRecipe(recipeFile, options);
-  const recipe = await readRecipe(recipeFile, options.set, process.cwd());
+  return runRecipe(await readRecipe(recipeFile, options.set, process.cwd()), options);
+}
+
+/** Makes the run of a recipe, or goes on with the one that is there, and carries it out. */
+export async function runRecipe(recipe: Recipe, options: RunFolderOptions): Promise<ExitCode> {
   const prepared = await prepareRun(recipe);
   await requireRunnable(prepared);
   const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
@@ -110,7 +111,7 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
 }
 
 /** Chooses the device and says so, where a choice was left. */
-async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
+export async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
   const { device, message } = await chooseDevice(wish);
   if (message !== undefined) process.stderr.write(`${message}\n`);
   return device;
@@ -127,56 +128,6 @@ export async function resume(folder: string, options: CommonOptions): Promise<Ex
   if (stored.state === 'finished') return showFinished(stored, options);
   const run = await identified(stored);
   return carryOut(run, options, await deviceNow(stored.settings.device));
-}
-
-export interface EvalOptions extends CommonOptions {
-  readonly text: string;
-  readonly seqLen: number;
-  readonly samples?: number;
-  readonly memory: number | string;
-  readonly device: DeviceWish;
-}
-
-/** llm-pruner eval MODEL --text FILE --seq-len N */
-export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
-  const model = await inspectModel(resolve(folder));
-  const device = await deviceFor(options.device);
-  const weightBytes = keptWeightBytes(model.costsWith(model.config.layers), device);
-  const evaluation = {
-    text: resolve(options.text),
-    seqLen: options.seqLen,
-    samples: options.samples ?? null,
-  };
-  const progress = new ProgressLine();
-  const timeLeft = timeLeftEstimator();
-  const job = startJob(
-    {
-      kind: 'evaluate',
-      model: model.folder,
-      evaluation,
-      threads: availableParallelism(),
-      memory: planMemory(model.config, weightBytes, memoryBudget(options), device.kind),
-      device,
-    },
-    (event) => {
-      if (event.type === 'stage') progress.stage('evaluating');
-      if (event.type === 'progress')
-        progress.progress('evaluating', event.fraction, timeLeft(event.stage, event.fraction));
-    },
-  );
-  const outcome = await interruptible(job);
-  progress.clear();
-  if (outcome.kind !== 'done') return unfinished(outcome, options.json);
-  const { perplexity, tokens, chunks, seqLen } = outcome.result;
-  print(options.json, { ...outcome.result, model: model.folder, text: evaluation.text }, () =>
-    formatPairs([
-      ['Perplexity', perplexity.toPrecision(6)],
-      ['Sequence length', grouped(seqLen)],
-      ['Chunks', grouped(chunks)],
-      ['Tokens', grouped(tokens)],
-    ]),
-  );
-  return exitCode.done;
 }
 
 async function printRecipe(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
@@ -247,18 +198,30 @@ function show(event: RunEvent, progress: ProgressLine): void {
 }
 
 function printReport(folder: string, report: RunReport, json: boolean): void {
-  const modelDir = join(folder, report.recovery ? runFiles.recovered : runFiles.model);
-  print(json, { ...report, outDir: folder, modelDir }, () =>
-    report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
-  );
+  const modelDir = isEvaluationAlone(report)
+    ? report.model
+    : join(folder, report.recovery ? runFiles.recovered : runFiles.model);
+  print(json, { ...report, outDir: folder, modelDir }, () => reportText(folder, report, modelDir));
+}
+
+/** A run without a pruned or a trained model. */
+const isEvaluationAlone = (report: RunReport): boolean =>
+  report.recovery === undefined && report.removedOfParameters === 0;
+
+function reportText(folder: string, report: RunReport, modelDir: string): string {
+  if (isEvaluationAlone(report)) return `${qualityText(report.before)}\nThe report is in ${folder}`;
+  return report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir);
 }
 
 function pruningText(report: RunReport, modelDir: string): string {
   return linesOf([
     beforeAfterTable(report.before, report.after),
     '',
+    ...qualityLines([
+      ['before', report.before],
+      ['after', report.after],
+    ]),
     ratioSentence(report),
-    evaluationSentence(report),
     `The pruned model is in ${modelDir}`,
   ]);
 }
@@ -266,17 +229,17 @@ function pruningText(report: RunReport, modelDir: string): string {
 function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: string): string {
   const { recovered, control } = recovery;
   const isPruned = report.removedOfParameters > 0;
-  const columns: (readonly [string, Parameters<typeof beforeAfterTable>[0]])[] = [
+  const columns: (readonly [string, MeasuredModel])[] = [
     ...(isPruned ? [['original', report.before] as const] : []),
     [isPruned ? 'pruned' : 'before', report.after],
-    ['recovered', { ...report.after, perplexity: recovered.perplexity }],
-    ...(control ? [['control', { ...report.before, perplexity: control.perplexity }] as const] : []),
+    ['recovered', { ...report.after, ...qualityOf(recovered) }],
+    ...(control ? [['control', { ...report.before, ...qualityOf(control) }] as const] : []),
   ];
   return linesOf([
     sideBySideTable(columns),
     '',
+    ...qualityLines(columns),
     isPruned ? ratioSentence(report) : undefined,
-    evaluationSentence(report),
     trainingSentence(recovered),
     recovery.base === 'int8' ? base8BitSentence : undefined,
     performanceSentence(report.performance?.recovered),
@@ -347,13 +310,27 @@ function ratioSentence({
   return `Ratio ${ratioInWindow} inside ${layers}: ${percent(removedOfParameters)} of all parameters.`;
 }
 
-function evaluationSentence({ evaluation }: RunReport): string | undefined {
-  if (evaluation === null) return undefined;
-  return `Perplexity over ${grouped(evaluation.chunks)} chunks of ${evaluation.seqLen} tokens.`;
+const qualityOf = ({ perplexity, perplexities, tasks }: MeasuredQuality): MeasuredQuality => ({
+  perplexity,
+  perplexities,
+  tasks,
+});
+
+/** How perplexities were measured, those on further texts, and the tasks. */
+function qualityLines(models: readonly (readonly [name: string, quality: MeasuredQuality])[]): string[] {
+  const [[, { perplexities }]] = models;
+  const texts = perplexities.map((measured, i) => {
+    const values = models.map(
+      ([name, quality]) => `${name} ${quality.perplexities[i].perplexity.toPrecision(5)}`,
+    );
+    return `Perplexity${i === 0 ? '' : ` ${values.join(', ')}`} on ${protocolLine(measured)}.`;
+  });
+  const tasks = taskComparison(models.map(([name, quality]) => [name, quality.tasks] as const));
+  return [...texts, ...(tasks === undefined ? [] : ['', tasks, ''])];
 }
 
 /** Ctrl-C asks the job to stop at the next layer; a second one ends it at once. */
-async function interruptible<T>(job: {
+export async function interruptible<T>(job: {
   readonly outcome: Promise<Outcome<T>>;
   cancel(): void;
   kill(): void;
@@ -378,7 +355,7 @@ async function interruptible<T>(job: {
   }
 }
 
-function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
+export function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
   if (outcome.kind === 'failed') {
     printError(json, outcome.error);
     return exitCode.failed;
@@ -391,7 +368,8 @@ function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: 
 /** Named by what went into it, so that the same work finds itself. */
 function defaultFolder(recipe: Recipe, hash: string): string {
   const { mode, criterion, ratio } = recipe.prune;
-  const what = mode === 'none' ? 'recovered' : `${criterion}-${ratio}`;
+  const unpruned = recipe.recover === undefined ? 'evaluated' : 'recovered';
+  const what = mode === 'none' ? unpruned : `${criterion}-${ratio}`;
   return join('runs', `${basename(recipe.model)}-${what}-${hash.slice(0, 8)}`);
 }
 

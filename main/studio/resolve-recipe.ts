@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { EngineError } from '../engine/errors.ts';
+import type { EvaluationSettings } from '../engine/evaluation.ts';
 import { modelTargets, type RecoverySettings } from '../engine/recovery.ts';
 import { cpu, type ComputeDevice, type DeviceKind } from '../engine/runtime/device.ts';
 import { requireBaseOn } from '../engine/runtime/frozen-base.ts';
@@ -34,6 +35,7 @@ export function resolveRecipe(
   return {
     model: recipe.model,
     prune: {
+      ...(prune.mode === 'none' && { mode: prune.mode }),
       criterion: prune.criterion,
       aggregation: prune.aggregation,
       ratio: prune.ratio,
@@ -42,12 +44,24 @@ export function resolveRecipe(
       seed: prune.seed,
     },
     calibration: recipe.calibration,
-    evaluate: recipe.evaluate,
+    evaluate: evaluationOf(recipe),
     threads: availableParallelism(),
     memory: planMemory(config, weightBytes, budgetBytes, device.kind),
     device,
     platform: `${process.platform}-${process.arch}`,
     ...(recover && { recover }),
+  };
+}
+
+function evaluationOf({ evaluate }: Recipe): EvaluationSettings {
+  const { text, seqLen, samples, tasks } = evaluate;
+  const [first = null, ...moreTexts] = typeof text === 'string' ? [text] : (text ?? []);
+  return {
+    text: first,
+    ...(moreTexts.length > 0 && { moreTexts }),
+    seqLen,
+    samples,
+    ...(tasks && { tasks }),
   };
 }
 
@@ -61,18 +75,18 @@ function windowsOf({ prune }: Recipe, layers: number): RunSettings['prune']['win
 }
 
 function recoveryOf(
-  { prune, recover }: Recipe,
+  { prune, recover, evaluate }: Recipe,
   model: DescribedModel,
   budgetBytes: number,
   device: DeviceKind,
 ): RecoverySettings | undefined {
   if (!recover) {
-    if (prune.mode !== 'none') return undefined;
+    if (prune.mode !== 'none' || evaluate.text !== null || evaluate.tasks !== null) return undefined;
     throw new EngineError(
       'recipe-invalid',
-      'The recipe asks for nothing: prune.mode is none, and there is no key "recover".',
+      'The recipe asks for nothing: prune.mode is none, there is no key "recover", and nothing is to be evaluated.',
       { key: 'recover' },
-      'Name the data to train on in recover.data, or set prune.mode to block.',
+      'Name the data to train on in recover.data, a text in evaluate.text, tasks in evaluate.tasks, or set prune.mode to block.',
     );
   }
   if (prune.mode === 'none' && recover.control) {

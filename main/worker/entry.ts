@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testDevice } from '../engine/device-test.ts';
 import { EngineError } from '../engine/errors.ts';
-import { evaluateModel } from '../engine/measure-model.ts';
+import { evaluateTexts } from '../engine/evaluation.ts';
 import { forecastTraining } from '../engine/recovery-forecast.ts';
 import { previewTraining } from '../engine/recovery-preview.ts';
 import { run, type TrainingEvent } from '../engine/run.ts';
@@ -118,7 +118,7 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
     report('evaluate', fraction);
   });
   try {
-    return await evaluateModel(model, job.evaluation, job, scratchPath, pace);
+    return await evaluateTexts(model, job.evaluation, job, scratchPath, pace);
   } finally {
     await model.checkpoint.close();
   }

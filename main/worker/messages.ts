@@ -1,8 +1,8 @@
 import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { DeviceTest } from '../engine/device-test.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
-import type { Perplexity } from '../engine/evaluate/perplexity.ts';
-import type { EvaluationSettings } from '../engine/measure-model.ts';
+import type { MeasuredPerplexity } from '../engine/evaluate/perplexity.ts';
+import type { EvaluationSettings } from '../engine/evaluation.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
@@ -15,6 +15,7 @@ import type { MemoryPlan } from '../engine/runtime/memory-plan.ts';
 export type Job =
   | { readonly kind: 'run'; readonly settings: RunSettings; readonly folder: string }
   | {
+      /** Perplexity alone, without a run. */
       readonly kind: 'evaluate';
       readonly model: string;
       readonly evaluation: EvaluationSettings;
@@ -79,7 +80,7 @@ export interface TextMeasure {
 /** What each kind of job gives back. */
 export interface JobResults {
   readonly run: RunReport;
-  readonly evaluate: Perplexity;
+  readonly evaluate: readonly MeasuredPerplexity[];
   readonly 'test-device': DeviceTest;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;

@@ -316,7 +316,8 @@ describe('a run that cannot recover says so before it prunes', () => {
     const { error } = documentOf(await command('recover', ...args), 1) as { error: object };
     expect(error).toMatchObject({
       code: 'recipe-invalid',
-      message: 'The recipe asks for nothing: prune.mode is none, and there is no key "recover".',
+      message:
+        'The recipe asks for nothing: prune.mode is none, there is no key "recover", and nothing is to be evaluated.',
     });
   });
 });

@@ -3,7 +3,7 @@ import { parquetReadObjects, type AsyncBuffer } from 'hyparquet';
 import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { EngineError } from '../errors.ts';
-import { readText, unixNewlines } from './documents.ts';
+import { readText, unixNewlines } from './text-file.ts';
 
 /** One row of a data file, whatever it holds. */
 export interface DataRecord {
@@ -55,7 +55,11 @@ async function jsonRecords(path: string): Promise<DataRecord[]> {
   );
 }
 
-function linesOf(content: string, path: string): DataRecord[] {
+/**
+ * The rows of JSONL; blank lines are passed over.
+ * @throws EngineError row-invalid with the line.
+ */
+export function linesOf(content: string, path: string): DataRecord[] {
   const lines = content.split('\n').flatMap((line, i) => {
     const place = `line ${i + 1}`;
     return line.trim() === '' ? [] : [{ place, line }];
@@ -69,7 +73,8 @@ function linesOf(content: string, path: string): DataRecord[] {
   });
 }
 
-async function parquetRecords(path: string): Promise<DataRecord[]> {
+/** @throws EngineError file-missing, file-unreadable. */
+export async function parquetRecords(path: string): Promise<DataRecord[]> {
   const { handle, sizeBytes } = await openForReading(path);
   const file: AsyncBuffer = {
     byteLength: sizeBytes,

@@ -30,6 +30,17 @@ export interface SideInput {
   readonly data: Float32Array;
 }
 
+/**
+ * Tokens of which several may follow the same one: what texts have in common at their beginning is there once. A token
+ * sees those that lead to it.
+ */
+export interface TokenTree {
+  /** Index of the token before; -1 for the first of a text. It comes before the token itself. */
+  readonly parents: Int32Array;
+  /** Tokens before it. */
+  readonly positions: Int32Array;
+}
+
 /** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
 export interface GroupRoots {
   readonly attention: string;
@@ -53,7 +64,8 @@ export interface Family {
   block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
   /** Hidden states to logits. */
   head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
-  sideInputs(config: ModelConfig, length: number): Readonly<Record<string, SideInput>>;
+  /** For a row of `length` tokens one after the other, or for the tokens of a tree. */
+  sideInputs(config: ModelConfig, length: number, tree?: TokenTree): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */
   publishedCacheBytes(config: ModelConfig): number;

@@ -1,6 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { ConfigReader } from './config-reader.ts';
-import type { SideInput } from './family.ts';
+import type { SideInput, TokenTree } from './family.ts';
 
 /**
  * Rotary frequencies of a config, transformers 4's keys (`rope_theta`, `rope_scaling`) or 5's (`rope_parameters`),
@@ -45,12 +45,16 @@ function llama3Frequencies(base: Float32Array, scaling: ConfigReader): Float32Ar
   });
 }
 
-/** cos and sin of every position's angles, each [length, frequencies]. */
-export function rotaryTables(frequencies: Float32Array, length: number): { cos: SideInput; sin: SideInput } {
-  const dims = [length, frequencies.length];
-  const angles = new Float32Array(length * frequencies.length);
-  for (let t = 0; t < length; t++) {
-    for (let i = 0; i < frequencies.length; i++) angles[t * frequencies.length + i] = t * frequencies[i];
+/** cos and sin of the angles of positions, each [positions, frequencies]. */
+export function rotaryTables(
+  frequencies: Float32Array,
+  positions: ArrayLike<number>,
+): { cos: SideInput; sin: SideInput } {
+  const dims = [positions.length, frequencies.length];
+  const angles = new Float32Array(positions.length * frequencies.length);
+  for (let t = 0; t < positions.length; t++) {
+    for (let i = 0; i < frequencies.length; i++)
+      angles[t * frequencies.length + i] = positions[t] * frequencies[i];
   }
   return { cos: { dims, data: angles.map(Math.cos) }, sin: { dims, data: angles.map(Math.sin) } };
 }
@@ -61,6 +65,20 @@ export function causalMask(length: number): SideInput {
   for (let s = 0; s < length; s++) data.fill(maskedScore, s * length + s + 1, (s + 1) * length);
   return { dims: [length, length], data };
 }
+
+/** 0 where a token of a tree sees another: itself and those that lead to it. [length, length] */
+export function treeMask({ parents }: TokenTree): SideInput {
+  const length = parents.length;
+  const data = new Float32Array(length * length).fill(maskedScore);
+  for (const [s, parent] of parents.entries()) {
+    if (parent >= 0) data.copyWithin(s * length, parent * length, parent * length + s);
+    data[s * length + s] = 0;
+  }
+  return { dims: [length, length], data };
+}
+
+/** 0, 1, 2 … */
+export const inOrder = (length: number): Int32Array => Int32Array.from({ length }, (_, i) => i);
 
 /** Float32's lowest number, as transformers masks: finite, so that no row of a softmax is NaN. */
 const maskedScore = -3.4028234663852886e38;

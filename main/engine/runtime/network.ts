@@ -2,6 +2,7 @@ import { deriveBackward, gradientName, upstreamName, type BackwardProgram } from
 import type { ParamDtypes, ParamType, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
+import type { SideInput } from '../families/family.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
@@ -101,7 +102,7 @@ export class Network {
     const session = await this.blockSession(layer, 'forward', ({ graph, y, dtypes }) =>
       deriveForward(graph, { y }, dtypes),
     );
-    const { y } = await session.run({ ...weights, ...this.side(batch.length), x: this.hidden(x, batch) });
+    const { y } = await session.run({ ...weights, ...this.side(batch), x: this.hidden(x, batch) });
     return y.values;
   }
 
@@ -163,12 +164,16 @@ export class Network {
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
   async losses(x: Values, batch: Batch): Promise<Float32Array> {
-    const session = await this.session('losses', () => {
-      const { graph, losses } = this.lossGraph();
-      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
-    });
-    const results = await session.run(await this.lossFeeds(session, x, batch));
-    return results.losses.data;
+    return this.lossesOf(this.hidden(x, batch), labelsOf(batch));
+  }
+
+  /**
+   * -log p of a token each after hidden states that were picked from anywhere.
+   * @param x [tokens, hidden]
+   */
+  async pickedLosses(x: Float32Array, tokens: Int32Array): Promise<Float32Array> {
+    const dims = [1, tokens.length];
+    return this.lossesOf(floats(x, [...dims, this.model.config.hiddenSize]), indices(tokens, dims));
   }
 
   /** The losses, and ∂L/∂x for the weights ∂L/∂loss given in `upstream`. */
@@ -183,7 +188,9 @@ export class Network {
       return deriveBackward(graph, request, this.dtypes(graph, ''));
     });
     const results = await session.run({
-      ...(await this.lossFeeds(session, x, batch)),
+      ...(await this.take(session, '')),
+      x: this.hidden(x, batch),
+      labels: labelsOf(batch),
       [upstreamName]: floats(upstream, [batch.rows, batch.length]),
     });
     return { losses: results.losses.data, dx: results[gradientName('x')].values };
@@ -217,20 +224,17 @@ export class Network {
 
   private backwardFeeds(x: Values, upstream: Values, batch: Batch): Record<string, Feed> {
     return {
-      ...this.side(batch.length),
+      ...this.side(batch),
       x: this.hidden(x, batch),
       [upstreamName]: this.hidden(upstream, batch),
     };
   }
 
-  private side(length: number): Record<string, Feed> {
-    if (this.sideFeeds?.length !== length) {
-      const inputs = this.model.family.sideInputs(this.model.config, length);
-      const feeds = Object.entries(inputs).map(
-        ([name, { data, dims }]) => [name, floats(data, dims)] as const,
-      );
-      this.sideFeeds = { length, feeds: Object.fromEntries(feeds) };
-    }
+  private side({ length, tree }: Batch): Record<string, Feed> {
+    const { family, config } = this.model;
+    if (tree) return asFeeds(family.sideInputs(config, length, tree));
+    if (this.sideFeeds?.length !== length)
+      this.sideFeeds = { length, feeds: asFeeds(family.sideInputs(config, length)) };
     return this.sideFeeds.feeds;
   }
 
@@ -240,8 +244,13 @@ export class Network {
     return { graph, x, losses: graph.apply(crossEntropy, { logits, labels }).y };
   }
 
-  private async lossFeeds(session: Session, x: Values, batch: Batch): Promise<Record<string, Feed>> {
-    return { ...(await this.take(session, '')), x: this.hidden(x, batch), labels: labelsOf(batch) };
+  private async lossesOf(x: Feed, labels: Feed): Promise<Float32Array> {
+    const session = await this.session('losses', () => {
+      const { graph, losses } = this.lossGraph();
+      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
+    });
+    const results = await session.run({ ...(await this.take(session, '')), x, labels });
+    return results.losses.data;
   }
 
   /** The weights among a session's inputs. */
@@ -292,6 +301,12 @@ export type LayerWeights = Readonly<Record<string, Feed>>;
 
 function paramsNamed(graph: GraphBuilder, names: readonly string[]): Value[] {
   return [...graph.params.values()].filter(({ name }) => names.includes(name));
+}
+
+function asFeeds(inputs: Readonly<Record<string, SideInput>>): Record<string, Feed> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)]),
+  );
 }
 
 function withoutPrefix(feeds: Record<string, Feed>, prefix: string): Record<string, Feed> {
