@@ -167,7 +167,15 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       const problem = await shell.openPath(await studio.folderOf(runId));
       if (problem !== '') throw new Error(problem);
     },
+    'generation:describe': () => notYet(),
+    'generation:start': () => notYet(),
+    'generation:stop': () => notYet(),
   };
+}
+
+/** Until the engine of this branch is wired in. */
+function notYet(): never {
+  throw new Refusal('request-invalid', 'Generation is not wired in yet.');
 }
 
 /** The language the system is set to, as BCP 47. */

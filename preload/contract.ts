@@ -4,6 +4,7 @@
  * path: it holds ids of files and folders that the person picked, dropped, or that the studio brought.
  */
 import { z } from 'zod';
+import { generationCalls, generationStreams } from './generation-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
@@ -134,7 +135,8 @@ export type RunStage = z.infer<typeof runStageSchema>;
  * What failed, in a sentence, and what to do; the window switches on the code. Beside the engine's own codes:
  * request-refused (not the studio's window), request-invalid (wrong shape), file-not-granted (nobody picked it),
  * file-kind (a folder for a file, or the reverse),
- * run-unknown, run-state (not possible in the run's state), superseded, studio-failed (an error of the program).
+ * run-unknown, run-state (not possible in the run's state), generation-unknown, superseded, studio-failed (an error of
+ * the program).
  */
 export const studioErrorSchema = z.object({
   code: z.string(),
@@ -336,6 +338,7 @@ export const calls = {
   /** Lets the held runs start, in their order. */
   'run:release': { request: nothing, response: nothing },
   'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
+  ...generationCalls,
 } as const satisfies Record<string, Call>;
 
 export type CallName = keyof typeof calls;
@@ -349,6 +352,7 @@ export const streams = {
   /** Runs came, went, changed state or place in the queue. */
   'run:changed': z.object({ runs: z.array(runSummarySchema) }),
   'settings:changed': settingsSchema,
+  ...generationStreams,
 } as const satisfies Record<string, z.ZodType>;
 
 export type StreamName = keyof typeof streams;
