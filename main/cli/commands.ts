@@ -110,7 +110,7 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
 }
 
 /** Chooses the device and says so, where a choice was left. */
-async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
+export async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
   const { device, message } = await chooseDevice(wish);
   if (message !== undefined) process.stderr.write(`${message}\n`);
   return device;
@@ -341,16 +341,19 @@ function evaluationSentence({ evaluation }: RunReport): string | undefined {
 }
 
 /** Ctrl-C asks the job to stop at the next layer; a second one ends it at once. */
-async function interruptible<T>(job: {
-  readonly outcome: Promise<Outcome<T>>;
-  cancel(): void;
-  kill(): void;
-}): Promise<Outcome<T>> {
+export async function interruptible<T>(
+  job: {
+    readonly outcome: Promise<Outcome<T>>;
+    cancel(): void;
+    kill(): void;
+  },
+  stopping = 'stopping after the current layer',
+): Promise<Outcome<T>> {
   let interrupted = false;
   const onInterrupt = (): void => {
     if (interrupted) job.kill();
     else {
-      process.stderr.write('\nstopping after the current layer; Ctrl-C again ends at once\n');
+      process.stderr.write(`\n${stopping}; Ctrl-C again ends at once\n`);
       job.cancel();
     }
     interrupted = true;
@@ -366,7 +369,7 @@ async function interruptible<T>(job: {
   }
 }
 
-function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
+export function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
   if (outcome.kind === 'failed') {
     printError(json, outcome.error);
     return exitCode.failed;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testDevice } from '../engine/device-test.ts';
 import { EngineError } from '../engine/errors.ts';
+import { generateText } from '../engine/generation.ts';
 import { evaluateModel } from '../engine/measure-model.ts';
 import { forecastTraining } from '../engine/recovery-forecast.ts';
 import { previewTraining } from '../engine/recovery-preview.ts';
@@ -10,6 +11,7 @@ import { run, type TrainingEvent } from '../engine/run.ts';
 import { describeModel, openModel } from '../engine/runtime/model.ts';
 import { Cancelled, paceOf, type Pace } from '../engine/runtime/pace.ts';
 import { peakResidentBytes } from '../engine/runtime/process-memory.ts';
+import { gathered } from './gathered-text.ts';
 import { hashFiles } from './hash-job.ts';
 import type { FromWorker, Job, JobError, JobResults, JobStage, WorkerMemory } from './messages.ts';
 import { parent } from './parent.ts';
@@ -58,6 +60,8 @@ async function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
       return doRun(job);
     case 'evaluate':
       return doEvaluate(job);
+    case 'generate':
+      return doGenerate(job);
     case 'test-device':
       return doTestDevice(job);
     case 'preview-text':
@@ -122,6 +126,13 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
   } finally {
     await model.checkpoint.close();
   }
+}
+
+function doGenerate(job: Extract<Job, { kind: 'generate' }>): Promise<JobResults['generate']> {
+  const hear = gathered((progress) => {
+    parent.send({ type: 'text', ...progress });
+  });
+  return generateText(job, job, hear, silentPace());
 }
 
 function doHash(job: Extract<Job, { kind: 'hash-files' }>): Promise<JobResults['hash-files']> {

@@ -2,6 +2,8 @@ import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { DeviceTest } from '../engine/device-test.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
+import type { Generated, GenerationProgress } from '../engine/generate/generate.ts';
+import type { DecodingShare, GenerationRequest } from '../engine/generation.ts';
 import type { EvaluationSettings } from '../engine/measure-model.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
@@ -22,6 +24,8 @@ export type Job =
       readonly memory: MemoryPlan;
       readonly device: ComputeDevice;
     }
+  /** Continues a prompt; tells of each token. */
+  | ({ readonly kind: 'generate' } & GenerationRequest & DecodingShare)
   /** Tries the graphics card; tells of the stage once there is something to try. */
   | { readonly kind: 'test-device'; readonly threads: number }
   /** The calibration rows that a run would draw from `source`. */
@@ -80,6 +84,7 @@ export interface TextMeasure {
 export interface JobResults {
   readonly run: RunReport;
   readonly evaluate: Perplexity;
+  readonly generate: Generated;
   readonly 'test-device': DeviceTest;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;
@@ -106,6 +111,7 @@ export type JobEvent =
   | { readonly type: 'progress'; readonly stage: JobStage; readonly fraction: number }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
   | TrainingEvent
+  | ({ readonly type: 'text' } & GenerationProgress)
   | ({ readonly type: 'memory' } & WorkerMemory);
 
 /** Resident memory of a worker process: now, and its highest so far. */
