@@ -17,6 +17,7 @@ import {
   type StreamName,
 } from '../preload/contract.ts';
 import { pickFolder, pickText } from './dialogs.ts';
+import { generationHandlers } from './generation-calls.ts';
 import { EngineError } from './engine/errors.ts';
 import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
@@ -37,7 +38,7 @@ import type { wordsFor } from './words.ts';
 /** The contract's types, as main gives them: what is read from memory is not for changing. */
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
 
-type Handlers = {
+export type Handlers = {
   readonly [N in CallName]: (
     request: CallRequest<N>,
   ) => CallResponse<N> extends undefined
@@ -167,15 +168,8 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       const problem = await shell.openPath(await studio.folderOf(runId));
       if (problem !== '') throw new Error(problem);
     },
-    'generation:describe': () => notYet(),
-    'generation:start': () => notYet(),
-    'generation:stop': () => notYet(),
+    ...generationHandlers(studio),
   };
-}
-
-/** Until the engine of this branch is wired in. */
-function notYet(): never {
-  throw new Refusal('request-invalid', 'Generation is not wired in yet.');
 }
 
 /** The language the system is set to, as BCP 47. */

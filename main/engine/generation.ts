@@ -12,6 +12,7 @@ import { sessionOptions } from './measure-model.ts';
 import { Decoder } from './runtime/decoder.ts';
 import { openDecodingWeights, type DecodingPlan } from './runtime/decoding-plan.ts';
 import type { ComputeDevice } from './runtime/device.ts';
+import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel } from './runtime/model.ts';
 import { Network } from './runtime/network.ts';
 import type { Pace } from './runtime/pace.ts';
@@ -57,6 +58,7 @@ export async function generateText(
     const weights = openDecodingWeights(model.checkpoint, plan, device.kind);
     const network = new Network(model, weights, sessionOptions({ threads, memory: plan.memory, device }));
     try {
+      if (plan.memory.residency !== 'stream') await load(network, plan.memory, ids[0], pace);
       const decoder = new Decoder(network, 1, plan.memory);
       return await generate({ decoder, tokenizer, endTokens, maxPositions }, ids, settings, hear, pace);
     } finally {
@@ -66,6 +68,11 @@ export async function generateText(
   } finally {
     await model.checkpoint.close();
   }
+}
+
+/** Reads what is kept and compiles the sessions, so that the time of the prompt is its own. */
+async function load(network: Network, memory: MemoryPlan, id: number, pace: Pace): Promise<void> {
+  await new Decoder(network, 1, memory).advance(Int32Array.of(id), { ...pace, report: () => undefined });
 }
 
 /** A chat's special tokens come from its template. */
