@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineVersion } from './studio/engine-version.ts';
+import { bench, type BenchOptions } from './cli/bench.ts';
 import { device } from './cli/device.ts';
 import { generateCommand, type GenerateOptions } from './cli/generate.ts';
 import { evaluate, inspect, plan, recover, resume, run } from './cli/commands.ts';
@@ -123,6 +124,20 @@ function commandLine(end: (code: ExitCode) => void): Command {
       end(await generateCommand(folder, options));
     });
   program
+    .command('bench')
+    .description('time models beside each other, in turn: the first is what the others are compared with')
+    .argument('<models...>', 'model folders')
+    .option('--batch-sizes <list>', 'rows that grow together', wholeNumbers, [1])
+    .option('--prompt-lengths <list>', 'tokens a row begins with', wholeNumbers, [128])
+    .option('--new-tokens <n>', 'tokens a row grows by', atLeast(1), 32)
+    .option('--repeats <n>', 'rounds that are timed', atLeast(2), 7)
+    .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
+    .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('cpu'))
+    .option(...json)
+    .action(async (folders: string[], options: BenchOptions) => {
+      end(await bench(folders, options));
+    });
+  program
     .command('device')
     .description('test the graphics card, and show what computes on it')
     .option(...json)
@@ -142,6 +157,13 @@ function atLeast(least: number): (value: string) => number {
     if (Number.isInteger(number) && number >= least) return number;
     throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
   };
+}
+
+/** 1,4,16 */
+function wholeNumbers(list: string): number[] {
+  const numbers = list.split(',').map(Number);
+  if (numbers.every((number) => Number.isInteger(number) && number >= 1)) return numbers;
+  throw new InvalidArgumentError('Expected whole numbers from 1, such as 1,4.');
 }
 
 function between(least: number, most: number): (value: string) => number {

@@ -244,7 +244,7 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
 
 function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   const { criterion, aggregation, windows, ratioInWindow, removedOfParameters } = report;
-  const { calibration, evaluation, before, after, recovery = null } = report;
+  const { calibration, evaluation, before, after, recovery = null, cost = null } = report;
   return {
     criterion,
     aggregation,
@@ -256,6 +256,7 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
     before,
     after,
     recovery,
+    cost,
   };
 }
 

@@ -4,6 +4,7 @@
  * path: it holds ids of files and folders that the person picked, dropped, or that the studio brought.
  */
 import { z } from 'zod';
+import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import {
   recoverSettingsSchema,
@@ -89,6 +90,8 @@ export const evaluationSchema = z.strictObject({
   textId: id.nullable(),
   seqLen: z.int().min(2).max(32_768),
   samples: z.int().min(1).nullable(),
+  /** null, or left out: no time is measured. */
+  cost: costSettingsSchema.nullable().optional(),
 });
 export type EvaluationSettings = z.infer<typeof evaluationSchema>;
 
@@ -128,6 +131,7 @@ export const runStageSchema = z.enum([
   'evaluate-recovered',
   'recover-control',
   'evaluate-control',
+  'measure-cost',
 ]);
 export type RunStage = z.infer<typeof runStageSchema>;
 
@@ -162,6 +166,8 @@ export const runReportSchema = z.object({
   after: measuredSchema,
   /** null where the run ended with the pruned model; the recovered model costs what the pruned one does. */
   recovery: recoveryReportSchema.nullable(),
+  /** Times and memory, where they were asked for. */
+  cost: costReportSchema.nullable(),
 });
 export type RunReport = z.infer<typeof runReportSchema>;
 

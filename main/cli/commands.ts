@@ -31,6 +31,7 @@ import {
 } from '../studio/run-store.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
+import { costText } from './cost-text.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
@@ -230,6 +231,7 @@ const stageNames = {
   'evaluate-recovered': 'evaluating recovered',
   'recover-control': 'training control',
   'evaluate-control': 'evaluating control',
+  'measure-cost': 'measuring cost',
 } as const;
 
 function show(event: RunEvent, progress: ProgressLine): void {
@@ -248,8 +250,12 @@ function show(event: RunEvent, progress: ProgressLine): void {
 
 function printReport(folder: string, report: RunReport, json: boolean): void {
   const modelDir = join(folder, report.recovery ? runFiles.recovered : runFiles.model);
+  const costs = report.cost ? ['', costText(report.cost, (name) => name)] : [];
   print(json, { ...report, outDir: folder, modelDir }, () =>
-    report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
+    linesOf([
+      report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
+      ...costs,
+    ]),
   );
 }
 
