@@ -40,7 +40,7 @@ const stepCount = z.int().min(1).max(1e6);
 const someCounts = (most: number): z.ZodType<number[]> => z.array(z.int().min(1).max(most)).min(1).max(16);
 
 /** How models are timed beside each other. */
-const costSchema = z.strictObject({
+export const costSchema = z.strictObject({
   batchSizes: someCounts(1024).default([1]),
   promptLengths: someCounts(2 ** 17).default([128]),
   newTokens: z.int().min(1).max(4096).default(32),

@@ -4,6 +4,8 @@ import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { costSchema } from './recipe.ts';
+import { storedCost } from './stored-cost.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
@@ -54,7 +56,12 @@ const settings = z.object({
     seqLen: count,
     seed: z.int(),
   }),
-  evaluate: z.object({ text: z.string().nullable(), seqLen: count, samples: count.nullable() }),
+  evaluate: z.object({
+    text: z.string().nullable(),
+    seqLen: count,
+    samples: count.nullable(),
+    cost: costSchema.optional(),
+  }),
   threads: count,
   memory: z.object({
     budgetBytes: count,
@@ -102,6 +109,7 @@ export const reportFile = z.looseObject({
   before: measured,
   after: measured,
   recovery: z.object({ recovered: trained, control: trained.nullable() }).optional(),
+  cost: storedCost.optional(),
 });
 
 /** @throws EngineError run-folder-invalid naming the first key that does not fit. */
