@@ -24,6 +24,7 @@ import {
 } from '../studio/run-store.ts';
 import type { Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
+import { costText } from './cost-text.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
@@ -181,6 +182,7 @@ const stageNames = {
   'evaluate-recovered': 'evaluating recovered',
   'recover-control': 'training control',
   'evaluate-control': 'evaluating control',
+  'measure-cost': 'measuring cost',
 } as const;
 
 function show(event: RunEvent, progress: ProgressLine): void {
@@ -201,7 +203,10 @@ function printReport(folder: string, report: RunReport, json: boolean): void {
   const modelDir = isEvaluationAlone(report)
     ? report.model
     : join(folder, report.recovery ? runFiles.recovered : runFiles.model);
-  print(json, { ...report, outDir: folder, modelDir }, () => reportText(folder, report, modelDir));
+  const costs = report.cost ? ['', costText(report.cost, (name) => name)] : [];
+  print(json, { ...report, outDir: folder, modelDir }, () =>
+    linesOf([reportText(folder, report, modelDir), ...costs]),
+  );
 }
 
 /** A run without a pruned or a trained model. */
@@ -330,16 +335,19 @@ function qualityLines(models: readonly (readonly [name: string, quality: Measure
 }
 
 /** Ctrl-C asks the job to stop at the next layer; a second one ends it at once. */
-export async function interruptible<T>(job: {
-  readonly outcome: Promise<Outcome<T>>;
-  cancel(): void;
-  kill(): void;
-}): Promise<Outcome<T>> {
+export async function interruptible<T>(
+  job: {
+    readonly outcome: Promise<Outcome<T>>;
+    cancel(): void;
+    kill(): void;
+  },
+  stopping = 'stopping after the current layer',
+): Promise<Outcome<T>> {
   let interrupted = false;
   const onInterrupt = (): void => {
     if (interrupted) job.kill();
     else {
-      process.stderr.write('\nstopping after the current layer; Ctrl-C again ends at once\n');
+      process.stderr.write(`\n${stopping}; Ctrl-C again ends at once\n`);
       job.cancel();
     }
     interrupted = true;

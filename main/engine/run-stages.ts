@@ -16,7 +16,9 @@ export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control'
 export type TrainingStage = Extract<RecoveryStage, 'recover' | 'recover-control'>;
 /** The stages that measure a model. */
 export type EvaluationStage = Extract<RunStage, `evaluate-${string}`>;
-export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
+/** What measures the models that there are in the end, beside each other. */
+export type CostStage = 'measure-cost';
+export type RunStage = (typeof pruningStages)[number] | RecoveryStage | CostStage;
 
 /** What a training tells as it goes. */
 export type TrainingEvent =

@@ -1,6 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { EngineError } from '../engine/errors.ts';
-import type { EvaluationSettings } from '../engine/evaluation.ts';
 import { modelTargets, type RecoverySettings } from '../engine/recovery.ts';
 import { cpu, type ComputeDevice, type DeviceKind } from '../engine/runtime/device.ts';
 import { requireBaseOn } from '../engine/runtime/frozen-base.ts';
@@ -53,8 +52,9 @@ export function resolveRecipe(
   };
 }
 
-function evaluationOf({ evaluate }: Recipe): EvaluationSettings {
-  const { text, seqLen, samples, tasks } = evaluate;
+/** What is not asked for leaves no trace: the identity of a run stays what it was before it could be. */
+function evaluationOf({ evaluate }: Recipe): RunSettings['evaluate'] {
+  const { text, seqLen, samples, tasks, cost } = evaluate;
   const [first = null, ...moreTexts] = typeof text === 'string' ? [text] : (text ?? []);
   return {
     text: first,
@@ -62,6 +62,7 @@ function evaluationOf({ evaluate }: Recipe): EvaluationSettings {
     seqLen,
     samples,
     ...(tasks && { tasks }),
+    ...(cost && { cost }),
   };
 }
 

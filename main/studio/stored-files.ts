@@ -6,6 +6,8 @@ import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { costSchema } from './recipe.ts';
+import { storedCost } from './stored-cost.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
@@ -71,6 +73,7 @@ const settings = z.object({
         limit: count.nullable(),
       })
       .optional(),
+    cost: costSchema.optional(),
   }),
   threads: count,
   memory: z.object({
@@ -161,6 +164,7 @@ export const reportFile = z.looseObject({
   before: measured,
   after: measured,
   recovery: z.object({ recovered: trained, control: trained.nullable() }).optional(),
+  cost: storedCost.optional(),
 });
 
 /** @throws EngineError run-folder-invalid naming the first key that does not fit. */

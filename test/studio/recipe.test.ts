@@ -89,6 +89,7 @@ describe('YAML', () => {
         bos: true,
         limit: 7,
       },
+      cost: { batchSizes: [1, 4], promptLengths: [16], newTokens: 2, repeats: 2 },
     },
     device: 'cpu',
     memory: '1.5 GiB',

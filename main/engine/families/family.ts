@@ -41,6 +41,17 @@ export interface TokenTree {
   readonly positions: Int32Array;
 }
 
+/** The positions that a block computes, and the room for earlier ones before them. */
+export interface Positions {
+  readonly length: number;
+  /** Position of the first token; 0 where it is left out. */
+  readonly start?: number;
+  /** Places for earlier positions, of which the first `start` are taken; none where it is left out. */
+  readonly slots?: number;
+  /** Where they are no row but a tree, whose tokens see what leads to them alone. */
+  readonly tree?: TokenTree;
+}
+
 /** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
 export interface GroupRoots {
   readonly attention: string;
@@ -64,8 +75,8 @@ export interface Family {
   block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
   /** Hidden states to logits. */
   head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
-  /** For a row of `length` tokens one after the other, or for the tokens of a tree. */
-  sideInputs(config: ModelConfig, length: number, tree?: TokenTree): Readonly<Record<string, SideInput>>;
+  /** For the tokens of a row, one after the other, or those of a tree. */
+  sideInputs(config: ModelConfig, positions: Positions): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */
   publishedCacheBytes(config: ModelConfig): number;
