@@ -65,8 +65,15 @@ const progress: GenerationProgress = {
 };
 
 function finish({ listener }: Puppet): void {
-  const { delta: _delta, tokens: _tokens, ...measured } = progress;
-  const result = { ...measured, text: 'abcd', ids: [1, 2, 3, 4, 5], endedBy: 'end-token' } as const;
+  const { promptTokens, prefillMs, decodeMs } = progress;
+  const result = {
+    promptTokens,
+    prefillMs,
+    decodeMs,
+    text: 'abcd',
+    ids: [1, 2, 3, 4, 5],
+    endedBy: 'end-token',
+  } as const;
   listener.message({ type: 'done', result, peakRssBytes: 1 });
   listener.ended('exit code 0');
 }
