@@ -45,12 +45,13 @@ const sees = {
   ...Object.fromEntries(uses.map((use) => [use, belowUses])),
   export: ['tensor', 'checkpoint', 'families', 'prune', 'runtime'],
   run: engine,
-  studio: [...engine, 'worker'],
+  studio: [...engine, 'worker', 'published'],
   worker: engine,
   cli: [...engine, 'studio', 'worker'],
   window: [...engine, 'studio', 'worker', 'contract'],
   contract: [],
   templates: [],
+  published: [],
   'default-app': [],
   preload: ['contract'],
   renderer: ['contract'],
@@ -77,7 +78,7 @@ const sees = {
 const seesTypesOf = { criteria: ['onnx'] };
 
 /** Layers without main/engine/errors.ts: they know main/ only through the contract. */
-const withoutErrors = ['contract', 'templates', 'default-app', 'preload', 'renderer'];
+const withoutErrors = ['contract', 'templates', 'published', 'default-app', 'preload', 'renderer'];
 
 /** Layers that run in Electron's processes, and those that have no Node there: a sandboxed page. */
 const electronLayers = ['window', 'preload', 'default-app'];
@@ -113,7 +114,8 @@ const files = [
   layer('cli', ['main/cli.ts', 'main/cli/**']),
   layer('window', ['main/*.ts']),
   layer('templates', ['resources/templates/**']),
-  layer('contract', ['preload/contract.ts', 'preload/recovery-contract.ts', 'preload/channels.ts']),
+  layer('published', ['resources/published/**']),
+  layer('contract', ['preload/*contract.ts', 'preload/channels.ts']),
   layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),
   layer('config', ['*.js']),

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineVersion } from './studio/engine-version.ts';
+import { compare, compareFormats, type CompareOptions } from './cli/compare.ts';
 import { device } from './cli/device.ts';
 import { evaluate, inspect, plan, recover, resume, run } from './cli/commands.ts';
 import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
@@ -100,6 +101,19 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .option(...json)
     .action(async (folder: string, options: EvalOptions) => {
       end(await evaluate(folder, options));
+    });
+  program
+    .command('compare')
+    .description(
+      'set runs and models side by side: every number, with its difference from the first original',
+    )
+    .argument('<folders...>', 'run folders or model folders')
+    .addOption(new Option('--format <name>', 'how it is written').choices(compareFormats).default('text'))
+    .option('--out <file>', 'write to a file instead of stdout')
+    .option('--no-published', 'leave out published results of the same models and recipes')
+    .option(...json)
+    .action(async (folders: string[], options: CompareOptions & CommonOptions) => {
+      end(await compare(folders, { ...options, ...(options.json && { format: 'json' }) }));
     });
   program
     .command('device')

@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RecoveryReport, TrainingCurve, TrainingCurves } from '../../preload/recovery-contract.ts';
@@ -55,7 +56,7 @@ function factsOf(
   trained: Trained,
   curve: TrainingCurve | null,
   formats: Formats,
-  t: ReturnType<typeof useTranslation>['t'],
+  t: TFunction,
 ): { readonly name: string; readonly term: TermName; readonly value: string }[] {
   const { perplexity, validationLoss, steps, keptStep, rows, validationRows, passedOver } = trained;
   const speed = meanSpeed(curve);

@@ -22,7 +22,24 @@ const requests: { readonly [N in CallName]?: CallRequest<N> } = {
   'run:kill': { runId: 'run-1' },
   'run:resume': { runId: 'run-2' },
   'run:delete': { runId: 'run-3' },
+  'run:restore': { runId: 'run-deleted' },
+  'run:purge': { runId: 'run-deleted' },
+  'run:annotate': { runId: 'run-3', tags: ['kept'] },
   'run:reorder': { runIds: [] },
+  'compare:models': {
+    runs: [{ runId: 'run-4', roles: null }],
+    modelIds: [],
+    baseline: null,
+    published: true,
+  },
+  'compare:export': {
+    runs: [{ runId: 'run-4', roles: ['pruned'] }],
+    modelIds: [],
+    baseline: null,
+    published: false,
+    format: 'png',
+    language: 'zh-CN',
+  },
   'run:open-folder': { runId: 'run-4' },
 };
 
