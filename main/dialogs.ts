@@ -15,7 +15,7 @@ export function pickText(parent: Parent, words: Words): Promise<string | undefin
     title: words.pickText,
     properties: ['openFile'],
     filters: [
-      { name: words.texts, extensions: ['txt', 'jsonl', 'md'] },
+      { name: words.texts, extensions: ['txt', 'md', 'json', 'jsonl', 'parquet'] },
       { name: words.allFiles, extensions: ['*'] },
     ],
   });

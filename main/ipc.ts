@@ -125,6 +125,10 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       runsFolder: studio.runsFolder,
       electron: process.versions.electron,
     }),
+    'device:find': async ({ device: wish }) => {
+      const { device, why = null } = await studio.findDevice(wish);
+      return { card: device.kind === 'webgpu' ? device.card : null, why };
+    },
     'settings:get': () => studio.settings.value,
     'settings:set': async (changes) => {
       const settings = await studio.settings.change(changes);

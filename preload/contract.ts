@@ -265,13 +265,28 @@ export const runDetailSchema = z.object({
     calibration: pickedSchema.nullable(),
     evaluation: pickedSchema.nullable(),
     recovery: pickedSchema.nullable(),
+    /** A prompt template of one's own. */
+    template: pickedSchema.nullable(),
   }),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 
+const deviceWishSchema = z.enum(['auto', 'cpu', 'webgpu']);
+
+/** What a wish for a device comes to on this machine. */
+export const deviceChoiceSchema = z.object({
+  /** The graphics card's name; null for the processor. */
+  card: z.string().nullable(),
+  /** Why it is the processor where that was not asked for: a code, and the same in English. */
+  why: z.object({ code: z.string(), text: z.string() }).nullable(),
+});
+export type DeviceChoice = z.infer<typeof deviceChoiceSchema>;
+
 export const settingsSchema = z.strictObject({
   language: z.enum(['system', 'en', 'zh-CN']),
   theme: z.enum(['system', 'light', 'dark']),
+  /** What new runs compute on. */
+  device: deviceWishSchema,
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
@@ -298,6 +313,8 @@ const nothing = z.undefined();
 export const calls = {
   'app:info': { request: nothing, response: appInfoSchema },
   'settings:get': { request: nothing, response: settingsSchema },
+  /** Tests the graphics card when first asked, in a process of its own. */
+  'device:find': { request: z.strictObject({ device: deviceWishSchema }), response: deviceChoiceSchema },
   'settings:set': { request: settingsSchema.partial(), response: settingsSchema },
   /** Opens the system's folder dialog; null when the person closes it. */
   'model:pick': { request: nothing, response: pickedSchema.nullable() },

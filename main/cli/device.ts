@@ -14,7 +14,7 @@ type Tested = Extract<CardTest, { card: unknown }>['card'];
 
 /** What a recipe's `device` comes to here, beside what the test found; JSON knows no NaN. */
 function documentOf(tested: CardTest): unknown {
-  if ('missing' in tested) return { card: null, missing: tested.missing, auto: 'cpu' };
+  if ('missing' in tested) return { card: null, missing: tested.missing.text, auto: 'cpu' };
   const { card } = tested;
   const unfit = whyUnfit(card);
   const notUnasked = unfit ?? whyNotUnasked(card);
@@ -22,15 +22,15 @@ function documentOf(tested: CardTest): unknown {
 }
 
 const missingText = ({ missing }: Extract<CardTest, { missing: unknown }>): string =>
-  `There is no usable graphics card: ${missing}.\nauto takes the processor.`;
+  `There is no usable graphics card: ${missing.text}.\nauto takes the processor.`;
 
 function cardText(card: Tested): string {
   const unfit = whyUnfit(card);
   const notUnasked = unfit ?? whyNotUnasked(card);
   return formatPairs([
     ['Card', card.name ?? 'one that ONNX Runtime does not name'],
-    ['Usable', unfit === undefined ? 'yes' : `no: ${unfit}`],
-    ['auto takes', notUnasked === undefined ? 'the card' : `the processor: ${notUnasked}`],
+    ['Usable', unfit === undefined ? 'yes' : `no: ${unfit.text}`],
+    ['auto takes', notUnasked === undefined ? 'the card' : `the processor: ${notUnasked.text}`],
     ['Operators left to the processor', card.fallbacks.join(', ') || 'none'],
     ['Operators on the card', card.onCard.join(', ')],
     ['Largest difference from the processor', card.worstDifference.toExponential(1)],

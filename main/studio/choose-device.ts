@@ -13,8 +13,23 @@ export interface TestedCard extends DeviceTest {
   readonly name: string | null;
 }
 
+/** Why the processor computes: a code to switch on, and the same as part of a sentence. */
+export interface WhyNoCard {
+  readonly code:
+    | 'none-found'
+    | 'no-driver'
+    | 'crashed'
+    | 'timed-out'
+    | 'test-ended'
+    | 'test-failed'
+    | 'falls-back'
+    | 'differs'
+    | 'slow';
+  readonly text: string;
+}
+
 /** A card that was tested, or why there is none. */
-export type CardTest = { readonly card: TestedCard } | { readonly missing: string };
+export type CardTest = { readonly card: TestedCard } | { readonly missing: WhyNoCard };
 
 /** Drivers build their programs anew for each of our graphs: seconds on a card, a minute on a renderer in software. */
 const testTimeLimitMs = 180_000;
@@ -35,10 +50,10 @@ export async function testCard(
   timeLimitMs = testTimeLimitMs,
 ): Promise<CardTest> {
   let log = '';
-  let stopped: string | undefined;
+  let stopped: WhyNoCard | undefined;
   const hearFound = async (): Promise<void> => {
     await setTimeout(stderrDelayMs);
-    if (listedOnly && cardNames(log).length === 0) stop('no graphics card was found');
+    if (listedOnly && cardNames(log).length === 0) stop(noneFound);
   };
   const job = startJob(
     { kind: 'test-device', threads: availableParallelism() },
@@ -50,13 +65,13 @@ export async function testCard(
       log += text;
     },
   );
-  const stop = (why: string): void => {
+  const stop = (why: WhyNoCard): void => {
     stopped ??= why;
     job.kill();
   };
   const limit = AbortSignal.timeout(timeLimitMs);
   limit.addEventListener('abort', () => {
-    stop(`its test did not end within ${timeLimitMs / 1000} seconds`);
+    stop({ code: 'timed-out', text: `its test did not end within ${timeLimitMs / 1000} seconds` });
   });
   const outcome = await job.outcome;
   return stopped === undefined ? testOf(outcome, cardNames(log)) : { missing: stopped };
@@ -65,12 +80,17 @@ export async function testCard(
 function testOf(outcome: Outcome<DeviceTest>, names: readonly string[]): CardTest {
   if (outcome.kind === 'done')
     return { card: { ...outcome.result, name: names.length > 0 ? names.join(' or ') : null } };
-  if (outcome.kind === 'cancelled') return { missing: 'its test was ended' };
+  const missing = (code: WhyNoCard['code'], text: string): CardTest => ({ missing: { code, text } });
+  if (outcome.kind === 'cancelled') return missing('test-ended', 'its test was ended');
   const { code, message } = outcome.error;
-  if (code === 'device-unavailable') return { missing: 'no driver offers one to WebGPU' };
-  if (code === 'worker-crashed') return { missing: 'its driver ended the process that tested it' };
-  return { missing: `its test failed: ${message}` };
+  if (code === 'device-unavailable') return missing('no-driver', 'no driver offers one to WebGPU');
+  if (code === 'worker-crashed') {
+    return missing('crashed', 'its driver ended the process that tested it');
+  }
+  return missing('test-failed', `its test failed: ${message}`);
 }
+
+const noneFound: WhyNoCard = { code: 'none-found', text: 'no graphics card was found' };
 
 /** A line of ONNX Runtime's log for each device of the machine; type 1 is a graphics card. */
 const deviceLine =
@@ -86,24 +106,31 @@ export function cardNames(log: string): string[] {
 }
 
 /** Why a card is of no use for a run; undefined where it is. */
-export function whyUnfit({ fallbacks, worstDifference }: TestedCard): string | undefined {
-  if (fallbacks.length > 0) return `it leaves ${fallbacks.join(', ')} to the processor`;
+export function whyUnfit({ fallbacks, worstDifference }: TestedCard): WhyNoCard | undefined {
+  if (fallbacks.length > 0) {
+    return { code: 'falls-back', text: `it leaves ${fallbacks.join(', ')} to the processor` };
+  }
   if (worstDifference <= mostDifference) return undefined;
-  return `its numbers differ from the processor’s by ${worstDifference}, relative to the largest`;
+  return {
+    code: 'differs',
+    text: `its numbers differ from the processor’s by ${worstDifference}, relative to the largest`,
+  };
 }
 
 /** Why a card is not taken unasked: a renderer in software is no card. */
-export function whyNotUnasked(card: TestedCard): string | undefined {
-  if (card.name === null) return 'no graphics card was found';
+export function whyNotUnasked(card: TestedCard): WhyNoCard | undefined {
+  if (card.name === null) return noneFound;
   const speedup = card.cpuMs / card.cardMs;
-  if (speedup < leastSpeedup) return `it is ${speedup.toFixed(2)} times as fast as the processor`;
-  return undefined;
+  if (speedup >= leastSpeedup) return undefined;
+  return { code: 'slow', text: `it is ${speedup.toFixed(2)} times as fast as the processor` };
 }
 
 /** A device, and what a person should know of how it came to be chosen. */
 export interface DeviceChoice {
   readonly device: ComputeDevice;
   readonly message?: string;
+  /** Why it is the processor, where that was not asked for. */
+  readonly why?: WhyNoCard;
 }
 
 /**
@@ -124,20 +151,22 @@ export async function deviceNow(device: ComputeDevice, spawn?: SpawnWorker): Pro
 }
 
 export function choiceAfter(wish: 'auto' | 'webgpu', tested: CardTest): DeviceChoice {
-  const reason = 'missing' in tested ? tested.missing : whyUnfit(tested.card);
-  if ('card' in tested && reason === undefined) {
-    const unasked = wish === 'auto' ? whyNotUnasked(tested.card) : undefined;
-    if (unasked === undefined) {
-      const card = tested.card.name ?? 'a device that ONNX Runtime does not name';
-      return { device: { kind: 'webgpu', card }, message: `Computing on ${card}.` };
-    }
-    return { device: cpu, message: `Computing on the processor: ${unasked}.` };
+  const why = whyNot(wish, tested);
+  if ('card' in tested && why === undefined) {
+    const card = tested.card.name ?? 'a device that ONNX Runtime does not name';
+    return { device: { kind: 'webgpu', card }, message: `Computing on ${card}.` };
   }
-  if (wish === 'auto') return { device: cpu, message: `Computing on the processor: ${reason}.` };
+  if (why === undefined) throw new RangeError('A card that is missing has a reason.');
+  if (wish === 'auto') return { device: cpu, message: `Computing on the processor: ${why.text}.`, why };
   throw new EngineError(
     'device-unavailable',
-    `device is webgpu, but there is no usable graphics card: ${reason}.`,
-    { reason: reason ?? null },
+    `device is webgpu, but there is no usable graphics card: ${why.text}.`,
+    { reason: why.text },
     'Install or update the driver of the graphics card, or set `device: auto` or `device: cpu`.',
   );
+}
+
+function whyNot(wish: 'auto' | 'webgpu', tested: CardTest): WhyNoCard | undefined {
+  if ('missing' in tested) return tested.missing;
+  return whyUnfit(tested.card) ?? (wish === 'auto' ? whyNotUnasked(tested.card) : undefined);
 }

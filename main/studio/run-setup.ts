@@ -24,6 +24,8 @@ export interface RunSetup {
     readonly calibration: Granted | null;
     readonly evaluation: Granted | null;
     readonly recovery: Granted | null;
+    /** A prompt template of one's own. */
+    readonly template: Granted | null;
   };
 }
 
@@ -35,6 +37,7 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
     calibration: await grantText(calibration.source, grants),
     evaluation: await grantText(evaluate.text, grants),
     recovery: await grantText(recover?.data ?? null, grants),
+    template: await grantText(ownTemplate(recover), grants),
   };
   return {
     modelId: (await isAsItWas(run)) ? models.grant(model).id : null,
@@ -51,20 +54,19 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
         seqLen: evaluate.seqLen,
         samples: evaluate.samples,
       },
-      recover: recover ? await recoverRequestOf(recover, texts.recovery, grants) : null,
+      recover: recover ? recoverRequestOf(recover, texts.recovery, texts.template) : null,
     },
     texts,
   };
 }
 
 /** A template of one's own that is gone leaves no data either: somebody has to look at both again. */
-async function recoverRequestOf(
+function recoverRequestOf(
   { training, lora, template, cutoff, maxRows, trainOnInputs, base, output, control }: RecoverySettings,
   data: Granted | null,
-  grants: FileGrants,
-): Promise<RecoverRequest> {
+  own: Granted | null,
+): RecoverRequest {
   const { dropout, ...schedule } = training;
-  const own = templateNames.includes(template) ? null : await grantText(template, grants);
   const isKnown = own !== null || templateNames.includes(template);
   return {
     cutoff,
@@ -98,6 +100,9 @@ async function isAsItWas({ stored, forecast, createdAt }: KeptRun): Promise<bool
     return false;
   }
 }
+
+const ownTemplate = (recover: RecoverySettings | undefined): string | null =>
+  recover === undefined || templateNames.includes(recover.template) ? null : recover.template;
 
 async function grantText(path: string | null, grants: FileGrants): Promise<Granted | null> {
   if (path === null) return null;

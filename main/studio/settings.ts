@@ -1,15 +1,18 @@
 import { z } from 'zod';
+import { deviceChoices } from './recipe.ts';
 import { StoredDocument } from './stored-document.ts';
 
 const settingsSchema = z.strictObject({
   language: z.enum(['system', 'en', 'zh-CN']),
   theme: z.enum(['system', 'light', 'dark']),
+  /** What new runs compute on. */
+  device: z.enum(deviceChoices).default('auto'),
 });
 
 /** What a person sets once for the whole studio. */
 export type Settings = z.infer<typeof settingsSchema>;
 
-const defaults: Settings = { language: 'system', theme: 'system' };
+const defaults: Settings = { language: 'system', theme: 'system', device: 'auto' };
 
 /** The settings in settings.json. */
 export class SettingsStore {

@@ -6,6 +6,7 @@ import type { RecoverySettings } from '../engine/recovery.ts';
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
 import type { TrainingPreview } from '../engine/recovery-preview.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
+import type { ComputeDevice } from '../engine/runtime/device.ts';
 import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { CompareService } from './compare/compare-service.ts';
@@ -18,7 +19,7 @@ import { isFolder } from './is-folder.ts';
 import { ModelLibrary } from './model-library.ts';
 import { prepareRunOf, requireRunnable, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import { QueueFile } from './queue-file.ts';
-import { checkRecipe, type Recipe, type RecoverRecipe } from './recipe.ts';
+import { checkRecipe, type DeviceWish, type Recipe, type RecoverRecipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
 import type { RunAnnotation } from './run-annotation.ts';
@@ -100,7 +101,8 @@ export class Studio {
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
   private readonly purges = new Map<string, NodeJS.Timeout>();
-  private autoDevice: Promise<DeviceChoice> | undefined;
+  /** A card is tested once for each wish: it stays what it is while the program lives. */
+  private readonly devices = new Map<DeviceWish, Promise<DeviceChoice>>();
 
   private constructor(
     private readonly place: StudioPlace,
@@ -227,7 +229,13 @@ export class Studio {
     prune: PruneRequest,
     request: RecoverRequest,
   ): Promise<TrainingForecast> {
-    const { folder: model, settings, preview, recover } = await this.recoveryOf(modelId, request, { prune });
+    const { device: found } = await this.findDevice(this.settings.value.device);
+    const {
+      folder: model,
+      settings,
+      preview,
+      recover,
+    } = await this.recoveryOf(modelId, request, { prune }, found);
     const { threads, memory, device } = settings;
     const shapes = preview.layers.map(({ after }) => after);
     const share = { threads, memory, device };
@@ -242,7 +250,7 @@ export class Studio {
     const model = await this.models.inspect(request.modelId);
     const recipe = this.recipeOf(request, model);
     await requireRunnable(prepareRunOf(model, recipe));
-    const { device, message } = await this.deviceFor(recipe);
+    const { device, message } = await this.findDevice(recipe.device);
     if (message !== undefined) this.listener.warn(message);
     const prepared = prepareRunOf(model, recipe, device);
     const identity = await this.starter.knownIdentity(prepared.settings);
@@ -252,10 +260,17 @@ export class Studio {
     return made.id;
   }
 
-  /** A card is tested once: it stays what it is while the program lives. */
-  private deviceFor({ device }: Recipe): Promise<DeviceChoice> {
-    if (device !== 'auto') return chooseDevice(device, this.place.spawn);
-    return (this.autoDevice ??= chooseDevice(device, this.place.spawn));
+  /**
+   * What a wish for a device comes to on this machine.
+   * @throws EngineError device-unavailable where a card is asked for and none is fit; asked again, it is tested again.
+   */
+  findDevice(wish: DeviceWish): Promise<DeviceChoice> {
+    const known = this.devices.get(wish);
+    if (known) return known;
+    const found = chooseDevice(wish, this.place.spawn);
+    this.devices.set(wish, found);
+    found.catch(() => this.devices.delete(wish));
+    return found;
   }
 
   /** @throws Refusal run-state for a run that is finished. */
@@ -384,6 +399,7 @@ export class Studio {
         calibration: { source: fileOf(sourceId), ...sampling },
         evaluate: { text: fileOf(textId), ...chunks },
         ...(recover && { recover: this.recoverOf(recover) }),
+        device: this.settings.value.device,
       },
       'The run',
     );
@@ -394,6 +410,7 @@ export class Studio {
     modelId: string,
     request: RecoverRequest,
     others: { readonly prune?: PruneRequest },
+    device?: ComputeDevice,
   ): Promise<PreparedRun & { readonly folder: string; readonly recover: RecoverySettings }> {
     const model = await this.models.known(modelId);
     const { folder } = model;
@@ -401,7 +418,7 @@ export class Studio {
       { model: folder, ...others, recover: this.recoverOf(request) },
       'The recovery',
     );
-    const prepared = prepareRunOf(model, recipe);
+    const prepared = prepareRunOf(model, recipe, device);
     const { recover } = prepared.settings;
     if (recover === undefined) throw new RangeError('The recipe recovers nothing.');
     return { ...prepared, folder, recover };

@@ -1,17 +1,22 @@
 import { Checkbox, Select } from 'antd';
 import { useId, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Picked } from '../../preload/contract.ts';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
 import { NumberField } from '../components/number-field.tsx';
 import { Term, type TermName } from '../glossary/term.tsx';
+import { TemplateField } from './template-field.tsx';
 import type { RecoveryDraft } from './presets.ts';
 
 export interface DetailFieldsProps {
   readonly recovery: RecoveryDraft;
   /** The linear weights of the model that can have an adapter. */
   readonly targets: readonly string[];
+  /** The prompt template of one's own that was last chosen. */
+  readonly templateFile: Picked | null;
   readonly onChange: (change: Partial<RecoveryDraft>) => void;
+  readonly onTemplate: (template: string, file: Picked | null) => void;
 }
 
 /** Every key of a recovery, for those who know what they want. */
@@ -57,30 +62,11 @@ function Group({
 const mostSteps = 1_000_000;
 const mostRows = 65_536;
 
-const templates = ['alpaca', 'vicuna', 'plain'] as const;
-
-function DataFields({ recovery, onChange }: DetailFieldsProps): ReactNode {
+function DataFields({ recovery, templateFile, onChange, onTemplate }: DetailFieldsProps): ReactNode {
   const { t } = useTranslation();
-  const templateId = useId();
-  const isOwn = !templates.some((name) => name === recovery.template);
-  const own = isOwn ? [{ value: recovery.template, label: t('recovery.ownTemplate') }] : [];
   return (
     <>
-      <Field controlId={templateId} label={t('recovery.template')} term="template">
-        <Select
-          id={templateId}
-          virtual={false}
-          value={recovery.template}
-          options={[
-            ...templates.map((value) => ({
-              value: value,
-              label: t(`recovery.templates.${value}`),
-            })),
-            ...own,
-          ]}
-          onChange={(template) => onChange({ template })}
-        />
-      </Field>
+      <TemplateField template={recovery.template} file={templateFile} onChoose={onTemplate} />
       <ChoiceField
         name="train-on-inputs"
         label={t('recovery.trainOnInputs')}

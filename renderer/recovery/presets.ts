@@ -37,6 +37,7 @@ export const demoRecovery: RecoveryDraft = {
   warmupSteps: 20,
   schedule: 'cosine',
   validation: { rows: 32, everySteps: 40, patience: null },
+  control: true,
 };
 
 export type PresetName = 'quick' | 'thorough' | 'published';

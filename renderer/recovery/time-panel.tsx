@@ -2,6 +2,7 @@ import { Button } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { TrainingForecast } from '../../preload/recovery-contract.ts';
+import { useComputingDevice, useDeviceName } from '../components/computing-device.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { Panel } from '../components/panel.tsx';
@@ -51,6 +52,8 @@ function Forecast({
   const { t } = useTranslation();
   const formats = useFormats();
   const { steps, tokens, stepMs, trainingMs, controlMs, measured } = forecast;
+  const { answer: device } = useComputingDevice();
+  const nameOf = useDeviceName();
   const predicted = (text: string): ReactNode => <span className="predicted">{`~\u202f${text}`}</span>;
   const duration = formats.duration(trainingMs);
   const affordable = Math.max(1, Math.floor((steps * nightMs) / trainingMs));
@@ -76,6 +79,7 @@ function Forecast({
       )}
       <Facts
         facts={[
+          ...(device ? [{ name: t('recovery.device'), term: 'device' as const, value: nameOf(device) }] : []),
           { name: t('recovery.steps'), term: 'steps', value: formats.count(steps) },
           { name: t('recovery.stepTime'), value: predicted(formats.shortDuration(stepMs)) },
           { name: t('recovery.tokensInAll'), value: predicted(formats.shortCount(tokens)) },

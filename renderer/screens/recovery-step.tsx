@@ -2,7 +2,7 @@ import { Segmented } from 'antd';
 import { useEffect, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ModelSummary } from '../../preload/contract.ts';
-import type { TrainingForecast } from '../../preload/recovery-contract.ts';
+import type { TrainingForecast, TrainingPreview } from '../../preload/recovery-contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
@@ -26,6 +26,7 @@ import { useTrainingForecast, useTrainingPreview } from '../recovery/use-recover
 import { useStudio } from '../studio/studio-store.ts';
 import { missingFor, recoverSettingsOf } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
+import type { Asked } from '../wizard/use-asked.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 import { useStartRun } from '../wizard/use-start-run.ts';
 import { NoModel } from './no-model.tsx';
@@ -37,7 +38,9 @@ export function RecoveryStep(): ReactNode {
   const { model } = draft;
   const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
   const { start, isStarting, failure, forgetFailure } = useStartRun();
-  const missing = missingFor(draft);
+  const rows = useTrainingPreview(draft.recovers ? model?.model.id : undefined, recoverSettingsOf(draft));
+  const unusable = draft.recovers && rows.failure !== null ? 'recoveryUnusable' : null;
+  const blocked = missingFor(draft) ?? unusable;
   return (
     <Screen
       title={t('steps.recovery')}
@@ -45,7 +48,7 @@ export function RecoveryStep(): ReactNode {
       primary={{
         label: t('actions.start'),
         onAct: start,
-        blockedBy: missing && t(`data.missing.${missing}`),
+        blockedBy: blocked && t(`data.missing.${blocked}`),
         isBusy: isStarting,
       }}
       above={
@@ -56,17 +59,22 @@ export function RecoveryStep(): ReactNode {
       }
     >
       {failure && <ErrorNotice error={failure} onClose={forgetFailure} />}
-      {model === null ? <NoModel /> : <Recovery model={model} />}
+      {model === null ? <NoModel /> : <Recovery model={model} rows={rows} />}
     </Screen>
   );
 }
 
-function Recovery({ model }: { readonly model: ModelSummary }): ReactNode {
+function Recovery({
+  model,
+  rows,
+}: {
+  readonly model: ModelSummary;
+  readonly rows: Asked<TrainingPreview>;
+}): ReactNode {
   const { t } = useTranslation();
   const { draft, dispatch } = useDraft();
   const modelId = draft.recovers ? model.model.id : undefined;
   const recover = recoverSettingsOf(draft);
-  const rows = useTrainingPreview(modelId, recover);
   const time = useTrainingForecast(model.hasWeights ? modelId : undefined, draft.prune, recover);
   const ground = useGround(model, rows.answer?.rows ?? null, time.answer);
   useFittedPreset(ground, time.isBusy ? null : time.answer);
@@ -228,7 +236,13 @@ function SettingsPanel({
         </p>
       </div>
       <ResultFields />
-      <DetailFields recovery={recovery} targets={model.adapterTargets} onChange={change} />
+      <DetailFields
+        recovery={recovery}
+        targets={model.adapterTargets}
+        templateFile={draft.recoveryTemplate}
+        onChange={change}
+        onTemplate={(template, file) => dispatch({ type: 'recovery-template-chosen', template, file })}
+      />
     </Panel>
   );
 }

@@ -100,8 +100,7 @@ function titleKey(
 }
 
 /** A training that is refused by its own numbers: going on from there only meets them again. */
-const hasDiverged = ({ stage, error }: RunProgress): boolean =>
-  error?.code === 'compute-failed' && isTraining(stage);
+const hasDiverged = ({ error }: RunProgress): boolean => error?.code === 'training-diverged';
 
 /** What helps against an error that resuming would only meet again: other data, another plan or another training. */
 function useFix(

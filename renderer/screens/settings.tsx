@@ -2,16 +2,19 @@ import { Segmented } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Settings } from '../../preload/contract.ts';
+import { ComputingDevice } from '../components/computing-device.tsx';
 import { Facts } from '../components/facts.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
+import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { useStudio, useStudioStore } from '../studio/studio-store.ts';
 
 const languages: readonly Settings['language'][] = ['system', 'en', 'zh-CN'];
+const devices: readonly Settings['device'][] = ['auto', 'cpu', 'webgpu'];
 const themes: readonly Settings['theme'][] = ['system', 'light', 'dark'];
 
-/** Language and theme, the keys, and what this studio is running on. */
+/** Language, theme and device, the keys, and what this studio is running on. */
 export function SettingsScreen(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
@@ -49,6 +52,16 @@ export function SettingsScreen(): ReactNode {
               options={themes.map((value) => ({ value, label: t(`settings.themes.${value}`) }))}
               onChange={(theme) => void store.changeSettings({ theme })}
             />
+          </Panel>
+          <Panel title={<Term name="device">{t('settings.device')}</Term>}>
+            <Segmented
+              name="device"
+              aria-label={t('settings.device')}
+              value={settings.device}
+              options={devices.map((value) => ({ value, label: t(`settings.devices.${value}`) }))}
+              onChange={(device) => void store.changeSettings({ device })}
+            />
+            <ComputingDevice />
           </Panel>
           {info && (
             <Panel title={t('settings.about')}>

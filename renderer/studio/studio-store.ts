@@ -33,7 +33,7 @@ export interface StudioState {
 export class StudioStore {
   private state: StudioState = {
     info: null,
-    settings: { language: 'system', theme: 'system' },
+    settings: { language: 'system', theme: 'system', device: 'auto' },
     runs: null,
     deleted: [],
     progress: {},

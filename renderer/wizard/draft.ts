@@ -42,6 +42,8 @@ export interface Draft {
   readonly recovers: boolean;
   readonly recoveryText: Picked | null;
   readonly recovery: RecoveryDraft;
+  /** A prompt template of one's own, whether the recovery has it now or not. */
+  readonly recoveryTemplate: Picked | null;
   /** Where its settings come from; null for a person's own. */
   readonly recoveryPreset: PresetName | 'demo' | null;
   readonly isDemo: boolean;
@@ -69,6 +71,7 @@ export const emptyDraft: Draft = {
   recovers: false,
   recoveryText: null,
   recovery: publishedRecovery,
+  recoveryTemplate: null,
   recoveryPreset: null,
   isDemo: false,
   runId: null,
@@ -92,6 +95,12 @@ export type DraftAction =
   | { readonly type: 'recovery-switched'; readonly isOn: boolean }
   | { readonly type: 'recovery-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'recovery-changed'; readonly change: Partial<RecoveryDraft> }
+  | {
+      readonly type: 'recovery-template-chosen';
+      /** A bundled one's name, or the id of `file`. */
+      readonly template: string;
+      readonly file: Picked | null;
+    }
   | {
       readonly type: 'recovery-preset-chosen';
       readonly preset: PresetName | 'demo';
@@ -143,6 +152,11 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
         recovery: { ...draft.recovery, ...action.change },
         recoveryPreset: keepsPreset(action.change) ? draft.recoveryPreset : null,
       });
+    case 'recovery-template-chosen':
+      return edited(draft, {
+        recovery: { ...draft.recovery, template: action.template },
+        recoveryTemplate: action.file,
+      });
     case 'recovery-preset-chosen':
       return edited(draft, { recovery: action.recovery, recoveryPreset: action.preset });
     case 'started':
@@ -165,6 +179,7 @@ function draftOf(model: ModelSummary, { settings, texts }: Pick<RunDetail, 'sett
     evaluationText: texts.evaluation,
     evaluation: { seqLen: settings.evaluate.seqLen, samples: settings.evaluate.samples },
     ...recoveryOf(model, settings.recover, texts.recovery),
+    recoveryTemplate: texts.template,
   };
 }
 

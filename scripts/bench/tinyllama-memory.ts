@@ -22,7 +22,7 @@ const { values: args } = parseArgs({
   options: { folder: { type: 'string' }, memory: { type: 'string', default: '1GiB' } },
 });
 
-/** What issue 1 asks for, of the process that does the work. */
+/** What the process that does the work may take at the most, by what is promised of it. */
 const mostWorkerBytes = 2 * 2 ** 30;
 
 const configFile = 'test/golden/published/tinyllama-1.1b/config.json';

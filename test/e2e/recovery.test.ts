@@ -47,6 +47,7 @@ const recipe = () => ({
     schedule: 'cosine',
     validation: { rows: 32, everySteps: 20 },
     lora: { rank: 4 },
+    control: true,
   },
 });
 
@@ -93,7 +94,9 @@ describe('a recovery of the demo', () => {
     await setUp(shared());
     await region(page, 'Rows as they are trained').getByText('32 of them for validation').waitFor();
     const time = region(page, 'Time it takes');
-    await time.getByText(/^About \d+ (seconds?|minutes?)$/).waitFor({ timeout: 60_000 });
+    await time
+      .getByText(/^About \d+ (seconds?|minutes?), and \d+ (seconds?|minutes?) for the control$/)
+      .waitFor({ timeout: 60_000 });
     expect(await time.getByText('Predicted:').count()).toBe(1);
   });
 
@@ -127,7 +130,7 @@ describe('a recovery of the demo', () => {
     expect(report.recovery?.recovered.steps).toBe(trainingSteps);
   });
 
-  it('shows original, pruned and recovered, and how much came back', async () => {
+  it('shows original, pruned, recovered and control, and how much came back', async () => {
     const { page } = shared();
     const shown = async (name: RegExp): Promise<number> => numberIn((await barRow(page, name)).Perplexity);
     const of = (value: number | null | undefined): number => Number(value?.toPrecision(5));
@@ -135,9 +138,71 @@ describe('a recovery of the demo', () => {
     expect(await shown(/^Before/)).toBe(of(before.perplexity));
     expect(await shown(/^After$/)).toBe(of(after.perplexity));
     expect(await shown(/^Recovered$/)).toBe(of(recovery?.recovered.perplexity));
+    expect(await shown(/^Control$/)).toBe(of(recovery?.control?.perplexity));
     await page.getByText(/% of the lost log-perplexity came back\.$/).waitFor();
     expect(await stepsDrawn(shared())).toHaveLength(trainingSteps);
-    await region(page, 'Recovery').getByText(`${trainingSteps} steps`).waitFor();
+    await region(page, 'Recovery').getByText(`${trainingSteps} steps`).first().waitFor();
     expect(await region(page, 'Recipe').getByRole('code').last().innerText()).toMatch(/recovered$/);
+  });
+});
+
+describe('a training that diverges', () => {
+  const shared = sharedStudio();
+
+  it('says so, and leads back to its settings', async () => {
+    const { page } = shared();
+    await setUp(shared());
+    const fields = { 'Learning rate': 1, 'Warm-up steps': 0 };
+    for (const [name, value] of Object.entries(fields)) {
+      await type(page.getByRole('spinbutton', { name, exact: true }), String(value));
+    }
+    await goOn(page, 'Recovery');
+    const alert = page.getByRole('alert');
+    await alert.getByText('The training diverged', { exact: true }).waitFor({ timeout: 60_000 });
+    expect(await alert.innerText()).toContain('Lower the learning rate to a third');
+    await alert.getByRole('button', { name: 'Change the recovery' }).click();
+    await page.getByText('Details', { exact: true }).click();
+    const rate = page.getByRole('spinbutton', { name: 'Learning rate', exact: true });
+    await expect.poll(async () => Number(await rate.inputValue())).toBe(1);
+  });
+});
+
+describe('an adapter with a template of its own', () => {
+  const ownTemplate = {
+    description: 'Questions and answers',
+    system: '',
+    prompt: 'Q: {instruction}\n',
+    promptWithInput: 'Q: {instruction} {input}\n',
+    answer: 'A: {output}',
+  };
+  const shared = sharedStudio();
+
+  it('is trained and kept as PEFT has it', async () => {
+    const { app, page } = shared();
+    const template = path.join(folder, 'my-template.json');
+    await writeFile(template, JSON.stringify(ownTemplate));
+    const incomplete = path.join(folder, 'incomplete.json');
+    await writeFile(incomplete, JSON.stringify({ ...ownTemplate, system: undefined }));
+    await setUp(shared());
+    await region(page, 'How long').getByText('Adapter (PEFT)', { exact: true }).click();
+    await region(page, 'How long').getByText('No', { exact: true }).click();
+    await type(page.getByRole('spinbutton', { name: 'Steps', exact: true }), '2');
+    await dialogAnswers(app, incomplete);
+    await choose(page, 'Prompt template', 'Choose a template file…');
+    await region(page, 'Rows as they are trained')
+      .getByText(/is no prompt template: system/)
+      .waitFor();
+    await page.getByText('The training data or the prompt template cannot be used: see below.').waitFor();
+    await dialogAnswers(app, template);
+    await choose(page, 'Prompt template', 'Choose a template file…');
+    await page.getByTitle('my-template.json').first().waitFor();
+    await goOn(page, 'Recovery');
+    await seeResults(page);
+    const [run] = await call(page, 'run:list');
+    const { folder: runFolder, recipe: written, texts } = await call(page, 'run:get', { runId: run.id });
+    expect(written).toContain('my-template.json');
+    expect(texts.template?.name).toBe('my-template.json');
+    const config = await readFile(path.join(runFolder, 'recovered', 'adapter_config.json'), 'utf8');
+    expect(JSON.parse(config)).toMatchObject({ peft_type: 'LORA', r: 4 });
   });
 });

@@ -15,22 +15,32 @@ const opened = async (
   return { file, settings, warnings };
 };
 
+const untouched = { language: 'system', theme: 'system', device: 'auto' };
+
 describe('settings', () => {
   it('follow the system until they are set, without a file', async () => {
     const { file, settings, warnings } = await opened();
-    expect(settings.value).toEqual({ language: 'system', theme: 'system' });
+    expect(settings.value).toEqual(untouched);
     expect(warnings).toEqual([]);
     expect(await readdir(path.dirname(file))).toEqual([]);
   });
 
   it('are there again the next time; a change leaves the others', async () => {
     const { file, settings } = await opened();
-    expect(await settings.change({ theme: 'dark' })).toEqual({ language: 'system', theme: 'dark' });
+    expect(await settings.change({ theme: 'dark' })).toEqual({ ...untouched, theme: 'dark' });
     await settings.change({ language: 'zh-CN' });
     const next = await opened(file);
-    expect(next.settings.value).toEqual({ language: 'zh-CN', theme: 'dark' });
+    expect(next.settings.value).toEqual({ ...untouched, language: 'zh-CN', theme: 'dark' });
     expect(next.warnings).toEqual([]);
     expect(await readdir(path.dirname(file))).toEqual(['settings.json']);
+  });
+
+  it('of a time before there was a choice of device are kept', async () => {
+    const file = path.join(temporaryFolder(), 'settings.json');
+    await writeFile(file, '{"language": "en", "theme": "dark"}');
+    const { settings, warnings } = await opened(file);
+    expect(settings.value).toEqual({ language: 'en', theme: 'dark', device: 'auto' });
+    expect(warnings).toEqual([]);
   });
 
   it.each([
@@ -43,7 +53,7 @@ describe('settings', () => {
     const file = path.join(temporaryFolder(), 'settings.json');
     await writeFile(file, content);
     const { settings, warnings } = await opened(file);
-    expect(settings.value).toEqual({ language: 'system', theme: 'system' });
+    expect(settings.value).toEqual(untouched);
     expect(warnings).toHaveLength(1);
     expect(warnings[0].startsWith(`${file} is damaged, so the defaults are taken; `)).toBe(true);
     expect(await readFile(`${file}.damaged`, 'utf8')).toBe(content);
@@ -55,7 +65,7 @@ describe('settings', () => {
     const { file, settings } = await opened();
     const themes = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'dark' : 'light'));
     await Promise.all(themes.map((theme) => settings.change({ theme })));
-    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ language: 'system', theme: 'light' });
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ ...untouched, theme: 'light' });
   });
 });
 

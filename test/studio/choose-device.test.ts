@@ -87,32 +87,37 @@ describe('auto', () => {
     [
       'none is listed, whatever renders',
       { stderr: log([processorLine]), sends: [started] },
+      'none-found',
       'no graphics card was found',
     ],
     [
       'its driver crashes',
       { stderr: log([cardLine]), sends: [started], ends: 'signal SIGSEGV' },
+      'crashed',
       'its driver ended the process that tested it',
     ],
-  ])('takes the processor where %s', async (_why, worker, reason) => {
+  ] as const)('takes the processor where %s', async (_why, worker, code, reason) => {
     expect(await chooseDevice('auto', processThat(worker))).toEqual({
       device: { kind: 'cpu' },
       message: `Computing on the processor: ${reason}.`,
+      why: { code, text: reason },
     });
   });
 
   it.each([
-    [{ ...card, name: null }, 'no graphics card was found'],
-    [{ ...card, cardMs: 80 }, 'it is 0.50 times as fast as the processor'],
-    [{ ...card, fallbacks: ['Transpose'] }, 'it leaves Transpose to the processor'],
+    [{ ...card, name: null }, 'none-found', 'no graphics card was found'],
+    [{ ...card, cardMs: 80 }, 'slow', 'it is 0.50 times as fast as the processor'],
+    [{ ...card, fallbacks: ['Transpose'] }, 'falls-back', 'it leaves Transpose to the processor'],
     [
       { ...card, worstDifference: NaN },
+      'differs',
       'its numbers differ from the processor’s by NaN, relative to the largest',
     ],
-  ])('takes the processor beside a card that is not fit: %#', (found, reason) => {
+  ])('takes the processor beside a card that is not fit: %#', (found, code, reason) => {
     expect(choiceAfter('auto', { card: found })).toEqual({
       device: { kind: 'cpu' },
       message: `Computing on the processor: ${reason}.`,
+      why: { code, text: reason },
     });
   });
 });
@@ -141,7 +146,9 @@ describe('webgpu', () => {
 
   it('ends a test that never comes back', async () => {
     const spawn = processThat({ stderr: log([cardLine]), sends: [started] });
-    expect(await testCard(spawn, false, 200)).toEqual({ missing: 'its test did not end within 0.2 seconds' });
+    expect(await testCard(spawn, false, 200)).toEqual({
+      missing: { code: 'timed-out', text: 'its test did not end within 0.2 seconds' },
+    });
   });
 
   it('says so where the test ends the process', async () => {

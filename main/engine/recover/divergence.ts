@@ -25,23 +25,47 @@ export function requireConverging(
   const recent = before.slice(-window);
   if (recent.length < window) return;
   const mean = recent.reduce((total, record) => total + record.loss, 0) / window;
-  if (loss < spikeFactor * mean || loss < mean + spikeNats) return;
+  if (!isFarAbove(loss, mean)) return;
   const why = `its loss of ${loss.toFixed(3)} is a spike: the ${window} steps before have a mean of ${mean.toFixed(3)}, at a learning rate of ${learningRate}`;
   throw diverged(why, step, before.length, lastGoodStep);
 }
 
-/** @throws EngineError training-diverged for a validation loss that is not finite; compute-failed where it was none from the start. */
-export function requireFiniteValidation({ step, loss }: ValidationRecord): void {
-  if (Number.isFinite(loss)) return;
+/**
+ * Refuses a validation that shows a training gone astray: one that rose slowly, or before there were steps to compare with.
+ * @param earlier The validations before it, the first of them before any step.
+ * @throws EngineError training-diverged for a loss that is not finite, or far above the lowest so far; compute-failed where
+ * it was none from the start.
+ */
+export function requireSoundValidation(
+  { step, loss }: ValidationRecord,
+  earlier: readonly ValidationRecord[],
+): void {
+  if (!Number.isFinite(loss)) {
+    throw new EngineError(
+      step === 0 ? 'compute-failed' : 'training-diverged',
+      `The validation loss after step ${step} is not a finite number.`,
+      { step },
+      step === 0
+        ? 'The weights of the model may hold NaN or infinity. Get them again, or try the model elsewhere.'
+        : remedy,
+    );
+  }
+  if (earlier.length === 0) return;
+  const best = earlier.reduce((lowest, record) => (record.loss < lowest.loss ? record : lowest));
+  if (!isFarAbove(loss, best.loss)) return;
   throw new EngineError(
-    step === 0 ? 'compute-failed' : 'training-diverged',
-    `The validation loss after step ${step} is not a finite number.`,
-    { step },
-    step === 0
-      ? 'The weights of the model may hold NaN or infinity. Get them again, or try the model elsewhere.'
-      : 'Train again in another folder with a third of recover.learningRate.',
+    'training-diverged',
+    `The training stopped after step ${step}: its validation loss is ${loss.toFixed(3)}, and was ${best.loss.toFixed(3)} after step ${best.step}. The adapter of step ${best.step} is kept.`,
+    { step, loss, bestStep: best.step, bestLoss: best.loss },
+    remedy,
   );
 }
+
+const isFarAbove = (loss: number, usual: number): boolean =>
+  loss >= spikeFactor * usual && loss >= usual + spikeNats;
+
+const remedy =
+  'Train again in another folder with a third of recover.learningRate, or with more recover.warmupSteps.';
 
 function diverged(why: string, step: StepRecord, index: number, lastGoodStep: number): EngineError {
   return new EngineError(
@@ -54,6 +78,6 @@ function diverged(why: string, step: StepRecord, index: number, lastGoodStep: nu
       gradientNorm: Number.isFinite(step.gradientNorm) ? step.gradientNorm : null,
       learningRate: step.learningRate,
     },
-    'Train again in another folder with a third of recover.learningRate, or with more recover.warmupSteps; look at the rows of that step where it comes back.',
+    `${remedy} Look at the rows of that step where it comes back.`,
   );
 }

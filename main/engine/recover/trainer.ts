@@ -4,7 +4,7 @@ import type { Network } from '../runtime/network.ts';
 import { Cancelled } from '../runtime/pace.ts';
 import { adapterGradients, meanLoss, type PassOptions } from './adapter-gradients.ts';
 import { adamwStep, clippingScale, moments } from './adamw.ts';
-import { requireConverging, requireFiniteValidation } from './divergence.ts';
+import { requireConverging, requireSoundValidation } from './divergence.ts';
 import { learningRateAt, type ScheduleName } from './schedule.ts';
 import { splitExamples, TrainingOrder, type DataSplit } from './training-order.ts';
 import type { StepEffort } from './training-speed.ts';
@@ -189,7 +189,7 @@ class Trainer {
     const options = { ...pass, microBatch: settings.microBatch };
     const loss = await meanLoss(this.networks.measuring, rows, options);
     const record = { step: state.steps.length, loss };
-    requireFiniteValidation(record);
+    requireSoundValidation(record, state.validations);
     if (state.validations.every((earlier) => loss < earlier.loss)) {
       state.best = state.parameters.map(({ values }) => values.slice());
     }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { requireConverging, requireFiniteValidation } from '../../../main/engine/recover/divergence.ts';
+import { requireConverging, requireSoundValidation } from '../../../main/engine/recover/divergence.ts';
 import { initialAdapter } from '../../../main/engine/recover/adapter.ts';
 import {
   trainAdapter,
@@ -223,9 +223,9 @@ describe('a training that was interrupted', () => {
 
 describe('a training that diverges', () => {
   it('stops at a validation loss that is none', () => {
-    expect(() => requireFiniteValidation({ step: 0, loss: 3 })).not.toThrow();
+    expect(() => requireSoundValidation({ step: 0, loss: 3 }, [])).not.toThrow();
     const check = (step: number): void => {
-      requireFiniteValidation({ step, loss: Infinity });
+      requireSoundValidation({ step, loss: Infinity }, []);
     };
     expect(() => check(40)).toThrow(
       expect.objectContaining({
@@ -234,6 +234,31 @@ describe('a training that diverges', () => {
       }),
     );
     expect(() => check(0)).toThrow(expect.objectContaining({ code: 'compute-failed' }));
+  });
+
+  it.each([
+    ['a rise that training may come back from', 3.9, false],
+    ['twice the lowest so far', 4.1, true],
+  ])('stops at a validation loss far above the lowest: %s', (_what, loss, stops) => {
+    const earlier = [
+      { step: 0, loss: 3 },
+      { step: 20, loss: 2 },
+      { step: 40, loss: 2.5 },
+    ];
+    const check = (): void => {
+      requireSoundValidation({ step: 60, loss }, earlier);
+    };
+    if (!stops) expect(check).not.toThrow();
+    else
+      expect(check).toThrow(
+        expect.objectContaining({
+          code: 'training-diverged',
+          message: expect.stringContaining(
+            'was 2.000 after step 20. The adapter of step 20 is kept.',
+          ) as string,
+          hint: expect.stringContaining('recover.learningRate') as string,
+        }),
+      );
   });
 
   it('stops at a number that is none, with the last good state kept', async () => {
