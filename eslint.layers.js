@@ -115,7 +115,7 @@ const files = [
   layer('window', ['main/*.ts']),
   layer('templates', ['resources/templates/**']),
   layer('published', ['resources/published/**']),
-  layer('contract', ['preload/*contract.ts', 'preload/channels.ts']),
+  layer('contract', ['preload/contract.ts', 'preload/*-contract.ts', 'preload/channels.ts']),
   layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),
   layer('config', ['*.js']),

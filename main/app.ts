@@ -41,6 +41,9 @@ async function open(): Promise<void> {
           warn(`The runs could not be listed: ${String(error)}`);
         });
       },
+      generationNews: (news) => {
+        tell(window, 'generation:event', news);
+      },
       warn,
     },
   );

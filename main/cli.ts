@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineVersion } from './studio/engine-version.ts';
 import { compare, compareFormats, type CompareOptions } from './cli/compare.ts';
+import { bench, type BenchOptions } from './cli/bench.ts';
 import { device } from './cli/device.ts';
+import { generateCommand, type GenerateOptions } from './cli/generate.ts';
 import { evaluate, inspect, plan, recover, resume, run } from './cli/commands.ts';
 import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
 import { deviceChoices, memorySize } from './studio/recipe.ts';
@@ -116,6 +118,40 @@ function commandLine(end: (code: ExitCode) => void): Command {
       end(await compare(folders, { ...options, ...(options.json && { format: 'json' }) }));
     });
   program
+    .command('generate')
+    .description('continue a prompt: the text goes to stdout as it comes, how fast it came to stderr')
+    .argument('<model>', 'model folder')
+    .requiredOption('--prompt <text>', 'what to continue, or with --chat what to answer')
+    .option('--chat', "put the prompt into the model's chat template", false)
+    .option('--system <text>', 'a system message before it, with --chat')
+    .option('--max-new-tokens <n>', 'tokens to add at most', atLeast(1), 256)
+    .option('--temperature <t>', '0 takes the most probable token each time', between(0, 100), 0)
+    .option('--top-k <k>', 'of so many of the most probable tokens; 0: all', atLeast(0), 0)
+    .option('--top-p <p>', 'of the fewest tokens with so much of the probability; 1: all', above0(1), 1)
+    .option('--repetition-penalty <x>', 'what tokens lose that occurred before; 1: nothing', above0(10), 1)
+    .option('--stop <text>', 'end before this text (repeatable)', collect, [])
+    .option('--seed <n>', 'of the draw', atLeast(0), 42)
+    .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
+    .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('cpu'))
+    .option(...json)
+    .action(async (folder: string, options: GenerateOptions) => {
+      end(await generateCommand(folder, options));
+    });
+  program
+    .command('bench')
+    .description('time models beside each other, in turn: the first is what the others are compared with')
+    .argument('<models...>', 'model folders')
+    .option('--batch-sizes <list>', 'rows that grow together', wholeNumbers, [1])
+    .option('--prompt-lengths <list>', 'tokens a row begins with', wholeNumbers, [128])
+    .option('--new-tokens <n>', 'tokens a row grows by', atLeast(1), 32)
+    .option('--repeats <n>', 'rounds that are timed', atLeast(2), 7)
+    .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
+    .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('cpu'))
+    .option(...json)
+    .action(async (folders: string[], options: BenchOptions) => {
+      end(await bench(folders, options));
+    });
+  program
     .command('device')
     .description('test the graphics card, and show what computes on it')
     .option(...json)
@@ -134,6 +170,29 @@ function atLeast(least: number): (value: string) => number {
     const number = Number(value);
     if (Number.isInteger(number) && number >= least) return number;
     throw new InvalidArgumentError(`Expected a whole number from ${least}.`);
+  };
+}
+
+/** 1,4,16 */
+function wholeNumbers(list: string): number[] {
+  const numbers = list.split(',').map(Number);
+  if (numbers.every((number) => Number.isInteger(number) && number >= 1)) return numbers;
+  throw new InvalidArgumentError('Expected whole numbers from 1, such as 1,4.');
+}
+
+function between(least: number, most: number): (value: string) => number {
+  return numberThat((number) => number >= least && number <= most, `from ${least} to ${most}`);
+}
+
+function above0(most: number): (value: string) => number {
+  return numberThat((number) => number > 0 && number <= most, `above 0 and at most ${most}`);
+}
+
+function numberThat(fits: (number: number) => boolean, range: string): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (value.trim() !== '' && fits(number)) return number;
+    throw new InvalidArgumentError(`Expected a number ${range}.`);
   };
 }
 

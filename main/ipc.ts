@@ -18,6 +18,7 @@ import {
 } from '../preload/contract.ts';
 import { exportComparison } from './comparison-export.ts';
 import { pickFolder, pickText } from './dialogs.ts';
+import { generationHandlers } from './generation-calls.ts';
 import { EngineError } from './engine/errors.ts';
 import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
@@ -38,7 +39,7 @@ import type { wordsFor } from './words.ts';
 /** The contract's types, as main gives them: what is read from memory is not for changing. */
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
 
-type Handlers = {
+export type Handlers = {
   readonly [N in CallName]: (
     request: CallRequest<N>,
   ) => CallResponse<N> extends undefined
@@ -183,6 +184,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       const problem = await shell.openPath(await studio.folderOf(runId));
       if (problem !== '') throw new Error(problem);
     },
+    ...generationHandlers(studio),
   };
 }
 
@@ -254,7 +256,7 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
 
 function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   const { criterion, aggregation, windows, ratioInWindow, removedOfParameters } = report;
-  const { calibration, evaluation, before, after, recovery = null } = report;
+  const { calibration, evaluation, before, after, recovery = null, cost = null } = report;
   return {
     criterion,
     aggregation,
@@ -266,6 +268,7 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
     before,
     after,
     recovery,
+    cost,
   };
 }
 

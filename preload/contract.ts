@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
+import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
+import { generationCalls, generationStreams } from './generation-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
@@ -89,6 +91,8 @@ export const evaluationSchema = z.strictObject({
   textId: id.nullable(),
   seqLen: z.int().min(2).max(32_768),
   samples: z.int().min(1).nullable(),
+  /** null, or left out: no time is measured. */
+  cost: costSettingsSchema.nullable().optional(),
 });
 export type EvaluationSettings = z.infer<typeof evaluationSchema>;
 
@@ -128,6 +132,7 @@ export const runStageSchema = z.enum([
   'evaluate-recovered',
   'recover-control',
   'evaluate-control',
+  'measure-cost',
 ]);
 export type RunStage = z.infer<typeof runStageSchema>;
 
@@ -135,7 +140,8 @@ export type RunStage = z.infer<typeof runStageSchema>;
  * What failed, in a sentence, and what to do; the window switches on the code. Beside the engine's own codes:
  * request-refused (not the studio's window), request-invalid (wrong shape), file-not-granted (nobody picked it),
  * file-kind (a folder for a file, or the reverse),
- * run-unknown, run-state (not possible in the run's state), superseded, studio-failed (an error of the program).
+ * run-unknown, run-state (not possible in the run's state), generation-unknown, superseded, studio-failed (an error of
+ * the program).
  */
 export const studioErrorSchema = z.object({
   code: z.string(),
@@ -161,6 +167,8 @@ export const runReportSchema = z.object({
   after: measuredSchema,
   /** null where the run ended with the pruned model; the recovered model costs what the pruned one does. */
   recovery: recoveryReportSchema.nullable(),
+  /** Times and memory, where they were asked for. */
+  cost: costReportSchema.nullable(),
 });
 export type RunReport = z.infer<typeof runReportSchema>;
 
@@ -382,6 +390,7 @@ export const calls = {
   /** Opens the system's dialog and writes the comparison there; null when the person closes it. */
   'compare:export': { request: comparisonExportSchema, response: z.object({ path: z.string().nullable() }) },
   'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
+  ...generationCalls,
 } as const satisfies Record<string, Call>;
 
 export type CallName = keyof typeof calls;
@@ -395,6 +404,7 @@ export const streams = {
   /** Runs came, went, changed state or place in the queue. */
   'run:changed': z.object({ runs: z.array(runSummarySchema), deleted: z.array(deletedRunSchema) }),
   'settings:changed': settingsSchema,
+  ...generationStreams,
 } as const satisfies Record<string, z.ZodType>;
 
 export type StreamName = keyof typeof streams;

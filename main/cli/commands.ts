@@ -31,6 +31,7 @@ import {
 } from '../studio/run-store.ts';
 import { startJob, type Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
+import { costText } from './cost-text.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
@@ -110,7 +111,7 @@ export async function run(recipeFile: string | undefined, options: RunOptions): 
 }
 
 /** Chooses the device and says so, where a choice was left. */
-async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
+export async function deviceFor(wish: DeviceWish): Promise<ComputeDevice> {
   const { device, message } = await chooseDevice(wish);
   if (message !== undefined) process.stderr.write(`${message}\n`);
   return device;
@@ -230,6 +231,7 @@ const stageNames = {
   'evaluate-recovered': 'evaluating recovered',
   'recover-control': 'training control',
   'evaluate-control': 'evaluating control',
+  'measure-cost': 'measuring cost',
 } as const;
 
 function show(event: RunEvent, progress: ProgressLine): void {
@@ -248,8 +250,12 @@ function show(event: RunEvent, progress: ProgressLine): void {
 
 function printReport(folder: string, report: RunReport, json: boolean): void {
   const modelDir = join(folder, report.recovery ? runFiles.recovered : runFiles.model);
+  const costs = report.cost ? ['', costText(report.cost, (name) => name)] : [];
   print(json, { ...report, outDir: folder, modelDir }, () =>
-    report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
+    linesOf([
+      report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
+      ...costs,
+    ]),
   );
 }
 
@@ -341,16 +347,19 @@ function evaluationSentence({ evaluation }: RunReport): string | undefined {
 }
 
 /** Ctrl-C asks the job to stop at the next layer; a second one ends it at once. */
-async function interruptible<T>(job: {
-  readonly outcome: Promise<Outcome<T>>;
-  cancel(): void;
-  kill(): void;
-}): Promise<Outcome<T>> {
+export async function interruptible<T>(
+  job: {
+    readonly outcome: Promise<Outcome<T>>;
+    cancel(): void;
+    kill(): void;
+  },
+  stopping = 'stopping after the current layer',
+): Promise<Outcome<T>> {
   let interrupted = false;
   const onInterrupt = (): void => {
     if (interrupted) job.kill();
     else {
-      process.stderr.write('\nstopping after the current layer; Ctrl-C again ends at once\n');
+      process.stderr.write(`\n${stopping}; Ctrl-C again ends at once\n`);
       job.cancel();
     }
     interrupted = true;
@@ -366,7 +375,7 @@ async function interruptible<T>(job: {
   }
 }
 
-function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
+export function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>, json: boolean): ExitCode {
   if (outcome.kind === 'failed') {
     printError(json, outcome.error);
     return exitCode.failed;

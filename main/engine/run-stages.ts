@@ -14,7 +14,9 @@ export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-
 export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control' | 'evaluate-control';
 /** The two that train. */
 export type TrainingStage = Extract<RecoveryStage, 'recover' | 'recover-control'>;
-export type RunStage = (typeof pruningStages)[number] | RecoveryStage;
+/** What measures the models that there are in the end, beside each other. */
+export type CostStage = 'measure-cost';
+export type RunStage = (typeof pruningStages)[number] | RecoveryStage | CostStage;
 
 /** What a training tells as it goes. */
 export type TrainingEvent =

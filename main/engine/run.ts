@@ -4,9 +4,11 @@ import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { writeError } from './checkpoint/file-errors.ts';
 import { calibrationOf, requireCalibrationSource } from './calibration.ts';
 import type { Criterion } from './criteria/criterion.ts';
+import { measureCost, type CostReport, type MeasureForward } from './cost.ts';
 import { criterionNamed } from './criteria/index.ts';
 import { evaluationTokens, type CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
+import type { CostSettings } from './evaluate/cost/interleave.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
@@ -70,7 +72,10 @@ export interface RunSettings {
     readonly seed: number;
   };
   readonly calibration: CalibrationSampling & { readonly source: string | null };
-  readonly evaluate: EvaluationSettings;
+  readonly evaluate: EvaluationSettings & {
+    /** Left out where no time is measured. */
+    readonly cost?: CostSettings;
+  };
   readonly threads: number;
   readonly memory: MemoryPlan;
   readonly device: ComputeDevice;
@@ -100,13 +105,16 @@ export interface RunReport {
   readonly after: MeasuredModel;
   /** Of a run that recovers; the recovered model costs what the pruned one does. */
   readonly recovery?: RecoveryReport;
-  /** What the trainings took of the machine: alone in this report, it differs from run to run. */
+  /** Times and memory of the models: like `performance`, they differ from run to run. */
+  readonly cost?: CostReport;
+  /** What the trainings took of the machine: it differs from run to run. */
   readonly performance?: RunPerformance;
 }
 
 /**
  * Prunes a model: evaluate, estimate, select, slice, evaluate again; then recovers it, where asked to. What is already in `folder` from an interrupted
  * run of the same settings is used, so that resuming ends in the same bytes.
+ * @param measureForward Needed where costs are measured.
  * @throws EngineError, or Cancelled when `signal` is aborted.
  */
 export async function run(
@@ -114,8 +122,9 @@ export async function run(
   folder: string,
   listener: RunListener,
   signal: AbortSignal,
+  measureForward?: MeasureForward,
 ): Promise<RunReport> {
-  const workshop = await Workshop.open(settings, folder, listener, signal);
+  const workshop = await Workshop.open(settings, folder, listener, signal, measureForward);
   try {
     const before = await workshop.evaluate('evaluate-before', settings.model);
     if (settings.recover?.alone === true) return await workshop.recoverAlone(before);
@@ -145,6 +154,7 @@ class Workshop {
     private readonly calibration: readonly (readonly number[])[],
     private readonly evaluationText: Int32Array | null,
     private readonly examples: TrainingExamples | null,
+    private readonly measureForward: MeasureForward | undefined,
   ) {}
 
   private get folder(): string {
@@ -157,6 +167,7 @@ class Workshop {
     folder: string,
     listener: RunListener,
     signal: AbortSignal,
+    measureForward: MeasureForward | undefined,
   ): Promise<Workshop> {
     const criterion = criterionNamed(settings.prune.criterion);
     requireCalibrationSource(settings);
@@ -183,6 +194,7 @@ class Workshop {
         calibration,
         evaluationText,
         examples,
+        measureForward,
       );
     } catch (error) {
       await model.checkpoint.close();
@@ -304,6 +316,23 @@ class Workshop {
     return this.report(before, before, { rows: 0, tokens: 0 }, await this.recover(this.settings.model));
   }
 
+  /** The model as it was and, where it was pruned, as it is; a recovered one costs what the pruned one does. */
+  async measureCost(): Promise<CostReport | undefined> {
+    const { settings, measureForward } = this;
+    const { cost } = settings.evaluate;
+    if (!cost) return undefined;
+    if (!measureForward)
+      throw new RangeError('Costs are measured where a process can be had for each model.');
+    const pruned = { name: 'after', folder: join(this.folder, runFiles.model) };
+    const models = [
+      { name: 'before', folder: settings.model },
+      ...((await hasConfig(pruned.folder)) ? [pruned] : []),
+    ];
+    return this.stages.once('measure-cost', (pace) =>
+      measureCost(models, cost, settings, measureForward, pace),
+    );
+  }
+
   async report(
     before: Perplexity | null,
     after: Perplexity | null,
@@ -313,6 +342,7 @@ class Workshop {
     const costsBefore = this.costs(this.model.config.layers);
     const costsAfter = this.costs(this.shapes);
     const { calibrationLoss: loss, rows, tokens } = estimated;
+    const cost = await this.measureCost();
     const report: RunReport = {
       model: this.settings.model,
       criterion: this.criterion.id,
@@ -325,6 +355,7 @@ class Workshop {
       before: { ...costsBefore, perplexity: before?.perplexity ?? null },
       after: { ...costsAfter, perplexity: after?.perplexity ?? null },
       ...(recovery && { recovery, performance: await runPerformance(this.folder) }),
+      ...(cost && { cost }),
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;

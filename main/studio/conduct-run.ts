@@ -141,6 +141,7 @@ function asRunEvent(
   timeLeft: (stage: JobStage, fraction: number) => number | null,
 ): RunEvent {
   if (event.type === 'metric' || event.type === 'training-step' || event.type === 'validation') return event;
+  if (event.type === 'text') throw new RangeError('A run generates no text.');
   if (event.stage === 'evaluate' || event.stage === 'hash' || event.stage === 'test-device') {
     throw new RangeError(`A run has no stage "${event.stage}".`);
   }

@@ -37,6 +37,17 @@ const rate = z.number().positive().max(1);
 const rowCount = z.int().min(1).max(65536);
 const stepCount = z.int().min(1).max(1e6);
 
+const someCounts = (most: number): z.ZodType<number[]> => z.array(z.int().min(1).max(most)).min(1).max(16);
+
+/** How models are timed beside each other. */
+const costSchema = z.strictObject({
+  batchSizes: someCounts(1024).default([1]),
+  promptLengths: someCounts(2 ** 17).default([128]),
+  newTokens: z.int().min(1).max(4096).default(32),
+  /** An interval needs two rounds at least. */
+  repeats: z.int().min(2).max(1000).default(7),
+});
+
 /** What brings a pruned model back: a low-rank adapter, trained and merged. */
 const recoverSchema = z.strictObject({
   data: z.string({ error: 'expected the path of a file to train on' }).min(1),
@@ -105,6 +116,7 @@ const recipeSchema = z.strictObject({
       text: z.string().min(1).nullable().default(null),
       seqLen: seqLen.default(128),
       samples: count.nullable().default(null),
+      cost: costSchema.nullable().default(null),
     })
     .prefault({}),
   device: z.enum(deviceChoices).default('auto'),
@@ -129,6 +141,7 @@ const remarks: readonly (readonly [path: readonly string[], remark: string])[] =
   [['calibration', 'samples'], 'null: 10 of a text, every row of input_ids'],
   [['evaluate', 'text'], 'text or JSONL for perplexity; null: none'],
   [['evaluate', 'samples'], 'null: all'],
+  [['evaluate', 'cost'], 'times original and pruned in turn, e.g. { batchSizes: [1, 4] }; null: not'],
   [['device'], 'auto (a graphics card that passes its test, or the processor), cpu, webgpu'],
   [['memory'], 'auto (half of this machine), or a size such as 4GiB'],
   [['recover', 'data'], 'Alpaca, LaMini or ShareGPT rows (JSON, JSONL, Parquet), or text'],
@@ -189,10 +202,14 @@ export function checkRecipe(tree: unknown, name: string): Recipe {
 }
 
 /** The stages that a run of the recipe goes through. */
-export function stagesOf({ prune, recover }: Recipe): RunStage[] {
+export function stagesOf({ prune, recover, evaluate }: Recipe): RunStage[] {
   const pruning = prune.mode === 'none' ? (['evaluate-before'] as const) : pruningStages;
   const control = recover?.control ? (['recover-control', 'evaluate-control'] as const) : [];
-  return [...pruning, ...(recover ? (['recover', 'evaluate-recovered', ...control] as const) : [])];
+  return [
+    ...pruning,
+    ...(recover ? (['recover', 'evaluate-recovered', ...control] as const) : []),
+    ...(evaluate.cost ? (['measure-cost'] as const) : []),
+  ];
 }
 
 /** The recipe as YAML with a remark on each key that needs one. */

@@ -11,6 +11,7 @@ export type RefusalCode =
   | 'run-unknown'
   /** The run is in a state in which this cannot be done. */
   | 'run-state'
+  | 'generation-unknown'
   /** A later request of the same kind has taken its place. */
   | 'superseded';
 

@@ -42,13 +42,18 @@ export function resolveRecipe(
       seed: prune.seed,
     },
     calibration: recipe.calibration,
-    evaluate: recipe.evaluate,
+    evaluate: evaluationOf(recipe),
     threads: availableParallelism(),
     memory: planMemory(config, weightBytes, budgetBytes, device.kind),
     device,
     platform: `${process.platform}-${process.arch}`,
     ...(recover && { recover }),
   };
+}
+
+/** Without costs the settings are those of a run that never could measure them: its identity stays. */
+function evaluationOf({ evaluate: { cost, ...rest } }: Recipe): RunSettings['evaluate'] {
+  return { ...rest, ...(cost && { cost }) };
 }
 
 /** Nothing is pruned in no layer. */

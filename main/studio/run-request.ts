@@ -25,6 +25,7 @@ export interface EvaluationRequest {
   readonly textId: string | null;
   readonly seqLen: number;
   readonly samples: number | null;
+  readonly cost?: Recipe['evaluate']['cost'] | undefined;
 }
 
 /** The recipe's own keys; `template` is the name of a bundled one, or the id of a file. */

@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
+import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
 import { describeModel } from '../engine/runtime/model.ts';
 import type { FileGrants, Granted } from './grants.ts';
 import type { ModelLibrary } from './model-library.ts';
 import { modelFilesIn } from './run-identity.ts';
 import type { KeptRun } from './run-library.ts';
-import type { RecoverRequest, RunRequest } from './run-request.ts';
+import type { EvaluationRequest, RecoverRequest, RunRequest } from './run-request.ts';
 
 type Windows = KeptRun['stored']['settings']['prune']['windows'];
 
@@ -53,12 +54,19 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
         textId: texts.evaluation?.id ?? null,
         seqLen: evaluate.seqLen,
         samples: evaluate.samples,
+        cost: evaluate.cost ? costRequestOf(evaluate.cost) : null,
       },
       recover: recover ? recoverRequestOf(recover, texts.recovery, texts.template) : null,
     },
     texts,
   };
 }
+
+const costRequestOf = (cost: CostSettings): EvaluationRequest['cost'] => ({
+  ...cost,
+  batchSizes: [...cost.batchSizes],
+  promptLengths: [...cost.promptLengths],
+});
 
 /** A template of one's own that is gone leaves no data either: somebody has to look at both again. */
 function recoverRequestOf(

@@ -12,6 +12,8 @@ import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { CompareService } from './compare/compare-service.ts';
 import { chooseDevice, type DeviceChoice } from './choose-device.ts';
 import { ContentHashes } from './content-hashes.ts';
+import { GenerationModels } from './generation-models.ts';
+import { Generations, type GenerationNews } from './generations.ts';
 import { FileGrants, type Granted } from './grants.ts';
 import type { InspectedModel } from './inspect-model.ts';
 import { Lookouts } from './lookouts.ts';
@@ -51,6 +53,7 @@ export interface StudioPlace {
 export interface StudioListener {
   runProgress(runId: string, progress: RunProgress): void;
   runsChanged(): void;
+  generationNews(news: GenerationNews): void;
   /** For the log of the program, not for a run's. */
   warn(message: string): void;
 }
@@ -96,6 +99,8 @@ export class Studio {
   private readonly queue: RunQueue;
   private readonly starter: RunStarter;
   private readonly lookouts: Lookouts;
+  readonly generations: Generations;
+  readonly generationModels: GenerationModels;
   private readonly choices = new RunChoices();
   readonly comparisons: CompareService;
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
@@ -116,6 +121,10 @@ export class Studio {
   ) {
     this.lookouts = new Lookouts(place.spawn);
     this.comparisons = new CompareService(runs, models, grants);
+    this.generationModels = new GenerationModels(grants, models, runs);
+    this.generations = new Generations(place.spawn, (news) => {
+      listener.generationNews(news);
+    });
     this.starter = new RunStarter(runs, hashes, place.spawn, (runId) => {
       this.enqueue(runId);
     });
@@ -374,6 +383,7 @@ export class Studio {
   /** Stops what is at work; whatever is not finished can be resumed. */
   async close(): Promise<void> {
     this.lookouts.close();
+    this.generations.close();
     await this.queue.close(quitPatienceMs);
   }
 

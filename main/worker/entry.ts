@@ -2,16 +2,19 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testDevice } from '../engine/device-test.ts';
+import { measureCost, measureForward, type ForwardMemory } from '../engine/cost.ts';
 import { EngineError } from '../engine/errors.ts';
-import { evaluateModel } from '../engine/measure-model.ts';
+import { generateText } from '../engine/generation.ts';
+import { evaluateModel, type MachineShare } from '../engine/measure-model.ts';
 import { forecastTraining } from '../engine/recovery-forecast.ts';
 import { previewTraining } from '../engine/recovery-preview.ts';
 import { run, type TrainingEvent } from '../engine/run.ts';
 import { describeModel, openModel } from '../engine/runtime/model.ts';
 import { Cancelled, paceOf, type Pace } from '../engine/runtime/pace.ts';
 import { peakResidentBytes } from '../engine/runtime/process-memory.ts';
+import { gathered } from './gathered-text.ts';
 import { hashFiles } from './hash-job.ts';
-import type { FromWorker, Job, JobError, JobResults, JobStage, WorkerMemory } from './messages.ts';
+import type { FromWorker, Job, JobError, JobResults, JobStage, Outcome, WorkerMemory } from './messages.ts';
 import { parent } from './parent.ts';
 import { measureText, previewText } from './text-jobs.ts';
 
@@ -21,10 +24,13 @@ const progressIntervalMs = 100;
 /** Often enough to watch memory grow; a layer that computes for longer is heard of when it is done. */
 const memoryIntervalMs = 500;
 
+let helped: ((outcome: Outcome<ForwardMemory>) => void) | undefined;
+
 parent.listen({
   message: (message) => {
     if (message.type === 'cancel') cancelling.abort();
     else if (message.type === 'end') process.exit(0);
+    else if (message.type === 'helped') helped?.(message.outcome);
     else void work(message.job);
   },
   // Whoever asked is gone: nobody would read the result.
@@ -58,6 +64,12 @@ async function resultOf(job: Job): Promise<JobResults[keyof JobResults]> {
       return doRun(job);
     case 'evaluate':
       return doEvaluate(job);
+    case 'generate':
+      return doGenerate(job);
+    case 'measure-cost':
+      return doMeasureCost(job);
+    case 'measure-forward':
+      return measureForward(job.model, job.share, silentPace());
     case 'test-device':
       return doTestDevice(job);
     case 'preview-text':
@@ -91,7 +103,7 @@ function doRun({ settings, folder }: Extract<Job, { kind: 'run' }>): Promise<Job
       parent.send(event);
     },
   };
-  return run(settings, folder, listener, cancelling.signal);
+  return run(settings, folder, listener, cancelling.signal, forwardElsewhere);
 }
 
 /** Where a job without a folder of its own puts what memory cannot hold. */
@@ -122,6 +134,39 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
   } finally {
     await model.checkpoint.close();
   }
+}
+
+function doMeasureCost({
+  models,
+  cost,
+  share,
+}: Extract<Job, { kind: 'measure-cost' }>): Promise<JobResults['measure-cost']> {
+  const report = progressReporter();
+  const pace = paceOf(cancelling.signal, (fraction) => {
+    report('measure-cost', fraction);
+  });
+  parent.send({ type: 'stage', stage: 'measure-cost' });
+  const named = models.map((folder) => ({ name: folder, folder }));
+  return measureCost(named, cost, share, forwardElsewhere, pace);
+}
+
+/** Asks whoever started this process for another one. */
+async function forwardElsewhere(model: string, share: MachineShare): Promise<ForwardMemory> {
+  const outcome = await new Promise<Outcome<ForwardMemory>>((resolve) => {
+    helped = resolve;
+    parent.send({ type: 'help', job: { kind: 'measure-forward', model, share } });
+  });
+  if (outcome.kind === 'done') return outcome.result;
+  if (outcome.kind === 'cancelled') throw new Cancelled('The run was cancelled.');
+  const { code, message, facts, hint } = outcome.error;
+  throw new EngineError(code, message, facts, hint);
+}
+
+function doGenerate(job: Extract<Job, { kind: 'generate' }>): Promise<JobResults['generate']> {
+  const hear = gathered((progress) => {
+    parent.send({ type: 'text', ...progress });
+  });
+  return generateText(job, job, hear, silentPace());
 }
 
 function doHash(job: Extract<Job, { kind: 'hash-files' }>): Promise<JobResults['hash-files']> {

@@ -1,11 +1,8 @@
 import type { SpawnWorker } from './channel.ts';
-import type { Job, JobError, JobEvent, JobResults } from './messages.ts';
+import type { HelperJob, Job, JobError, JobEvent, JobResults, Outcome } from './messages.ts';
 import { spawnNodeWorker } from './node-worker.ts';
 
-export type Outcome<T> =
-  | { readonly kind: 'done'; readonly result: T; readonly peakRssBytes: number }
-  | { readonly kind: 'cancelled' }
-  | { readonly kind: 'failed'; readonly error: JobError; readonly stack?: string };
+export type { Outcome } from './messages.ts';
 
 /** A job in its own process. */
 export interface RunningJob<T> {
@@ -29,6 +26,14 @@ export function startJob<J extends Job>(
   const ended = new Promise<Outcome<Result>>((resolve) => {
     end = resolve;
   });
+  let helper: RunningJob<unknown> | undefined;
+  const help = async (asked: HelperJob): Promise<void> => {
+    const helping = startJob(asked, () => undefined, spawn, stderr);
+    helper = helping;
+    const helped = await helping.outcome;
+    helper = undefined;
+    worker.send({ type: 'helped', outcome: helped });
+  };
   const worker = spawn({
     stderr,
     message: (message) => {
@@ -38,11 +43,13 @@ export function startJob<J extends Job>(
       else if (message.type === 'failed') {
         const { error, stack } = message;
         outcome = { kind: 'failed', error, ...(stack !== undefined && { stack }) };
-      } else onEvent(message);
+      } else if (message.type === 'help') void help(message.job);
+      else onEvent(message);
       // It may go only now: what a process sends on its way out can be lost.
       if (outcome !== undefined) worker.send({ type: 'end' });
     },
     ended: (how) => {
+      helper?.kill();
       end(outcome ?? { kind: 'failed', error: crashed(how) });
     },
   });
@@ -50,6 +57,7 @@ export function startJob<J extends Job>(
   return {
     outcome: ended,
     cancel: () => {
+      helper?.cancel();
       worker.send({ type: 'cancel' });
     },
     kill: () => {

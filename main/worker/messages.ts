@@ -2,7 +2,11 @@ import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { DeviceTest } from '../engine/device-test.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
 import type { Perplexity } from '../engine/evaluate/perplexity.ts';
-import type { EvaluationSettings } from '../engine/measure-model.ts';
+import type { Generated, GenerationProgress } from '../engine/generate/generate.ts';
+import type { DecodingShare, GenerationRequest } from '../engine/generation.ts';
+import type { CostReport, ForwardMemory } from '../engine/cost.ts';
+import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
+import type { EvaluationSettings, MachineShare } from '../engine/measure-model.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
@@ -22,6 +26,18 @@ export type Job =
       readonly memory: MemoryPlan;
       readonly device: ComputeDevice;
     }
+  /** Continues a prompt; tells of each token. */
+  | ({ readonly kind: 'generate' } & GenerationRequest & DecodingShare)
+  /** Times models in turn; has forwards done in processes of their own. */
+  | {
+      readonly kind: 'measure-cost';
+      /** Folders; the first is what the others are compared with. */
+      readonly models: readonly string[];
+      readonly cost: CostSettings;
+      readonly share: MachineShare;
+    }
+  /** What one forward takes of this process. */
+  | { readonly kind: 'measure-forward'; readonly model: string; readonly share: MachineShare }
   /** Tries the graphics card; tells of the stage once there is something to try. */
   | { readonly kind: 'test-device'; readonly threads: number }
   /** The calibration rows that a run would draw from `source`. */
@@ -80,6 +96,9 @@ export interface TextMeasure {
 export interface JobResults {
   readonly run: RunReport;
   readonly evaluate: Perplexity;
+  readonly generate: Generated;
+  readonly 'measure-cost': CostReport;
+  readonly 'measure-forward': ForwardMemory;
   readonly 'test-device': DeviceTest;
   readonly 'preview-text': TextPreview;
   readonly 'measure-text': TextMeasure;
@@ -90,9 +109,15 @@ export interface JobResults {
 
 export type JobStage = RunStage | 'evaluate' | 'hash' | 'test-device';
 
-/** `end` answers the last message of a job: it has arrived. */
+/** What a worker has done in another process. */
+export type HelperJob = Extract<Job, { kind: 'measure-forward' }>;
+
+/** `end` answers the last message of a job: it has arrived. `helped` answers `help`. */
 export type ToWorker =
-  { readonly type: 'start'; readonly job: Job } | { readonly type: 'cancel' } | { readonly type: 'end' };
+  | { readonly type: 'start'; readonly job: Job }
+  | { readonly type: 'cancel' }
+  | { readonly type: 'end' }
+  | { readonly type: 'helped'; readonly outcome: Outcome<JobResults[HelperJob['kind']]> };
 
 export interface JobError {
   readonly code: ErrorCode;
@@ -101,11 +126,18 @@ export interface JobError {
   readonly hint?: string;
 }
 
+/** How a job ended. `stack`: where in the program an error of its own came up; for a log, not for people. */
+export type Outcome<T> =
+  | { readonly kind: 'done'; readonly result: T; readonly peakRssBytes: number }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'failed'; readonly error: JobError; readonly stack?: string };
+
 export type JobEvent =
   | { readonly type: 'stage'; readonly stage: JobStage }
   | { readonly type: 'progress'; readonly stage: JobStage; readonly fraction: number }
   | { readonly type: 'metric'; readonly name: string; readonly value: number }
   | TrainingEvent
+  | ({ readonly type: 'text' } & GenerationProgress)
   | ({ readonly type: 'memory' } & WorkerMemory);
 
 /** Resident memory of a worker process: now, and its highest so far. */
@@ -118,5 +150,6 @@ export type FromWorker =
   | JobEvent
   | { readonly type: 'done'; readonly result: JobResults[keyof JobResults]; readonly peakRssBytes: number }
   | { readonly type: 'cancelled' }
-  /** `stack`: where in the program an error of its own came up; for a log, not for people. */
+  /** Asks for a job in another process; one at a time. */
+  | { readonly type: 'help'; readonly job: HelperJob }
   | { readonly type: 'failed'; readonly error: JobError; readonly stack?: string };

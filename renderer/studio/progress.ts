@@ -10,6 +10,7 @@ export const runStages: readonly RunStage[] = [
   'evaluate-recovered',
   'recover-control',
   'evaluate-control',
+  'measure-cost',
 ];
 
 /** The metrics a run tells, by the names it tells them under. */

@@ -41,6 +41,21 @@ const requests: { readonly [N in CallName]?: CallRequest<N> } = {
     language: 'zh-CN',
   },
   'run:open-folder': { runId: 'run-4' },
+  'generation:describe': { sources: [{ modelId: 'demo' }, { runId: 'run-4', which: 'pruned' }] },
+  'generation:start': {
+    sources: [{ modelId: 'demo' }],
+    prompt: { kind: 'text', text: 'The river' },
+    sampling: {
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      repetitionPenalty: 1,
+      maxNewTokens: 2,
+      stop: [],
+      seed: 42,
+    },
+  },
+  'generation:stop': { generationId: 'generation-1' },
 };
 
 describe('the stand-in studio', () => {

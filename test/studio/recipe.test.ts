@@ -78,7 +78,12 @@ describe('YAML', () => {
       seed: Number.MAX_SAFE_INTEGER,
     },
     calibration: { source: path.resolve('/null'), samples: 3, seqLen: 2 ** 20, seed: 0 },
-    evaluate: { text: path.resolve('/true'), seqLen: 2, samples: 1 },
+    evaluate: {
+      text: path.resolve('/true'),
+      seqLen: 2,
+      samples: 1,
+      cost: { batchSizes: [1, 4], promptLengths: [16], newTokens: 2, repeats: 2 },
+    },
     device: 'cpu',
     memory: '1.5 GiB',
   };

@@ -21,6 +21,16 @@ export interface Program {
   readonly outputs: readonly string[];
 }
 
+/** How a reading of a graph differs from the graph as it is described. */
+export interface Reading {
+  /** The dimensions under which one of the graph's inputs enters. */
+  dimsOf(input: Value): readonly (number | string)[];
+  /** What a node is given, in place of its `ports`. */
+  portsOf(onnx: OnnxGraph, node: GraphNode, ports: OnnxPorts): OnnxPorts;
+}
+
+const asDescribed: Reading = { dimsOf: shapeOf, portsOf: (_onnx, _node, ports) => ports };
+
 /**
  * Emits a graph's nodes into an ONNX graph, in order, and keeps which ONNX value holds which value of ours.
  * Parameters enter as stored and are turned into float32 once.
@@ -34,9 +44,10 @@ export class Emission {
   constructor(
     graph: GraphBuilder,
     private readonly dtypes: ParamDtypes,
+    private readonly reading: Reading = asDescribed,
   ) {
     for (const value of graph.inputs.values()) {
-      this.floats.set(value, this.onnx.input(value.name, value.type, shapeOf(value)));
+      this.floats.set(value, this.onnx.input(value.name, value.type, reading.dimsOf(value)));
     }
     for (const value of graph.params.values()) {
       const type = this.typeOf(value);
@@ -86,7 +97,8 @@ export class Emission {
   }
 
   private emitNode(node: GraphNode): void {
-    const emitted = node.op.emit(this.onnx, this.inputsOf(node), this.viewOf(node));
+    const ports = this.reading.portsOf(this.onnx, node, this.inputsOf(node));
+    const emitted = node.op.emit(this.onnx, ports, this.viewOf(node));
     for (const [port, value] of Object.entries(node.outputs)) this.floats.set(value, emitted[port]);
   }
 

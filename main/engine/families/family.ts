@@ -30,6 +30,15 @@ export interface SideInput {
   readonly data: Float32Array;
 }
 
+/** The positions that a block computes, and the room for earlier ones before them. */
+export interface Positions {
+  readonly length: number;
+  /** Position of the first token; 0 where it is left out. */
+  readonly start?: number;
+  /** Places for earlier positions, of which the first `start` are taken; none where it is left out. */
+  readonly slots?: number;
+}
+
 /** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
 export interface GroupRoots {
   readonly attention: string;
@@ -53,7 +62,7 @@ export interface Family {
   block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
   /** Hidden states to logits. */
   head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
-  sideInputs(config: ModelConfig, length: number): Readonly<Record<string, SideInput>>;
+  sideInputs(config: ModelConfig, positions: Positions): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */
   publishedCacheBytes(config: ModelConfig): number;

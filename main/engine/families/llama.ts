@@ -89,9 +89,9 @@ export const llama = defineFamily({
     return logits;
   },
 
-  sideInputs: (config, length) => ({
-    ...rotaryTables(config.rotaryFrequencies, length),
-    mask: causalMask(length),
+  sideInputs: (config, positions) => ({
+    ...rotaryTables(config.rotaryFrequencies, positions),
+    mask: causalMask(positions),
   }),
 
   groupRoots: (shape) => ({

@@ -1,6 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { ConfigReader } from './config-reader.ts';
-import type { SideInput } from './family.ts';
+import type { Positions, SideInput } from './family.ts';
 
 /**
  * Rotary frequencies of a config, transformers 4's keys (`rope_theta`, `rope_scaling`) or 5's (`rope_parameters`),
@@ -46,20 +46,32 @@ function llama3Frequencies(base: Float32Array, scaling: ConfigReader): Float32Ar
 }
 
 /** cos and sin of every position's angles, each [length, frequencies]. */
-export function rotaryTables(frequencies: Float32Array, length: number): { cos: SideInput; sin: SideInput } {
+export function rotaryTables(
+  frequencies: Float32Array,
+  { length, start = 0 }: Positions,
+): { cos: SideInput; sin: SideInput } {
   const dims = [length, frequencies.length];
   const angles = new Float32Array(length * frequencies.length);
   for (let t = 0; t < length; t++) {
-    for (let i = 0; i < frequencies.length; i++) angles[t * frequencies.length + i] = t * frequencies[i];
+    for (let i = 0; i < frequencies.length; i++) {
+      angles[t * frequencies.length + i] = (start + t) * frequencies[i];
+    }
   }
   return { cos: { dims, data: angles.map(Math.cos) }, sin: { dims, data: angles.map(Math.sin) } };
 }
 
-/** 0 where a position sees a key, -infinity (as far as float32 can add) where the key lies ahead. [length, length] */
-export function causalMask(length: number): SideInput {
-  const data = new Float32Array(length * length);
-  for (let s = 0; s < length; s++) data.fill(maskedScore, s * length + s + 1, (s + 1) * length);
-  return { dims: [length, length], data };
+/**
+ * 0 where a position sees a key, -infinity (as far as float32 can add) where the key lies ahead, or its place holds
+ * none yet. [length, slots + length]
+ */
+export function causalMask({ length, start = 0, slots = 0 }: Positions): SideInput {
+  const width = slots + length;
+  const data = new Float32Array(length * width);
+  for (let s = 0; s < length; s++) {
+    data.fill(maskedScore, s * width + start, s * width + slots);
+    data.fill(maskedScore, s * width + slots + s + 1, (s + 1) * width);
+  }
+  return { dims: [length, width], data };
 }
 
 /** Float32's lowest number, as transformers masks: finite, so that no row of a softmax is NaN. */

@@ -30,6 +30,11 @@ export interface OpDefinition {
   readonly rawPorts: readonly string[];
   /** For y = x·Wᵀ: the ports of x and W. ∂L/∂W = dyᵀ·x can then be formed outside the graph, in row blocks. */
   readonly contraction?: { readonly x: string; readonly weight: string };
+  /**
+   * The axis of the signature along which earlier positions lie too when a text is continued (`derive/decoding.ts`):
+   * what comes in along it is kept from step to step.
+   */
+  readonly pastAxis?: string;
   /** Appends the op to an ONNX graph and names its outputs. */
   readonly emit: (onnx: OnnxGraph, inputs: OnnxPorts, node: NodeView) => OnnxPorts;
   /**
@@ -42,7 +47,7 @@ export interface OpDefinition {
 }
 
 type OpSource = Pick<OpDefinition, 'type' | 'emit' | 'vjp'> &
-  Partial<Pick<OpDefinition, 'locks' | 'sizes' | 'rawPorts' | 'contraction' | 'macs'>> & {
+  Partial<Pick<OpDefinition, 'locks' | 'sizes' | 'rawPorts' | 'contraction' | 'pastAxis' | 'macs'>> & {
     readonly axes: string;
   };
 

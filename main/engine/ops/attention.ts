@@ -14,6 +14,7 @@ export const attention = defineOp({
     t: 'positions are data',
     r: 'a KV head goes with all of its query heads',
   },
+  pastAxis: 't',
   emit: (g, { q, k, v, mask }, node) => {
     const weights = attentionWeights(g, q, k, mask, node);
     return { y: unfold(g, g.matmul(weights, v), q, node.size('e')) };

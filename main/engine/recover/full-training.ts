@@ -96,7 +96,7 @@ export class FullTraining {
 
   private feeds(batch: Batch): Record<string, Feed> {
     const dims = [batch.rows, batch.length];
-    const side = Object.entries(this.family.sideInputs(this.config, batch.length));
+    const side = Object.entries(this.family.sideInputs(this.config, { length: batch.length }));
     return {
       ...Object.fromEntries(side.map(([name, { data, dims: sideDims }]) => [name, floats(data, sideDims)])),
       ids: indices(batch.ids, dims),

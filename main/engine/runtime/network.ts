@@ -1,11 +1,14 @@
 import { deriveBackward, gradientName, upstreamName, type BackwardProgram } from '../derive/backward.ts';
+import { deriveDecoding, type DecodingProgram } from '../derive/decoding.ts';
 import type { ParamDtypes, ParamType, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
+import type { Positions } from '../families/family.ts';
 import { crossEntropy } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
 import { labelsOf, type Batch } from './batch.ts';
+import type { LayerCache } from './layer-cache.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';
 import {
@@ -55,7 +58,7 @@ interface Block {
 export class Network {
   private readonly sessions = new Map<string, Promise<Session>>();
   private readonly blocks = new Map<number, Block>();
-  private sideFeeds: { length: number; feeds: Record<string, Feed> } | undefined;
+  private usualSide: { length: number; feeds: Record<string, Feed> } | undefined;
 
   constructor(
     readonly model: Model,
@@ -103,6 +106,35 @@ export class Network {
     );
     const { y } = await session.run({ ...weights, ...this.side(batch.length), x: this.hidden(x, batch) });
     return y.values;
+  }
+
+  /**
+   * A layer over tokens that come after those in `cache`, and adds them to it.
+   * @param side Of their positions, as `sideInputs` gives it.
+   */
+  async continueLayer(
+    layer: number,
+    weights: LayerWeights,
+    x: Values,
+    batch: Batch,
+    side: Readonly<Record<string, Feed>>,
+    cache: LayerCache,
+  ): Promise<Values> {
+    const session = await this.blockSession(layer, 'decoding', ({ graph, y, dtypes }) =>
+      deriveDecoding(graph, { y }, dtypes),
+    );
+    const { kept } = session.program as DecodingProgram;
+    const past = cache.feeds(kept, batch.rows);
+    const results = await session.run({ ...weights, ...side, ...past, x: this.hidden(x, batch) });
+    cache.append(kept, results, batch.length);
+    return results.y.values;
+  }
+
+  /** What every layer reads beside its hidden states, at these positions. */
+  sideFeeds(positions: Positions): Record<string, Feed> {
+    const inputs = this.model.family.sideInputs(this.model.config, positions);
+    const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
+    return Object.fromEntries(feeds);
   }
 
   /** @param contracted Names, without the prefix, of the linear weights whose x and dy are wanted. */
@@ -224,14 +256,8 @@ export class Network {
   }
 
   private side(length: number): Record<string, Feed> {
-    if (this.sideFeeds?.length !== length) {
-      const inputs = this.model.family.sideInputs(this.model.config, length);
-      const feeds = Object.entries(inputs).map(
-        ([name, { data, dims }]) => [name, floats(data, dims)] as const,
-      );
-      this.sideFeeds = { length, feeds: Object.fromEntries(feeds) };
-    }
-    return this.sideFeeds.feeds;
+    if (this.usualSide?.length !== length) this.usualSide = { length, feeds: this.sideFeeds({ length }) };
+    return this.usualSide.feeds;
   }
 
   private lossGraph(): { graph: GraphBuilder; x: Value; losses: Value } {

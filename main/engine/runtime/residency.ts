@@ -27,17 +27,24 @@ export interface WeightReader {
   read(name: string): Promise<Readonly<Record<string, Feed>>>;
 }
 
-/** Weights as they lie in the checkpoint; for a card they become float32 before they are sent: it has no bfloat16. */
-export function readStored(checkpoint: Checkpoint, device: DeviceKind = 'cpu'): WeightReader {
-  const isForCard = device === 'webgpu';
+/** Weights as they lie in the checkpoint. */
+export function readStored(checkpoint: Checkpoint): WeightReader {
   return {
-    dtypeOf: (name) => (isForCard ? 'F32' : checkpoint.info(name).dtype),
+    dtypeOf: (name) => checkpoint.info(name).dtype,
     async read(name) {
       const { dtype, shape } = checkpoint.info(name);
-      const data = await checkpoint.read(name);
-      return {
-        [name]: isForCard ? floats(toFloat32(data, dtype), shape) : weightFeed(data, dtype, shape),
-      };
+      return { [name]: weightFeed(await checkpoint.read(name), dtype, shape) };
+    },
+  };
+}
+
+/** Weights as float32: for a card, which has no bfloat16, and where they are kept and used for a token at a time. */
+export function readFloat32(checkpoint: Checkpoint): WeightReader {
+  return {
+    dtypeOf: () => 'F32',
+    async read(name) {
+      const { dtype, shape } = checkpoint.info(name);
+      return { [name]: floats(toFloat32(await checkpoint.read(name), dtype), shape) };
     },
   };
 }
@@ -50,7 +57,7 @@ export function openWeightStore(
   checkpoint: Checkpoint,
   residency: Residency,
   device: DeviceKind = 'cpu',
-  reader: WeightReader = readStored(checkpoint, device),
+  reader: WeightReader = device === 'webgpu' ? readFloat32(checkpoint) : readStored(checkpoint),
 ): WeightStore {
   return residency === 'card' ? cardStore(reader) : hostStore(reader, residency);
 }

@@ -69,7 +69,8 @@ export type RandomPurpose =
   | 'data-order'
   | 'adapter'
   | 'validation-split'
-  | 'dropout';
+  | 'dropout'
+  | 'generation';
 
 const purposeNumber: Readonly<Record<RandomPurpose, number>> = {
   calibration: 1,
@@ -79,6 +80,7 @@ const purposeNumber: Readonly<Record<RandomPurpose, number>> = {
   adapter: 5,
   'validation-split': 6,
   dropout: 7,
+  generation: 8,
 };
 
 /** Numbers of one stream, named by seed, purpose and an index such as a layer or an epoch. */

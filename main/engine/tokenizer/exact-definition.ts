@@ -40,6 +40,7 @@ interface ExactDefinition {
   readonly prepare: (text: string) => string;
   /** The highest id, added tokens included, plus one. */
   readonly vocabSize: number;
+  readonly specialIds: ReadonlySet<number>;
 }
 
 /** Throws tokenizer-invalid, and feature-unsupported for what would give other ids than the Rust library. */
@@ -67,6 +68,7 @@ export function exactDefinition(files: TokenizerFiles): ExactDefinition {
     surrounding: surroundingIds(stages, path),
     prepare: strippingAround(addedTokens.filter(isFoundInRawText)),
     vocabSize: 1 + maxOf([...Object.values(definition.model.vocab), ...addedTokens.map((token) => token.id)]),
+    specialIds: new Set(addedTokens.filter(({ special }) => special).map(({ id }) => id)),
   };
 }
 

@@ -13,6 +13,8 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** Ids as transformers' `tokenizer(text)` gives them; without `addSpecialTokens` (default true) no bos, no eos. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
+  /** Whether an id stands for no text: an end, a beginning, a role. */
+  isSpecial(id: number): boolean;
   /** The text of ids, special tokens shown; ids that the vocabulary lacks are passed over, as transformers does. */
   decode(ids: readonly number[]): string;
 }
@@ -23,7 +25,7 @@ export interface Tokenizer {
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const files = await readTokenizerFiles(folder);
-  const { forLibrary, prepare, surrounding, vocabSize } = exactDefinition(files);
+  const { forLibrary, prepare, surrounding, vocabSize, specialIds } = exactDefinition(files);
   const library = createLibraryTokenizer(forLibrary, files.path);
   return {
     vocabSize,
@@ -33,6 +35,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
         ? [...surrounding.before, ...ids, ...surrounding.after]
         : ids;
     },
+    isSpecial: (id) => specialIds.has(id),
     decode: (ids) => {
       const known = ids.filter((id) => library.id_to_token(id) !== undefined);
       return known.length === 0 ? '' : library.decode(known, { clean_up_tokenization_spaces: false });

@@ -13,6 +13,7 @@ import { rejection } from '../checkpoint/rejection.ts';
 const byCharacter: Tokenizer = {
   vocabSize: 128,
   encode: (text) => [1, ...Array.from(text, (character) => character.charCodeAt(0))],
+  isSpecial: () => false,
   decode: (ids) => String.fromCharCode(...ids),
 };
 

@@ -19,6 +19,7 @@ const byCharacter: Tokenizer = {
     ...(addSpecialTokens ? [1] : []),
     ...Array.from(text, (character) => character.charCodeAt(0)),
   ],
+  isSpecial: () => false,
   decode: (ids) => String.fromCharCode(...ids.filter((id) => id > 2)),
 };
 

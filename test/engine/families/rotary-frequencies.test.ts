@@ -68,7 +68,7 @@ describe('rotary frequencies', () => {
 
 describe('what every block reads beside its hidden states', () => {
   const { family, config } = picoModel({ head_dim: 6 });
-  const { cos, sin, mask } = family.sideInputs(config, 5);
+  const { cos, sin, mask } = family.sideInputs(config, { length: 5 });
 
   it('cos and sin of position times frequency', () => {
     expect([cos.dims, sin.dims]).toEqual([

@@ -104,7 +104,7 @@ async function wholeGraph(
   let total = 0;
   for (const batch of batches) {
     const dims = [batch.rows, batch.length];
-    const side = Object.entries(family.sideInputs(config, batch.length));
+    const side = Object.entries(family.sideInputs(config, { length: batch.length }));
     const results = await opened.run({
       ...weights,
       ...Object.fromEntries(side.map(([name, { data, dims: sideDims }]) => [name, floats(data, sideDims)])),

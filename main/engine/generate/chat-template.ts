@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { Template } from '@huggingface/jinja';
+import { z } from 'zod';
+import { readJsonFile } from '../checkpoint/read-json.ts';
+import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
+import { EngineError } from '../errors.ts';
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+/** A model's own way of putting messages into one prompt. */
+export interface ChatTemplate {
+  /**
+   * The prompt after which the model answers; its special tokens are in it.
+   * @throws EngineError template-invalid where the template refuses the messages or fails.
+   */
+  render(messages: readonly ChatMessage[]): string;
+}
+
+/** As in tokenizer-files.ts. */
+const maxConfigBytes = 16 * 2 ** 20;
+/** The longest published ones, with tools and all, have 20 kB. */
+const maxTemplateBytes = 2 ** 20;
+
+const namedToken = z
+  .union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
+  .nullish();
+
+const configSchema = z.looseObject({
+  chat_template: z
+    .union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))])
+    .nullish(),
+  bos_token: namedToken,
+  eos_token: namedToken,
+  unk_token: namedToken,
+  pad_token: namedToken,
+});
+
+type TokenizerConfig = z.infer<typeof configSchema>;
+
+/**
+ * The chat template of a model folder, as transformers finds it: chat_template.jinja, else the key `chat_template` of
+ * tokenizer_config.json, of several the one named `default`; undefined where there is none.
+ * @throws EngineError template-invalid for what is no template; json-invalid, file-unreadable.
+ */
+export async function loadChatTemplate(folder: string): Promise<ChatTemplate | undefined> {
+  const configPath = join(folder, 'tokenizer_config.json');
+  const config = await readConfig(configPath);
+  const file = join(folder, 'chat_template.jinja');
+  const alone = await readTemplateFile(file);
+  const path = alone === undefined ? configPath : file;
+  const source = alone ?? defaultOf(config.chat_template, configPath);
+  return source === undefined ? undefined : templateOf(source, config, path);
+}
+
+/** The error of messages for a model that knows none. */
+export function noTemplate(folder: string): EngineError {
+  return new EngineError(
+    'template-missing',
+    `${folder} has no chat template: neither chat_template.jinja nor the key "chat_template" in tokenizer_config.json.`,
+    { folder },
+    'Give the whole prompt as plain text, in the form that the model was trained on.',
+  );
+}
+
+function templateOf(source: string, config: TokenizerConfig, path: string): ChatTemplate {
+  const failing = <T>(what: string, step: () => T): T => {
+    try {
+      return step();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw invalid(path, `${what}: ${reason.split('\n')[0]}`);
+    }
+  };
+  const template = failing('it cannot be read', () => new Template(source));
+  const { bos_token, eos_token, unk_token, pad_token } = config;
+  const tokens = Object.entries({ bos_token, eos_token, unk_token, pad_token }).filter(
+    ([, token]) => typeof token === 'string',
+  );
+  return {
+    render: (messages) =>
+      failing('it refused the messages', () =>
+        template.render({
+          messages: messages.map(({ role, content }) => ({ role, content })),
+          add_generation_prompt: true,
+          ...Object.fromEntries(tokens),
+        }),
+      ),
+  };
+}
+
+function defaultOf(templates: TokenizerConfig['chat_template'], path: string): string | undefined {
+  if (typeof templates === 'string') return templates;
+  if (!templates || templates.length === 0) return undefined;
+  const found = templates.find(({ name }) => name === 'default');
+  if (found) return found.template;
+  const names = templates.map(({ name }) => name);
+  throw invalid(path, `it names ${names.join(', ')}, and none of them is "default"`);
+}
+
+async function readConfig(path: string): Promise<TokenizerConfig> {
+  const json = await readJsonFile(path, { maxBytes: maxConfigBytes }).catch((error: unknown) => {
+    if (error instanceof EngineError && error.code === 'file-missing') return {};
+    throw error;
+  });
+  const checked = configSchema.safeParse(json);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  throw invalid(path, `${issue.path.join('.') || 'the file'}: ${issue.message}`);
+}
+
+async function readTemplateFile(path: string): Promise<string | undefined> {
+  const opened = await openForReading(path).catch((error: unknown) => {
+    if (error instanceof EngineError && error.code === 'file-missing') return undefined;
+    throw error;
+  });
+  if (opened === undefined) return undefined;
+  const { handle, sizeBytes } = opened;
+  try {
+    if (sizeBytes > maxTemplateBytes) {
+      throw invalid(path, `it has ${sizeBytes} bytes, and a template has at most ${maxTemplateBytes}`);
+    }
+    return new TextDecoder().decode(await readBytes(handle, path, 0, sizeBytes));
+  } finally {
+    await handle.close();
+  }
+}
+
+function invalid(path: string, reason: string): EngineError {
+  return new EngineError(
+    'template-invalid',
+    `The chat template in ${path} cannot be used: ${reason}.`,
+    { path },
+    'Correct the template, or give the whole prompt as plain text.',
+  );
+}
