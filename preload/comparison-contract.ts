@@ -50,6 +50,8 @@ const measureKindSchema = z.enum([
   'decode-speed',
   'prefill-latency',
   'decode-latency',
+  'prefill-speedup',
+  'decode-speedup',
 ]);
 
 /** How a number was measured; numbers of different protocols are not to be compared. */
@@ -66,6 +68,18 @@ const protocolSchema = z.discriminatedUnion('about', [
     limit: count.nullable(),
     harness: z.string(),
   }),
+  z.object({
+    about: z.literal('machine'),
+    /** Rows that grow together, tokens each begins with, tokens it grows by. */
+    batchSize: count,
+    promptLength: count,
+    newTokens: count,
+    /** Rounds that were timed. */
+    repeats: count,
+    threads: count,
+    /** The run whose measurement it is of, where numbers of others are not to be compared. */
+    run: z.string().nullable(),
+  }),
 ]);
 export type Protocol = z.infer<typeof protocolSchema>;
 
@@ -79,7 +93,7 @@ const comparisonRowSchema = z.object({
   subject: z.string(),
   /** null where there is one way only. */
   protocol: protocolSchema.nullable(),
-  unit: z.enum(['count', 'macs', 'bytes', 'perplexity', 'share', 'per-second', 'ms']),
+  unit: z.enum(['count', 'macs', 'bytes', 'perplexity', 'share', 'per-second', 'ms', 'factor']),
   better: z.enum(['lower', 'higher']),
   /** In the order of the models. */
   cells: z.array(

@@ -23,6 +23,12 @@ export function useComparisonWriting(): ComparisonWriting {
     protocolText: (protocol) => {
       if (protocol === null) return '';
       if (protocol.about === 'text') return t('compare.protocols.text', { ...protocol });
+      if (protocol.about === 'machine') {
+        const how = t('compare.protocols.machine', { ...protocol });
+        return protocol.run === null
+          ? how
+          : [how, t('compare.protocols.inRun', { run: protocol.run })].join(t('compare.protocols.comma'));
+      }
       const { metric, tasks, fewShot, limit, harness } = protocol;
       return [
         metric ?? t('compare.protocols.tasks', { tasks }),
@@ -57,5 +63,7 @@ export function formatValue(
       return formats.score(value);
     case 'ms':
       return formats.shortDuration(value);
+    case 'factor':
+      return `${formats.score(value)} ×`;
   }
 }

@@ -7,6 +7,7 @@ import { describeModel } from '../../engine/runtime/model.ts';
 import { inspectModel } from '../inspect-model.ts';
 import { readReport, type StoredRun } from '../run-store.ts';
 import { costMeasures } from './cost-measures.ts';
+import { machineMeasures } from './machine-measures.ts';
 import {
   perplexityMeasures,
   taskMeasures,
@@ -48,6 +49,9 @@ export async function comparedRun(
       ...costMeasures(costs),
       ...perplexityMeasures(perplexitiesOf(quality, report, stored)),
       ...taskMeasures(quality.tasks ?? null),
+      ...(role === 'control'
+        ? []
+        : machineMeasures(report.cost, role === 'original' ? 'before' : 'after', names.run)),
     ],
   });
   const { before, after, recovery } = report;

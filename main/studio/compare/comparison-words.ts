@@ -63,13 +63,20 @@ const english: ComparisonWords = {
     'peak-memory': 'Peak memory of a forward pass',
     'prefill-speed': 'Prefill, tokens/s',
     'decode-speed': 'Decode, tokens/s',
-    'prefill-latency': 'Prefill latency',
-    'decode-latency': 'Decode latency',
+    'prefill-latency': 'Prefill latency, 90th percentile',
+    'decode-latency': 'Decode latency, 90th percentile',
+    'prefill-speedup': 'Prefill, times as fast',
+    'decode-speedup': 'Decode, times as fast',
   },
   protocol: (protocol) => {
     if (protocol.about === 'text') {
       const { text, seqLen, chunks } = protocol;
       return `${text}, ${chunks} chunks of ${seqLen} tokens`;
+    }
+    if (protocol.about === 'machine') {
+      const { batchSize, promptLength, newTokens, repeats, threads, run } = protocol;
+      const how = `batch ${batchSize}, ${promptLength} + ${newTokens} tokens, ${threads} threads, ${repeats} rounds`;
+      return run === null ? how : `${how}, in ${run}`;
     }
     const { metric, tasks, fewShot, limit, harness } = protocol;
     const what = metric ?? `${tasks} tasks`;
@@ -115,13 +122,20 @@ const chinese: ComparisonWords = {
     'peak-memory': '前向峰值内存',
     'prefill-speed': '预填充，词元/秒',
     'decode-speed': '解码，词元/秒',
-    'prefill-latency': '预填充延迟',
-    'decode-latency': '解码延迟',
+    'prefill-latency': '预填充延迟（第 90 百分位）',
+    'decode-latency': '解码延迟（第 90 百分位）',
+    'prefill-speedup': '预填充加速倍数',
+    'decode-speedup': '解码加速倍数',
   },
   protocol: (protocol) => {
     if (protocol.about === 'text') {
       const { text, seqLen, chunks } = protocol;
       return `${text}，${chunks} 段，每段 ${seqLen} 个词元`;
+    }
+    if (protocol.about === 'machine') {
+      const { batchSize, promptLength, newTokens, repeats, threads, run } = protocol;
+      const how = `批大小 ${batchSize}，${promptLength} + ${newTokens} 个词元，${threads} 线程，${repeats} 轮`;
+      return run === null ? how : `${how}，测于 ${run}`;
     }
     const { metric, tasks, fewShot, limit, harness } = protocol;
     const what = metric ?? `${tasks} 个任务`;

@@ -60,6 +60,8 @@ const kinds: readonly MeasureKind[] = [
   'decode-speed',
   'prefill-latency',
   'decode-latency',
+  'prefill-speedup',
+  'decode-speedup',
 ];
 
 export function compare({ runs, roles, models, published, baseline }: Comparands): Comparison {

@@ -11,9 +11,12 @@ export type MeasureKind =
   | 'prefill-speed'
   | 'decode-speed'
   | 'prefill-latency'
-  | 'decode-latency';
+  | 'decode-latency'
+  | 'prefill-speedup'
+  | 'decode-speedup';
 
-export type MeasureUnit = 'count' | 'macs' | 'bytes' | 'perplexity' | 'share' | 'per-second' | 'ms';
+export type MeasureUnit =
+  'count' | 'macs' | 'bytes' | 'perplexity' | 'share' | 'per-second' | 'ms' | 'factor';
 
 /** How a number was measured; numbers of different protocols are not to be compared. */
 export type Protocol =
@@ -28,6 +31,18 @@ export type Protocol =
       /** First questions of a task that were asked at most; null: all. */
       readonly limit: number | null;
       readonly harness: string;
+    }
+  | {
+      readonly about: 'machine';
+      /** Rows that grow together, tokens each begins with, tokens it grows by. */
+      readonly batchSize: number;
+      readonly promptLength: number;
+      readonly newTokens: number;
+      /** Rounds that were timed. */
+      readonly repeats: number;
+      readonly threads: number;
+      /** The run whose measurement it is of, where numbers of others are not to be compared. */
+      readonly run: string | null;
     };
 
 /** What a row of numbers is about. */

@@ -119,5 +119,6 @@ const formats: Readonly<Record<MeasureUnit, (value: number) => string>> = {
   perplexity: (value) => value.toPrecision(5),
   share: (value) => `${(100 * value).toFixed(2)} %`,
   'per-second': (value) => value.toPrecision(4),
+  factor: (value) => `${value.toFixed(2)} ×`,
   ms: (value) => `${value.toPrecision(4)} ms`,
 };
