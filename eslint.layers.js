@@ -43,6 +43,7 @@ const sees = {
   families: ['tensor', 'ir', 'ops'],
   criteria: ['tensor', 'ir'],
   ...Object.fromEntries(uses.map((use) => [use, belowUses])),
+  evaluate: [...belowUses, 'task-files'],
   export: ['tensor', 'checkpoint', 'families', 'prune', 'runtime'],
   run: engine,
   studio: [...engine, 'worker', 'published'],
@@ -51,6 +52,7 @@ const sees = {
   window: [...engine, 'studio', 'worker', 'contract'],
   contract: [],
   templates: [],
+  'task-files': [],
   published: [],
   'default-app': [],
   preload: ['contract'],
@@ -78,7 +80,15 @@ const sees = {
 const seesTypesOf = { criteria: ['onnx'] };
 
 /** Layers without main/engine/errors.ts: they know main/ only through the contract. */
-const withoutErrors = ['contract', 'templates', 'published', 'default-app', 'preload', 'renderer'];
+const withoutErrors = [
+  'contract',
+  'templates',
+  'task-files',
+  'published',
+  'default-app',
+  'preload',
+  'renderer',
+];
 
 /** Layers that run in Electron's processes, and those that have no Node there: a sandboxed page. */
 const electronLayers = ['window', 'preload', 'default-app'];
@@ -114,6 +124,7 @@ const files = [
   layer('cli', ['main/cli.ts', 'main/cli/**']),
   layer('window', ['main/*.ts']),
   layer('templates', ['resources/templates/**']),
+  layer('task-files', ['resources/tasks/**']),
   layer('published', ['resources/published/**']),
   layer('contract', ['preload/contract.ts', 'preload/*-contract.ts', 'preload/channels.ts']),
   layer('default-app', ['scripts/electron/default-app.mjs']),

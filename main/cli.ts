@@ -1,11 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { taskIds } from './engine/evaluate/tasks/index.ts';
 import { engineVersion } from './studio/engine-version.ts';
 import { compare, compareFormats, type CompareOptions } from './cli/compare.ts';
 import { bench, type BenchOptions } from './cli/bench.ts';
 import { device } from './cli/device.ts';
+import { evaluate, lackingOption, taskList, type EvalOptions } from './cli/evaluate.ts';
 import { generateCommand, type GenerateOptions } from './cli/generate.ts';
-import { evaluate, inspect, plan, recover, resume, run } from './cli/commands.ts';
-import type { EvalOptions, RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
+import { inspect, plan, recover, resume, run } from './cli/commands.ts';
+import type { RecipeOptions, RunOptions, CommonOptions } from './cli/commands.ts';
 import { deviceChoices, memorySize } from './studio/recipe.ts';
 import { describeError, exitCode, printError, type ExitCode } from './cli/output.ts';
 
@@ -93,15 +95,28 @@ function commandLine(end: (code: ExitCode) => void): Command {
     });
   program
     .command('eval')
-    .description('measure perplexity')
+    .description('measure perplexity on texts, and zero-shot tasks')
     .argument('<model>', 'model folder')
-    .requiredOption('--text <file>', 'text, or JSONL with "text" or "input_ids"')
+    .option(
+      '--text <file>',
+      'text, or JSONL or Parquet with "text", "sentence" or "input_ids" (repeatable)',
+      collect,
+      [],
+    )
     .option('--seq-len <n>', 'tokens a chunk', atLeast(2), 128)
-    .option('--samples <n>', 'rows of a JSONL file to use', atLeast(1))
+    .option('--samples <n>', 'rows of a JSONL or Parquet file to use', atLeast(1))
+    .option('--tasks <names>', `all, or some of ${taskIds.join(',')}`, taskList)
+    .option('--task-data <folder>', 'folder with the data sets of the tasks, each as the hub has it')
+    .option('--few-shot <n>', 'worked examples in front of each question', atLeast(0), 0)
+    .option('--bos', 'put the BOS of the tokenizer in front of each question', false)
+    .option('--limit <n>', 'first questions of each task to ask', atLeast(1))
+    .option('--out <dir>', 'run folder (default with tasks: runs/, named after the model)')
     .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
     .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('auto'))
     .option(...json)
-    .action(async (folder: string, options: EvalOptions) => {
+    .action(async (folder: string, options: EvalOptions, command: Command) => {
+      const lacking = lackingOption(options);
+      if (lacking !== undefined) command.error(`error: ${lacking}`, { exitCode: exitCode.usage });
       end(await evaluate(folder, options));
     });
   program

@@ -256,7 +256,8 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
 
 function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
   const { criterion, aggregation, windows, ratioInWindow, removedOfParameters } = report;
-  const { calibration, evaluation, before, after, recovery = null, cost = null } = report;
+  const { calibration, evaluation, before, after } = report;
+  const { recovery = null, performance = null, cost = null } = report;
   return {
     criterion,
     aggregation,
@@ -268,6 +269,7 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
     before,
     after,
     recovery,
+    performance,
     cost,
   };
 }

@@ -10,6 +10,7 @@ import { generationCalls, generationStreams } from './generation-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
+  runPerformanceSchema,
   trainingCurvesSchema,
   trainingForecastSchema,
   trainingNowSchema,
@@ -167,6 +168,7 @@ export const runReportSchema = z.object({
   after: measuredSchema,
   /** null where the run ended with the pruned model; the recovered model costs what the pruned one does. */
   recovery: recoveryReportSchema.nullable(),
+  performance: runPerformanceSchema.nullable(),
   /** Times and memory, where they were asked for. */
   cost: costReportSchema.nullable(),
 });

@@ -124,7 +124,25 @@ const trainedReportSchema = z.object({
   validationRows: count,
   trainableParameters: z.number(),
   passedOver: count,
+  /** Whether it was over before its warm-up; unknown of runs of earlier versions. */
+  endedInWarmUp: z.boolean().optional(),
 });
+
+/** What a training took of the machine. */
+const trainingPerformanceSchema = z.object({
+  tokensPerSecond: z.number(),
+  /** The same if nothing but the matrix products took time, each at the device's raw rate. */
+  tokensPerSecondAtRawRate: z.number(),
+  peakMemoryBytes: z.number(),
+  /** Beside what the program itself takes. */
+  memoryBudgetBytes: z.number(),
+});
+
+export const runPerformanceSchema = z.object({
+  recovered: trainingPerformanceSchema.nullable(),
+  control: trainingPerformanceSchema.nullable(),
+});
+export type TrainingPerformance = z.infer<typeof trainingPerformanceSchema>;
 
 export const recoveryReportSchema = z.object({
   recovered: trainedReportSchema,

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { basename, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
@@ -48,8 +48,14 @@ export async function bench(folders: readonly string[], options: BenchOptions): 
   const outcome = await interruptible(job, 'stopping after the current step');
   progress.clear();
   if (outcome.kind !== 'done') return unfinished(outcome, options.json);
-  print(options.json, outcome.result, () => costText(outcome.result, (name) => basename(name)));
+  print(options.json, outcome.result, () => costText(outcome.result, shortNames(folders)));
   return exitCode.done;
+}
+
+/** The last part of each folder where that tells them apart. */
+function shortNames(folders: readonly string[]): (folder: string) => string {
+  const isClear = new Set(folders.map((folder) => basename(folder))).size === folders.length;
+  return isClear ? (folder) => basename(folder) : (folder) => relative(process.cwd(), folder);
 }
 
 const weightsOf = ({ config, costsWith }: Awaited<ReturnType<typeof inspectModel>>): number =>

@@ -1,24 +1,17 @@
 import { basename, join, resolve } from 'node:path';
-import { availableParallelism } from 'node:os';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
-import { runFiles, type RunReport } from '../engine/run.ts';
+import type { MeasuredQuality } from '../engine/evaluation.ts';
+import { runFiles, type MeasuredModel, type RunReport } from '../engine/run.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { TrainingPerformance } from '../engine/training-performance.ts';
-import { planMemory } from '../engine/runtime/memory-plan.ts';
+import { programBytes } from '../engine/runtime/memory-plan.ts';
 import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
-import { conductRun, timeLeftEstimator } from '../studio/conduct-run.ts';
+import { conductRun } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
-import {
-  keptWeightBytes,
-  prepareRun,
-  prepareRunOf,
-  requireRunnable,
-  type PlanPreview,
-} from '../studio/preview-plan.ts';
+import { prepareRun, prepareRunOf, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
-import { memoryBudget } from '../studio/resolve-recipe.ts';
 import { identified, identityOf } from '../studio/run-identity.ts';
 import {
   createRun,
@@ -29,12 +22,13 @@ import {
   type RunEvent,
   type StoredRun,
 } from '../studio/run-store.ts';
-import { startJob, type Outcome } from '../worker/host.ts';
+import type { Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
 import { costText } from './cost-text.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
+import { protocolLine, qualityText, taskComparison } from './quality-text.ts';
 import { formatPairs } from './table.ts';
 
 export interface CommonOptions {
@@ -91,15 +85,22 @@ export async function plan(recipeFile: string | undefined, options: RecipeOption
   return exitCode.done;
 }
 
-export interface RunOptions extends RecipeOptions {
+interface RunFolderOptions extends CommonOptions {
   readonly out?: string;
+}
+
+export interface RunOptions extends RecipeOptions, RunFolderOptions {
   readonly printRecipe: boolean;
 }
 
 /** llm-pruner run RECIPE */
 export async function run(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
   if (options.printRecipe) return printRecipe(recipeFile, options);
-  const recipe = await readRecipe(recipeFile, options.set, process.cwd());
+  return runRecipe(await readRecipe(recipeFile, options.set, process.cwd()), options);
+}
+
+/** Makes the run of a recipe, or goes on with the one that is there, and carries it out. */
+export async function runRecipe(recipe: Recipe, options: RunFolderOptions): Promise<ExitCode> {
   const prepared = await prepareRun(recipe);
   await requireRunnable(prepared);
   const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
@@ -128,56 +129,6 @@ export async function resume(folder: string, options: CommonOptions): Promise<Ex
   if (stored.state === 'finished') return showFinished(stored, options);
   const run = await identified(stored);
   return carryOut(run, options, await deviceNow(stored.settings.device));
-}
-
-export interface EvalOptions extends CommonOptions {
-  readonly text: string;
-  readonly seqLen: number;
-  readonly samples?: number;
-  readonly memory: number | string;
-  readonly device: DeviceWish;
-}
-
-/** llm-pruner eval MODEL --text FILE --seq-len N */
-export async function evaluate(folder: string, options: EvalOptions): Promise<ExitCode> {
-  const model = await inspectModel(resolve(folder));
-  const device = await deviceFor(options.device);
-  const weightBytes = keptWeightBytes(model.costsWith(model.config.layers), device);
-  const evaluation = {
-    text: resolve(options.text),
-    seqLen: options.seqLen,
-    samples: options.samples ?? null,
-  };
-  const progress = new ProgressLine();
-  const timeLeft = timeLeftEstimator();
-  const job = startJob(
-    {
-      kind: 'evaluate',
-      model: model.folder,
-      evaluation,
-      threads: availableParallelism(),
-      memory: planMemory(model.config, weightBytes, memoryBudget(options), device.kind),
-      device,
-    },
-    (event) => {
-      if (event.type === 'stage') progress.stage('evaluating');
-      if (event.type === 'progress')
-        progress.progress('evaluating', event.fraction, timeLeft(event.stage, event.fraction));
-    },
-  );
-  const outcome = await interruptible(job);
-  progress.clear();
-  if (outcome.kind !== 'done') return unfinished(outcome, options.json);
-  const { perplexity, tokens, chunks, seqLen } = outcome.result;
-  print(options.json, { ...outcome.result, model: model.folder, text: evaluation.text }, () =>
-    formatPairs([
-      ['Perplexity', perplexity.toPrecision(6)],
-      ['Sequence length', grouped(seqLen)],
-      ['Chunks', grouped(chunks)],
-      ['Tokens', grouped(tokens)],
-    ]),
-  );
-  return exitCode.done;
 }
 
 async function printRecipe(recipeFile: string | undefined, options: RunOptions): Promise<ExitCode> {
@@ -249,22 +200,33 @@ function show(event: RunEvent, progress: ProgressLine): void {
 }
 
 function printReport(folder: string, report: RunReport, json: boolean): void {
-  const modelDir = join(folder, report.recovery ? runFiles.recovered : runFiles.model);
+  const modelDir = isEvaluationAlone(report)
+    ? report.model
+    : join(folder, report.recovery ? runFiles.recovered : runFiles.model);
   const costs = report.cost ? ['', costText(report.cost, (name) => name)] : [];
   print(json, { ...report, outDir: folder, modelDir }, () =>
-    linesOf([
-      report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir),
-      ...costs,
-    ]),
+    linesOf([reportText(folder, report, modelDir), ...costs]),
   );
+}
+
+/** A run without a pruned or a trained model. */
+const isEvaluationAlone = (report: RunReport): boolean =>
+  report.recovery === undefined && report.removedOfParameters === 0;
+
+function reportText(folder: string, report: RunReport, modelDir: string): string {
+  if (isEvaluationAlone(report)) return `${qualityText(report.before)}\nThe report is in ${folder}`;
+  return report.recovery ? recoveryText(report, report.recovery, modelDir) : pruningText(report, modelDir);
 }
 
 function pruningText(report: RunReport, modelDir: string): string {
   return linesOf([
     beforeAfterTable(report.before, report.after),
     '',
+    ...qualityLines([
+      ['before', report.before],
+      ['after', report.after],
+    ]),
     ratioSentence(report),
-    evaluationSentence(report),
     `The pruned model is in ${modelDir}`,
   ]);
 }
@@ -272,17 +234,17 @@ function pruningText(report: RunReport, modelDir: string): string {
 function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: string): string {
   const { recovered, control } = recovery;
   const isPruned = report.removedOfParameters > 0;
-  const columns: (readonly [string, Parameters<typeof beforeAfterTable>[0]])[] = [
+  const columns: (readonly [string, MeasuredModel])[] = [
     ...(isPruned ? [['original', report.before] as const] : []),
     [isPruned ? 'pruned' : 'before', report.after],
-    ['recovered', { ...report.after, perplexity: recovered.perplexity }],
-    ...(control ? [['control', { ...report.before, perplexity: control.perplexity }] as const] : []),
+    ['recovered', { ...report.after, ...qualityOf(recovered) }],
+    ...(control ? [['control', { ...report.before, ...qualityOf(control) }] as const] : []),
   ];
   return linesOf([
     sideBySideTable(columns),
     '',
+    ...qualityLines(columns),
     isPruned ? ratioSentence(report) : undefined,
-    evaluationSentence(report),
     trainingSentence(recovered),
     recovery.base === 'int8' ? base8BitSentence : undefined,
     performanceSentence(report.performance?.recovered),
@@ -301,13 +263,17 @@ function trainingSentence({
   rows,
   trainableParameters,
   validationLoss,
+  endedInWarmUp,
 }: TrainedReport): string {
   const kept = keptStep === steps ? '' : `, kept as it was after step ${keptStep}`;
   const measured = validationLoss
     ? ` Validation loss ${validationLoss.before.toFixed(4)} before, ${validationLoss.kept.toFixed(4)} after.`
     : '';
-  return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}`;
+  return `Trained ${grouped(trainableParameters)} parameters of an adapter for ${grouped(steps)} steps on ${grouped(rows)} rows${kept}.${measured}${endedInWarmUp ? warmUpRemark : ''}`;
 }
+
+const warmUpRemark =
+  '\nThe training ended within its warm-up, so the learning rate never got to its height: set fewer recover.warmupSteps, or more steps.';
 
 const base8BitSentence =
   'While training, the frozen weights of the layers were held in 8 bits; the result is made of the stored ones.';
@@ -316,14 +282,22 @@ function performanceSentence(performance: TrainingPerformance | null | undefined
   if (!performance) return undefined;
   const { tokensPerSecond, tokensPerSecondAtRawRate, peakMemoryBytes, memoryBudgetBytes } = performance;
   const part = Math.round((100 * tokensPerSecond) / tokensPerSecondAtRawRate);
-  return `${grouped(tokensPerSecond)} tokens/s, ${part} % of the raw matrix rate. Peak memory of the training process ${mebibytes(peakMemoryBytes)}, budget ${mebibytes(memoryBudgetBytes)}.`;
+  return `${grouped(tokensPerSecond)} tokens/s, ${part} % of the raw matrix rate. Peak memory of the training process ${mebibytes(peakMemoryBytes)}; the budget is ${mebibytes(memoryBudgetBytes)} beside the program's own ${mebibytes(programBytes)}.${peakMemoryBytes > memoryBudgetBytes + programBytes ? overBudgetRemark : ''}`;
 }
+
+const overBudgetRemark =
+  '\nOne row at a time takes more than the budget: a smaller recover.cutoff takes less.';
+
+/** A rise of the log-perplexity below this is next to none: a share of it says nothing. */
+const leastRise = 0.01;
 
 /** How much of what pruning cost came back, in log-perplexity. */
 function returnedSentence({ before, after }: RunReport, { recovered }: RecoveryReport): string | undefined {
   const [original, pruned, now] = [before.perplexity, after.perplexity, recovered.perplexity];
-  if (original === null || pruned === null || now === null || pruned <= original) return undefined;
-  const returned = Math.log(pruned / now) / Math.log(pruned / original);
+  if (original === null || pruned === null || now === null) return undefined;
+  const rise = Math.log(pruned / original);
+  if (rise < leastRise) return undefined;
+  const returned = Math.log(pruned / now) / rise;
   return `Of the rise in log-perplexity, ${percent(returned)} came back.`;
 }
 
@@ -341,9 +315,23 @@ function ratioSentence({
   return `Ratio ${ratioInWindow} inside ${layers}: ${percent(removedOfParameters)} of all parameters.`;
 }
 
-function evaluationSentence({ evaluation }: RunReport): string | undefined {
-  if (evaluation === null) return undefined;
-  return `Perplexity over ${grouped(evaluation.chunks)} chunks of ${evaluation.seqLen} tokens.`;
+const qualityOf = ({ perplexity, perplexities, tasks }: MeasuredQuality): MeasuredQuality => ({
+  perplexity,
+  perplexities,
+  tasks,
+});
+
+/** How perplexities were measured, those on further texts, and the tasks. */
+function qualityLines(models: readonly (readonly [name: string, quality: MeasuredQuality])[]): string[] {
+  const [[, { perplexities }]] = models;
+  const texts = perplexities.map((measured, i) => {
+    const values = models.map(
+      ([name, quality]) => `${name} ${quality.perplexities[i].perplexity.toPrecision(5)}`,
+    );
+    return `Perplexity${i === 0 ? '' : ` ${values.join(', ')}`} on ${protocolLine(measured)}.`;
+  });
+  const tasks = taskComparison(models.map(([name, quality]) => [name, quality.tasks] as const));
+  return [...texts, ...(tasks === undefined ? [] : ['', tasks, ''])];
 }
 
 /** Ctrl-C asks the job to stop at the next layer; a second one ends it at once. */
@@ -388,7 +376,8 @@ export function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>,
 /** Named by what went into it, so that the same work finds itself. */
 function defaultFolder(recipe: Recipe, hash: string): string {
   const { mode, criterion, ratio } = recipe.prune;
-  const what = mode === 'none' ? 'recovered' : `${criterion}-${ratio}`;
+  const unpruned = recipe.recover === undefined ? 'evaluated' : 'recovered';
+  const what = mode === 'none' ? unpruned : `${criterion}-${ratio}`;
   return join('runs', `${basename(recipe.model)}-${what}-${hash.slice(0, 8)}`);
 }
 

@@ -6,14 +6,18 @@ import { requireRoomFor, tokenSource } from './measure-model.ts';
 import type { RunSettings } from './run.ts';
 import type { Model } from './runtime/model.ts';
 
+/** Whether a run leaves a pruned model; others recover or measure the model as it is. */
+export const isPruning = ({ prune, recover }: RunSettings): boolean =>
+  prune.mode !== 'none' && recover?.alone !== true;
+
 const needsCalibration = (criterion: Criterion): boolean =>
   criterion.kind !== 'drawn' && criterion.needsGradient;
 
 /** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
-export function requireCalibrationSource({ prune, calibration, recover: recovery }: RunSettings): void {
+export function requireCalibrationSource(settings: RunSettings): void {
+  const { prune, calibration } = settings;
   const criterion = criterionNamed(prune.criterion);
-  const isPruning = recovery?.alone !== true;
-  if (!isPruning || calibration.source !== null || !needsCalibration(criterion)) return;
+  if (!isPruning(settings) || calibration.source !== null || !needsCalibration(criterion)) return;
   throw new EngineError(
     'recipe-invalid',
     `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
@@ -29,7 +33,7 @@ export async function calibrationOf(
   model: Model,
 ): Promise<number[][]> {
   const { source } = settings.calibration;
-  if (source === null || settings.recover?.alone === true || !needsCalibration(criterion)) return [];
+  if (source === null || !isPruning(settings) || !needsCalibration(criterion)) return [];
   const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
   requireRoomFor(longest(rows), model, settings.memory);
   return rows;

@@ -1,4 +1,4 @@
-import { evaluationTokens, openTokenSource } from './dataset/token-rows.ts';
+import { openTokenSource } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
 import { measurePerplexity, type Perplexity } from './evaluate/perplexity.ts';
 import type { ComputeDevice } from './runtime/device.ts';
@@ -9,12 +9,6 @@ import type { Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
 import type { SessionOptions } from './runtime/session.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
-
-export interface EvaluationSettings {
-  readonly text: string | null;
-  readonly seqLen: number;
-  readonly samples: number | null;
-}
 
 /** What a computation may use of the machine. */
 export interface MachineShare {
@@ -28,33 +22,6 @@ export const sessionOptions = ({ threads, device }: MachineShare): SessionOption
   threads,
   device: device.kind,
 });
-
-/** Perplexity of an open model on a text file. */
-export async function evaluateModel(
-  model: Model,
-  evaluation: EvaluationSettings & { readonly text: string | null },
-  share: MachineShare,
-  scratchPath: string,
-  pace: Pace,
-): Promise<Perplexity> {
-  if (evaluation.text === null) throw new RangeError('There is no text to evaluate on.');
-  const tokens = await evaluationTokens(await tokenSource(evaluation.text, model), evaluation.samples);
-  return measureModel(model, tokens, evaluation.seqLen, share, scratchPath, pace);
-}
-
-/** Perplexity of an open model on tokens. */
-export async function measureModel(
-  model: Model,
-  tokens: Int32Array,
-  seqLen: number,
-  share: MachineShare,
-  scratchPath: string,
-  pace: Pace,
-): Promise<Perplexity> {
-  return withNetwork(model, share, (network) =>
-    measureNetwork(network, tokens, seqLen, share.memory, scratchPath, pace),
-  );
-}
 
 /** Perplexity of a network, adapters and all, on tokens. */
 export async function measureNetwork(
@@ -102,7 +69,7 @@ export function requireRoomFor(
   );
 }
 
-export function tokenSource(path: string, model: Model): ReturnType<typeof openTokenSource> {
+export function tokenSource(path: string, model: DescribedModel): ReturnType<typeof openTokenSource> {
   return openTokenSource(path, model.config.vocabSize, () => loadTokenizer(model.folder));
 }
 

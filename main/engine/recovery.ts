@@ -1,5 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { writeError } from './checkpoint/file-errors.ts';
 import { loadTemplate } from './dataset/prompt-template.ts';
@@ -7,16 +7,15 @@ import { readDataFile } from './dataset/records.ts';
 import { trainingExamples, type TrainingExamples } from './dataset/training-examples.ts';
 import { adaptableTargets } from './derive/lora.ts';
 import { EngineError } from './errors.ts';
-import type { Perplexity } from './evaluate/perplexity.ts';
+import {
+  evaluateStage,
+  type MeasuredQuality,
+  type PreparedEvaluation,
+  type UseNetwork,
+} from './evaluation.ts';
 import { adapterExporter, primaryExporter } from './export/index.ts';
 import type { ModelCard, TrainingFacts } from './export/exporter.ts';
-import {
-  measureModel,
-  measureNetwork,
-  requireRoomFor,
-  sessionOptions,
-  type MachineShare,
-} from './measure-model.ts';
+import { requireRoomFor, sessionOptions, withNetwork, type MachineShare } from './measure-model.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
 import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from './recover/adapter.ts';
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
@@ -56,14 +55,12 @@ export interface RecoverySettings {
 }
 
 /** What a training came to. */
-export interface TrainedReport extends TrainingResult {
+export interface TrainedReport extends TrainingResult, MeasuredQuality {
   readonly trainableParameters: number;
   /** Rows of the data of which nothing could be learnt. */
   readonly passedOver: number;
   /** Mean loss over the validation rows before the first step, and of the adapter that was kept; null without. */
   readonly validationLoss: { readonly before: number; readonly kept: number } | null;
-  /** Perplexity on the evaluation text; null without one. */
-  readonly perplexity: number | null;
 }
 
 export interface RecoveryReport {
@@ -78,8 +75,7 @@ export interface RecoveryWork {
   readonly stages: RunStages;
   readonly recover: RecoverySettings;
   readonly share: MachineShare;
-  readonly seqLen: number;
-  readonly evaluationText: Int32Array | null;
+  readonly evaluation: PreparedEvaluation;
   readonly examples: TrainingExamples;
   readonly original: Model;
   /** Facts for the card of the recovered model. */
@@ -140,15 +136,13 @@ export async function recover(work: RecoveryWork, prunedFolder: string): Promise
     const trained = await trainStage(work, 'recover', pruned, (adapter, result, pace) =>
       writeRecovered(work, pruned, adapter, result, pace),
     );
-    return { ...trained, perplexity: await measureRecovered(work, pruned) };
+    return { ...trained, ...(await measureRecovered(work, pruned)) };
   });
   const { base, control } = work.recover;
   if (!control) return { base, recovered, control: null };
   const trained = await trainStage(work, 'recover-control', work.original);
-  const perplexity = await measured(work, 'evaluate-control', (tokens, pace) =>
-    measureAdapted(work, work.original, 'recover-control', tokens, pace),
-  );
-  return { base, recovered, control: { ...trained, perplexity } };
+  const measured = await measureAdapted(work, 'evaluate-control', work.original, 'recover-control');
+  return { base, recovered, control: { ...trained, ...measured } };
 }
 
 /** The pruned model, or the original where that is the one to recover. */
@@ -192,7 +186,7 @@ async function trainStage(
     result: TrainingResult,
     pace: Pace,
   ) => Promise<void> = async () => {},
-): Promise<Omit<TrainedReport, 'perplexity'>> {
+): Promise<Omit<TrainedReport, keyof MeasuredQuality>> {
   const files = filesOf(work.stages, stage);
   const checkpoints = new TrainingCheckpoints(files.training);
   const trained = await work.stages.once(stage, async (pace) => {
@@ -237,7 +231,7 @@ async function train(
   try {
     // Before the training's own sessions hold memory.
     const tokens = settings.training.microBatch * settings.cutoff;
-    const speed = await speedBesideRawRate(model, adaptationOf(settings), tokens, share.threads);
+    const speed = await speedBesideRawRate(model, adaptationOf(settings), tokens, sessionOptions(share));
     const pass = { store, pace, activationBytes: share.memory.activationBytes };
     const result = await trainAdapter(
       networks,
@@ -315,17 +309,15 @@ async function writeMerged(
 }
 
 async function writeAdapterFolder(
-  { recover: settings, original }: RecoveryWork,
+  { recover: settings }: RecoveryWork,
   pruned: Model,
   adapter: readonly AdapterMatrix[],
   training: TrainingFacts,
   folder: string,
 ): Promise<void> {
-  // Beside the run's own pruned model, wherever the run's folder is moved to.
-  const baseModel = pruned === original ? original.folder : join('..', basename(pruned.folder));
   await adapterExporter.write(
     {
-      baseModel,
+      baseModel: pruned.folder,
       rank: settings.lora.rank,
       alpha: settings.lora.alpha,
       dropout: settings.training.dropout,
@@ -338,47 +330,36 @@ async function writeAdapterFolder(
 }
 
 /** What was written is measured: merged weights as they were rounded, an adapter beside its model. */
-async function measureRecovered(work: RecoveryWork, pruned: Model): Promise<number | null> {
-  return measured(work, 'evaluate-recovered', async (tokens, pace) => {
-    if (work.recover.output === 'adapter') return measureAdapted(work, pruned, 'recover', tokens, pace);
-    const model = await openModel(join(work.stages.folder, runFiles.recovered));
-    try {
-      return await measureModel(model, tokens, work.seqLen, work.share, work.stages.scratchPath, pace);
-    } finally {
-      await model.checkpoint.close();
-    }
-  });
+async function measureRecovered(work: RecoveryWork, pruned: Model): Promise<MeasuredQuality> {
+  const { recover: settings, stages, share, evaluation } = work;
+  if (settings.output === 'adapter') return measureAdapted(work, 'evaluate-recovered', pruned, 'recover');
+  return withModel(work, join(stages.folder, runFiles.recovered), (model) =>
+    evaluateStage(stages, 'evaluate-recovered', evaluation, model, share, (use) =>
+      withNetwork(model, share, use),
+    ),
+  );
 }
 
-async function measured(
-  { stages, evaluationText }: RecoveryWork,
+/** Measures a model with the adapter that a training left beside it, unmerged. */
+function measureAdapted(
+  { stages, recover: settings, share, evaluation }: RecoveryWork,
   stage: 'evaluate-recovered' | 'evaluate-control',
-  measure: (tokens: Int32Array, pace: Pace) => Promise<Perplexity>,
-): Promise<number | null> {
-  if (evaluationText === null) return null;
-  const { perplexity } = await stages.once(stage, (pace) => measure(evaluationText, pace));
-  stages.listener.metric(`${stage}.perplexity`, perplexity);
-  return perplexity;
-}
-
-/** A model with the adapter that a training left beside it, unmerged. */
-async function measureAdapted(
-  { stages, recover: settings, share, seqLen }: RecoveryWork,
   model: Model,
-  stage: TrainingStage,
-  tokens: Int32Array,
-  pace: Pace,
-): Promise<Perplexity> {
-  const adaptation = adaptationOf(settings);
-  const adapter = await readAdapter(filesOf(stages, stage).adapter, adapterShapes(model, adaptation));
-  const weights = withAdapter(weightStore(model, share), adapter);
-  const network = new Network(model, weights, sessionOptions(share), adaptation);
-  try {
-    return await measureNetwork(network, tokens, seqLen, share.memory, stages.scratchPath, pace);
-  } finally {
-    await network.release();
-    weights.release();
-  }
+  training: TrainingStage,
+): Promise<MeasuredQuality> {
+  const useAdapted: UseNetwork = async (use) => {
+    const adaptation = adaptationOf(settings);
+    const adapter = await readAdapter(filesOf(stages, training).adapter, adapterShapes(model, adaptation));
+    const weights = withAdapter(weightStore(model, share), adapter);
+    const network = new Network(model, weights, sessionOptions(share), adaptation);
+    try {
+      return await use(network);
+    } finally {
+      await network.release();
+      weights.release();
+    }
+  };
+  return evaluateStage(stages, stage, evaluation, model, share, useAdapted);
 }
 
 const weightStore = ({ checkpoint }: Model, { memory, device }: MachineShare): WeightStore =>

@@ -6,7 +6,7 @@ import { readJsonFile } from './checkpoint/read-json.ts';
 import { EngineError } from './errors.ts';
 import type { StepReport } from './recover/trainer.ts';
 import type { ValidationRecord } from './recover/training-state.ts';
-import { paceOf, type Pace } from './runtime/pace.ts';
+import { paceOf, partOf, type Pace } from './runtime/pace.ts';
 
 /** In the order in which they are done. */
 export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-after'] as const;
@@ -14,6 +14,8 @@ export const pruningStages = ['evaluate-before', 'estimate', 'slice', 'evaluate-
 export type RecoveryStage = 'recover' | 'evaluate-recovered' | 'recover-control' | 'evaluate-control';
 /** The two that train. */
 export type TrainingStage = Extract<RecoveryStage, 'recover' | 'recover-control'>;
+/** The stages that measure a model. */
+export type EvaluationStage = Extract<RunStage, `evaluate-${string}`>;
 /** What measures the models that there are in the end, beside each other. */
 export type CostStage = 'measure-cost';
 export type RunStage = (typeof pruningStages)[number] | RecoveryStage | CostStage;
@@ -40,6 +42,7 @@ export const runFiles = {
   model: 'model',
   recovery: 'recovery',
   recovered: 'recovered',
+  harness: 'lm-eval',
   scratch: 'scratch.bin',
 } as const;
 
@@ -74,12 +77,45 @@ export class RunStages {
     return result;
   }
 
+  /**
+   * Does the parts of a stage in their order, each once; their results, in that order. `use` gives what all of them
+   * work with, and is not asked where every part was done before.
+   */
+  async parts<P extends { readonly name: string; readonly effort: number }, T>(
+    stage: RunStage,
+    parts: readonly P[],
+    use: <R>(work: (tool: T) => Promise<R>) => Promise<R>,
+    work: (part: P, tool: T, pace: Pace) => Promise<object>,
+  ): Promise<unknown[]> {
+    this.listener.stage(stage);
+    const files = parts.map(({ name }) => this.checkpointFile(`${stage}.${name}`));
+    const results = await Promise.all(files.map(readIfThere));
+    if (results.every((result) => result !== undefined)) return results;
+    const pace = paceOf(this.signal, (fraction) => {
+      this.listener.progress(stage, fraction);
+    });
+    await pace.breathe();
+    const total = parts.reduce((sum, { effort }) => sum + effort, 0);
+    await use(async (tool) => {
+      let done = 0;
+      for (const [i, part] of parts.entries()) {
+        const [from, to] = [done / total, (done + part.effort) / total];
+        done += part.effort;
+        if (results[i] !== undefined) continue;
+        results[i] = await work(part, tool, partOf(pace, from, to));
+        await writeFileAtomic(files[i], `${JSON.stringify(results[i])}\n`);
+      }
+    });
+    this.listener.progress(stage, 1);
+    return results;
+  }
+
   /** Has a stage done again. */
   async forget(stage: RunStage): Promise<void> {
     await rm(this.checkpointFile(stage), { force: true });
   }
 
-  private checkpointFile(stage: RunStage): string {
+  private checkpointFile(stage: string): string {
     return join(this.folder, runFiles.checkpoints, `${stage}.json`);
   }
 }

@@ -2,25 +2,25 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { writeError } from './checkpoint/file-errors.ts';
-import { calibrationOf, requireCalibrationSource } from './calibration.ts';
+import { calibrationOf, isPruning, requireCalibrationSource } from './calibration.ts';
 import type { Criterion } from './criteria/criterion.ts';
 import { measureCost, type CostReport, type MeasureForward } from './cost.ts';
 import { criterionNamed } from './criteria/index.ts';
-import { evaluationTokens, type CalibrationSampling } from './dataset/token-rows.ts';
+import type { CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
 import type { CostSettings } from './evaluate/cost/interleave.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
+import {
+  evaluateStage,
+  prepareEvaluation,
+  type EvaluationSettings,
+  type MeasuredQuality,
+  type PreparedEvaluation,
+} from './evaluation.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
 import type { LayerShape } from './families/family.ts';
-import {
-  measureModel,
-  notANumber,
-  sessionOptions,
-  tokenSource,
-  withNetwork,
-  type EvaluationSettings,
-} from './measure-model.ts';
+import { notANumber, sessionOptions, withNetwork } from './measure-model.ts';
 import type { Aggregation } from './prune/aggregate.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
 import { estimate, type EstimateResult, type LayerScores } from './prune/estimate.ts';
@@ -66,6 +66,8 @@ export {
 export interface RunSettings {
   readonly model: string;
   readonly prune: LocalSelection & {
+    /** Set where the run prunes nothing. */
+    readonly mode?: 'none';
     readonly criterion: string;
     readonly aggregation: Aggregation;
     readonly gqaFold: GqaFold;
@@ -85,10 +87,7 @@ export interface RunSettings {
   readonly recover?: RecoverySettings;
 }
 
-export interface MeasuredModel extends ModelCosts {
-  /** null without an evaluation text. */
-  readonly perplexity: number | null;
-}
+export interface MeasuredModel extends ModelCosts, MeasuredQuality {}
 
 export interface RunReport {
   readonly model: string;
@@ -127,7 +126,7 @@ export async function run(
   const workshop = await Workshop.open(settings, folder, listener, signal, measureForward);
   try {
     const before = await workshop.evaluate('evaluate-before', settings.model);
-    if (settings.recover?.alone === true) return await workshop.recoverAlone(before);
+    if (!isPruning(settings)) return await workshop.reportUnpruned(before);
     const estimated = await workshop.estimate();
     const plan = await workshop.select();
     const pruned = await workshop.slice(plan);
@@ -152,7 +151,7 @@ class Workshop {
     private readonly criterion: Criterion,
     private readonly shapes: readonly LayerShape[],
     private readonly calibration: readonly (readonly number[])[],
-    private readonly evaluationText: Int32Array | null,
+    private readonly evaluation: PreparedEvaluation,
     private readonly examples: TrainingExamples | null,
     private readonly measureForward: MeasureForward | undefined,
   ) {}
@@ -179,9 +178,7 @@ class Workshop {
       checkWindow('mlp', settings.prune.windows.mlp, layers);
       const shapes = prunedShapes(model.config, settings.prune);
       const calibration = await calibrationOf(criterion, settings, model);
-      const { text, samples } = settings.evaluate;
-      const evaluationText =
-        text === null ? null : await evaluationTokens(await tokenSource(text, model), samples);
+      const evaluation = await prepareEvaluation(settings.evaluate, model);
       const examples = await trainingDataOf(settings, model, signal);
       for (const part of ['', runFiles.scores, runFiles.checkpoints]) await makeFolder(join(folder, part));
       await removePartials(folder);
@@ -192,7 +189,7 @@ class Workshop {
         criterion,
         shapes,
         calibration,
-        evaluationText,
+        evaluation,
         examples,
         measureForward,
       );
@@ -206,24 +203,16 @@ class Workshop {
     return this.model.checkpoint.close();
   }
 
-  /** Perplexity of a model folder on the evaluation text; null without one. */
-  async evaluate(
-    stage: 'evaluate-before' | 'evaluate-after',
-    modelFolder: string,
-  ): Promise<Perplexity | null> {
-    const { settings, evaluationText: tokens } = this;
-    if (tokens === null) return null;
-    const measured = await this.stages.once(stage, async (pace) => {
-      const model = stage === 'evaluate-before' ? this.model : await openModel(modelFolder);
-      try {
-        const { scratchPath } = this.stages;
-        return await measureModel(model, tokens, settings.evaluate.seqLen, settings, scratchPath, pace);
-      } finally {
-        if (model !== this.model) await model.checkpoint.close();
-      }
-    });
-    this.stages.listener.metric(`${stage}.perplexity`, measured.perplexity);
-    return measured;
+  /** How well the model of a folder does. */
+  async evaluate(stage: 'evaluate-before' | 'evaluate-after', modelFolder: string): Promise<MeasuredQuality> {
+    const model = stage === 'evaluate-before' ? this.model : await openModel(modelFolder);
+    try {
+      return await evaluateStage(this.stages, stage, this.evaluation, model, this.settings, (use) =>
+        withNetwork(model, this.settings, use),
+      );
+    } finally {
+      if (model !== this.model) await model.checkpoint.close();
+    }
   }
 
   /** Scores of every layer in the windows, one file each. */
@@ -296,14 +285,13 @@ class Workshop {
 
   /** Trains the pruned model; undefined where the run does not ask for it. */
   async recover(pruned: string): Promise<RecoveryReport | undefined> {
-    const { settings, stages, examples, evaluationText } = this;
+    const { settings, stages, examples, evaluation } = this;
     if (!settings.recover || !examples) return undefined;
     const work = {
       stages,
       recover: settings.recover,
       share: settings,
-      seqLen: settings.evaluate.seqLen,
-      evaluationText,
+      evaluation,
       examples,
       original: this.model,
       card: this.card(),
@@ -311,8 +299,8 @@ class Workshop {
     return recover(work, pruned);
   }
 
-  /** Trains the model as it is. */
-  async recoverAlone(before: Perplexity | null): Promise<RunReport> {
+  /** The model is as it was; it is trained where that is asked for. */
+  async reportUnpruned(before: MeasuredQuality): Promise<RunReport> {
     return this.report(before, before, { rows: 0, tokens: 0 }, await this.recover(this.settings.model));
   }
 
@@ -334,8 +322,8 @@ class Workshop {
   }
 
   async report(
-    before: Perplexity | null,
-    after: Perplexity | null,
+    before: MeasuredQuality,
+    after: MeasuredQuality,
     estimated: Estimated,
     recovery: RecoveryReport | undefined,
   ): Promise<RunReport> {
@@ -348,12 +336,12 @@ class Workshop {
       criterion: this.criterion.id,
       aggregation: this.settings.prune.aggregation,
       windows: this.settings.prune.windows,
-      ratioInWindow: this.settings.recover?.alone === true ? 0 : this.settings.prune.ratio,
+      ratioInWindow: isPruning(this.settings) ? this.settings.prune.ratio : 0,
       removedOfParameters: 1 - costsAfter.parameters / costsBefore.parameters,
       calibration: loss === undefined ? null : { rows, tokens, loss },
-      evaluation: before && { tokens: before.tokens, chunks: before.chunks, seqLen: before.seqLen },
-      before: { ...costsBefore, perplexity: before?.perplexity ?? null },
-      after: { ...costsAfter, perplexity: after?.perplexity ?? null },
+      evaluation: firstTextOf(before),
+      before: { ...costsBefore, ...before },
+      after: { ...costsAfter, ...after },
       ...(recovery && { recovery, performance: await runPerformance(this.folder) }),
       ...(cost && { cost }),
     };
@@ -403,4 +391,11 @@ async function trainingDataOf(
   if (!settings.recover) return null;
   const pace = paceOf(signal, () => undefined);
   return recoveryExamples(settings.recover, model, settings, pace);
+}
+
+/** How much the first text was, where there is one. */
+function firstTextOf({ perplexities }: MeasuredQuality): RunReport['evaluation'] {
+  if (perplexities.length === 0) return null;
+  const [{ tokens, chunks, seqLen }] = perplexities;
+  return { tokens, chunks, seqLen };
 }

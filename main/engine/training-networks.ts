@@ -4,6 +4,7 @@ import { withAdapter, type AdapterMatrix } from './recover/adapter.ts';
 import type { TrainedNetworks } from './recover/trainer.ts';
 import type { RecoverySettings } from './recovery.ts';
 import { openBase } from './runtime/frozen-base.ts';
+import { arenaFits } from './runtime/memory-plan.ts';
 import type { Model } from './runtime/model.ts';
 import { Network } from './runtime/network.ts';
 
@@ -23,8 +24,14 @@ export function trainingNetworks(
   share: MachineShare,
 ): OpenNetworks {
   const weights = withAdapter(openBase(settings.base, model, share.memory, share.device.kind), adapter);
-  // Two or three sessions run thousands of times; where weights are streamed, memory matters more than time.
-  const options = { ...sessionOptions(share), arena: weights.residency === 'ram' };
+  const { config, checkpoint } = model;
+  const arena = arenaFits(
+    { config, weightBytes: checkpoint.totalBytes },
+    share.memory,
+    settings.training.microBatch * settings.cutoff,
+  );
+  // Two or three sessions run thousands of times.
+  const options = { ...sessionOptions(share), arena };
   const network = (masked: boolean): Network =>
     new Network(model, weights, options, { ...adaptationOf(settings), masked });
   const measuring = network(false);

@@ -6,6 +6,7 @@ import { TrainingCost } from './recover/training-cost.ts';
 import { TrainingSpeed, type SpeedSummary } from './recover/training-speed.ts';
 import { readIfThere, runFiles, type TrainingStage } from './run-stages.ts';
 import type { DescribedModel } from './runtime/model.ts';
+import type { SessionOptions } from './runtime/session.ts';
 import { peakResidentBytes } from './runtime/process-memory.ts';
 
 /** What a training took of the machine: of the process that ended it, where it was resumed. */
@@ -18,14 +19,14 @@ export interface TrainingPerformance extends SpeedSummary {
 /** More rows make plain matrix products no faster. */
 const rawRateTokens = 2048;
 
-/** Measures this machine's raw rate, once, for a training to be set beside. */
+/** Measures the device's raw rate, once, for a training to be set beside. */
 export async function speedBesideRawRate(
   model: DescribedModel,
   adaptation: Adaptation,
   tokens: number,
-  threads: number,
+  options: SessionOptions,
 ): Promise<TrainingSpeed> {
-  const rate = await rawMatrixRate(model, Math.min(rawRateTokens, tokens), { threads });
+  const rate = await rawMatrixRate(model, Math.min(rawRateTokens, tokens), options);
   return new TrainingSpeed(new TrainingCost(model, adaptation), rate);
 }
 

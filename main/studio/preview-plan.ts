@@ -1,7 +1,7 @@
 import { EngineError } from '../engine/errors.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
-import { requireCalibrationSource } from '../engine/calibration.ts';
+import { isPruning, requireCalibrationSource } from '../engine/calibration.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
 import { openModel } from '../engine/runtime/model.ts';
@@ -51,7 +51,7 @@ export function prepareRunOf(
   const preview = {
     before,
     after,
-    ratioInWindow: settings.prune.ratio,
+    ratioInWindow: isPruning(settings) ? settings.prune.ratio : 0,
     removedOfParameters: 1 - after.parameters / before.parameters,
     windows: settings.prune.windows,
     layers: model.config.layers.map((shape, i) => ({ before: shape, after: shapes[i] })),
@@ -65,7 +65,7 @@ export function prepareRunOf(
  * ratio-out-of-range where nothing would go.
  */
 export async function requireRunnable({ model, settings, preview }: PreparedRun): Promise<void> {
-  if (preview.removedOfParameters === 0 && settings.recover?.alone !== true) {
+  if (preview.removedOfParameters === 0 && isPruning(settings)) {
     throw new EngineError(
       'ratio-out-of-range',
       `A ratio of ${preview.ratioInWindow} inside these layers removes nothing: not one head or channel is whole enough to go.`,

@@ -5,6 +5,7 @@ import { openForReading, readBytes } from '../engine/checkpoint/read-bytes.ts';
 import { criterionIds } from '../engine/criteria/index.ts';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
+import { taskIds } from '../engine/evaluate/tasks/index.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { pruningStages, type RunStage } from '../engine/run.ts';
@@ -32,6 +33,21 @@ export const memorySize = z
 export const deviceChoices = ['auto', 'cpu', 'webgpu'] as const;
 export type DeviceWish = (typeof deviceChoices)[number];
 
+/** What a model is asked in words, with the number of right answers as its score. */
+const tasksSchema = z.strictObject({
+  names: z
+    .array(z.enum(taskIds as [string, ...string[]]))
+    .min(1, { error: 'expected at least one task' })
+    .refine((names) => new Set(names).size === names.length, { error: 'a task is named twice' }),
+  data: z.string({ error: 'expected the path of a folder with the data of the tasks' }).min(1),
+  fewShot: z.int().min(0).max(100).default(0),
+  bos: z.boolean().default(false),
+  limit: count.nullable().default(null),
+});
+
+const path = z.string().min(1);
+const noText = { error: 'expected the path of a text, or a list of them' };
+
 const rate = z.number().positive().max(1);
 /** More rows a step than anyone trains with, and few enough that a dropout mask tells them apart. */
 const rowCount = z.int().min(1).max(65536);
@@ -40,7 +56,7 @@ const stepCount = z.int().min(1).max(1e6);
 const someCounts = (most: number): z.ZodType<number[]> => z.array(z.int().min(1).max(most)).min(1).max(16);
 
 /** How models are timed beside each other. */
-const costSchema = z.strictObject({
+export const costSchema = z.strictObject({
   batchSizes: someCounts(1024).default([1]),
   promptLengths: someCounts(2 ** 17).default([128]),
   newTokens: z.int().min(1).max(4096).default(32),
@@ -113,9 +129,13 @@ const recipeSchema = z.strictObject({
     .prefault({}),
   evaluate: z
     .strictObject({
-      text: z.string().min(1).nullable().default(null),
+      text: z
+        .union([path, z.array(path).min(1, noText)], noText)
+        .nullable()
+        .default(null),
       seqLen: seqLen.default(128),
       samples: count.nullable().default(null),
+      tasks: tasksSchema.nullable().default(null),
       cost: costSchema.nullable().default(null),
     })
     .prefault({}),
@@ -139,8 +159,14 @@ const remarks: readonly (readonly [path: readonly string[], remark: string])[] =
   [['prune', 'layers', 'mlp'], '[from, to); null: the window that scales with depth'],
   [['calibration', 'source'], 'text, or JSONL with "text" or "input_ids"'],
   [['calibration', 'samples'], 'null: 10 of a text, every row of input_ids'],
-  [['evaluate', 'text'], 'text or JSONL for perplexity; null: none'],
+  [['evaluate', 'text'], 'text, JSONL or Parquet for perplexity, or a list of them; null: none'],
   [['evaluate', 'samples'], 'null: all'],
+  [['evaluate', 'tasks'], 'zero-shot tasks; null: none'],
+  [['evaluate', 'tasks', 'names'], taskIds.join(', ')],
+  [['evaluate', 'tasks', 'data'], 'folder with the data sets as the hub has them'],
+  [['evaluate', 'tasks', 'fewShot'], 'worked examples in front of each question'],
+  [['evaluate', 'tasks', 'bos'], 'a BOS in front, as the harness since 0.4.10; the paper had none'],
+  [['evaluate', 'tasks', 'limit'], 'first questions of each task; null: all'],
   [['evaluate', 'cost'], 'times original and pruned in turn, e.g. { batchSizes: [1, 4] }; null: not'],
   [['device'], 'auto (a graphics card that passes its test, or the processor), cpu, webgpu'],
   [['memory'], 'auto (half of this machine), or a size such as 4GiB'],
@@ -166,6 +192,7 @@ const pathKeys: readonly (readonly string[])[] = [
   ['model'],
   ['calibration', 'source'],
   ['evaluate', 'text'],
+  ['evaluate', 'tasks', 'data'],
   ['recover', 'data'],
   ['recover', 'template'],
 ];
@@ -305,9 +332,12 @@ function absolutePaths(tree: Tree, folder: string): void {
   for (const path of pathKeys) {
     const parent = path.slice(0, -1).reduce<unknown>((at, key) => (isTree(at) ? at[key] : undefined), tree);
     const key = path[path.length - 1];
-    if (!isTree(parent) || typeof parent[key] !== 'string') continue;
-    const isBundled = key === 'template' && templateNames.includes(parent[key]);
-    if (!isBundled) parent[key] = resolve(folder, parent[key]);
+    if (!isTree(parent)) continue;
+    const value = parent[key];
+    const isBundled = key === 'template' && templateNames.includes(value as string);
+    if (typeof value === 'string' && !isBundled) parent[key] = resolve(folder, value);
+    if (Array.isArray(value))
+      parent[key] = value.map((one: unknown) => (typeof one === 'string' ? resolve(folder, one) : one));
   }
 }
 

@@ -34,6 +34,7 @@ export function resolveRecipe(
   return {
     model: recipe.model,
     prune: {
+      ...(prune.mode === 'none' && { mode: prune.mode }),
       criterion: prune.criterion,
       aggregation: prune.aggregation,
       ratio: prune.ratio,
@@ -51,9 +52,18 @@ export function resolveRecipe(
   };
 }
 
-/** Without costs the settings are those of a run that never could measure them: its identity stays. */
-function evaluationOf({ evaluate: { cost, ...rest } }: Recipe): RunSettings['evaluate'] {
-  return { ...rest, ...(cost && { cost }) };
+/** What is not asked for leaves no trace: the identity of a run stays what it was before it could be. */
+function evaluationOf({ evaluate }: Recipe): RunSettings['evaluate'] {
+  const { text, seqLen, samples, tasks, cost } = evaluate;
+  const [first = null, ...moreTexts] = typeof text === 'string' ? [text] : (text ?? []);
+  return {
+    text: first,
+    ...(moreTexts.length > 0 && { moreTexts }),
+    seqLen,
+    samples,
+    ...(tasks && { tasks }),
+    ...(cost && { cost }),
+  };
 }
 
 /** Nothing is pruned in no layer. */
@@ -66,18 +76,18 @@ function windowsOf({ prune }: Recipe, layers: number): RunSettings['prune']['win
 }
 
 function recoveryOf(
-  { prune, recover }: Recipe,
+  { prune, recover, evaluate }: Recipe,
   model: DescribedModel,
   budgetBytes: number,
   device: DeviceKind,
 ): RecoverySettings | undefined {
   if (!recover) {
-    if (prune.mode !== 'none') return undefined;
+    if (prune.mode !== 'none' || evaluate.text !== null || evaluate.tasks !== null) return undefined;
     throw new EngineError(
       'recipe-invalid',
-      'The recipe asks for nothing: prune.mode is none, and there is no key "recover".',
+      'The recipe asks for nothing: prune.mode is none, there is no key "recover", and nothing is to be evaluated.',
       { key: 'recover' },
-      'Name the data to train on in recover.data, or set prune.mode to block.',
+      'Name the data to train on in recover.data, a text in evaluate.text, tasks in evaluate.tasks, or set prune.mode to block.',
     );
   }
   if (prune.mode === 'none' && recover.control) {

@@ -5,6 +5,7 @@ import { readError } from '../engine/checkpoint/file-errors.ts';
 import { hashFile } from '../engine/checkpoint/hash-file.ts';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
+import { taskFilesOf, textsOf } from '../engine/evaluation.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { engineVersion } from './engine-version.ts';
 import { recordIdentity, type IdentifiedRun, type StoredRun } from './run-store.ts';
@@ -33,7 +34,8 @@ export async function contentOf(settings: RunSettings): Promise<RunContent> {
   const modelFiles = await modelFilesIn(model);
   const texts = [
     calibration.source,
-    evaluate.text,
+    ...textsOf(evaluate),
+    ...(await taskFilesOf(evaluate)),
     recover?.data ?? null,
     recover === undefined || isBundled(recover.template) ? null : recover.template,
   ].filter((path) => path !== null);
@@ -55,7 +57,7 @@ export function identityFrom(
     ...settings,
     model: true,
     calibration: { ...calibration, source: calibration.source !== null },
-    evaluate: { ...evaluate, text: evaluate.text !== null },
+    evaluate: withoutPaths(evaluate),
     engineVersion: version,
     ...(recover && {
       recover: { ...recover, data: true, template: isBundled(recover.template) ? recover.template : true },
@@ -65,6 +67,14 @@ export function identityFrom(
   for (const [i, sha256] of hashes.entries()) hash.update(`\n${modelFiles[i] ?? ''}\n${sha256}`);
   return { hash: hash.digest('hex'), engineVersion: version };
 }
+
+/** How many texts there are, and which tasks, is said here; what they hold, by the hashes. */
+const withoutPaths = ({ text, moreTexts, tasks, ...rest }: RunSettings['evaluate']): unknown => ({
+  text: text !== null,
+  ...rest,
+  ...(moreTexts && { moreTexts: moreTexts.length }),
+  ...(tasks && { tasks: { ...tasks, data: true } }),
+});
 
 /** Reads every byte of model and data once, unless `hashFiles` knows better. */
 export async function identityOf(

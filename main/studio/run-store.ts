@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { appendFile, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
+import { isPruning } from '../engine/calibration.ts';
 import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError, type ErrorCode } from '../engine/errors.ts';
@@ -196,7 +197,26 @@ export async function readReport(folder: string): Promise<RunReport> {
   const path = join(folder, runFiles.report);
   const report = await readJsonFile(path, { maxBytes: maxFileBytes });
   checkStored(reportFile, report, path);
-  return report as RunReport;
+  return withQualities(report as RunReport);
+}
+
+/** A run from before there were several texts, and tasks, tells of a perplexity alone. */
+function withQualities(report: RunReport): RunReport {
+  const complete = <T extends object>(stored: T): T =>
+    'perplexities' in stored ? stored : { ...stored, perplexities: [], tasks: null };
+  const { before, after, recovery } = report;
+  return {
+    ...report,
+    before: complete(before),
+    after: complete(after),
+    ...(recovery && {
+      recovery: {
+        ...recovery,
+        recovered: complete(recovery.recovered),
+        control: recovery.control && complete(recovery.control),
+      },
+    }),
+  };
 }
 
 async function writeSettings(
@@ -244,10 +264,11 @@ function unfinishedState(state: RunState): RunState {
   return state === 'finished' ? 'interrupted' : state;
 }
 
-async function hasResult(folder: string, { recover }: RunSettings): Promise<boolean> {
+async function hasResult(folder: string, settings: RunSettings): Promise<boolean> {
+  const { recover } = settings;
   const model = await namesIn(join(folder, runFiles.model));
   const recovered = await namesIn(join(folder, runFiles.recovered));
-  const isPruned = recover?.alone === true || model.includes('config.json');
+  const isPruned = !isPruning(settings) || model.includes('config.json');
   const isRecovered =
     recover === undefined || recovered.some((name) => /^(adapter_)?config\.json$/.test(name));
   return isPruned && isRecovered && (await namesIn(folder)).includes(runFiles.report);

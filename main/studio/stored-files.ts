@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { EngineError } from '../engine/errors.ts';
+import { taskIds } from '../engine/evaluate/tasks/index.ts';
+import { metricNames } from '../engine/evaluate/tasks/task-scores.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { costSchema } from './recipe.ts';
+import { storedCost } from './stored-cost.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
@@ -41,6 +45,7 @@ const recover = z.object({
 const settings = z.object({
   model: z.string(),
   prune: z.object({
+    mode: z.literal('none').optional(),
     criterion: z.string(),
     aggregation: z.enum(aggregationNames),
     ratio: z.number(),
@@ -54,7 +59,22 @@ const settings = z.object({
     seqLen: count,
     seed: z.int(),
   }),
-  evaluate: z.object({ text: z.string().nullable(), seqLen: count, samples: count.nullable() }),
+  evaluate: z.object({
+    text: z.string().nullable(),
+    moreTexts: z.array(z.string()).optional(),
+    seqLen: count,
+    samples: count.nullable(),
+    tasks: z
+      .object({
+        names: z.array(z.enum(taskIds as [string, ...string[]])).min(1),
+        data: z.string(),
+        fewShot: z.int().min(0),
+        bos: z.boolean(),
+        limit: count.nullable(),
+      })
+      .optional(),
+    cost: costSchema.optional(),
+  }),
   threads: count,
   memory: z.object({
     budgetBytes: count,
@@ -76,21 +96,63 @@ export const settingsFile = z.object({
   settings,
 });
 
+const score = z.looseObject({
+  acc: z.number(),
+  accStderr: z.number().nullable(),
+  accNorm: z.number().nullable(),
+  accNormStderr: z.number().nullable(),
+  counted: z.enum(metricNames),
+  samples: z.number(),
+  available: z.number(),
+});
+
+/** A run from before there were several texts, and tasks, lacks the last two. */
+const quality = {
+  perplexity: z.number().nullable(),
+  perplexities: z
+    .array(
+      z.looseObject({
+        text: z.string(),
+        sha256: z.string(),
+        rows: z.number().nullable(),
+        joined: z.string(),
+        bos: z.boolean(),
+        perplexity: z.number(),
+        tokens: z.number(),
+        chunks: z.number(),
+        seqLen: z.number(),
+      }),
+    )
+    .optional(),
+  tasks: z
+    .looseObject({
+      results: z.record(z.string(), score),
+      average: z.number(),
+      isPapersAverage: z.boolean(),
+      fewShot: z.number(),
+      bos: z.boolean(),
+      limit: z.number().nullable(),
+      protocol: z.string(),
+    })
+    .nullable()
+    .optional(),
+};
+
 const measured = z.looseObject({
+  ...quality,
   parameters: z.number(),
   macs: z.number(),
   weightBytes: z.number(),
   memoryBytes: z.number(),
-  perplexity: z.number().nullable(),
 });
 
 const trained = z.looseObject({
+  ...quality,
   steps: z.number(),
   keptStep: z.number(),
   rows: z.number(),
   trainableParameters: z.number(),
   validationLoss: z.object({ before: z.number(), kept: z.number() }).nullable(),
-  perplexity: z.number().nullable(),
 });
 
 /** report.json, as far as it is shown. */
@@ -102,6 +164,7 @@ export const reportFile = z.looseObject({
   before: measured,
   after: measured,
   recovery: z.object({ recovered: trained, control: trained.nullable() }).optional(),
+  cost: storedCost.optional(),
 });
 
 /** @throws EngineError run-folder-invalid naming the first key that does not fit. */

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { testDevice } from '../engine/device-test.ts';
 import { measureCost, measureForward, type ForwardMemory } from '../engine/cost.ts';
 import { EngineError } from '../engine/errors.ts';
+import { evaluateTexts } from '../engine/evaluation.ts';
 import { generateText } from '../engine/generation.ts';
-import { evaluateModel, type MachineShare } from '../engine/measure-model.ts';
+import type { MachineShare } from '../engine/measure-model.ts';
 import { forecastTraining } from '../engine/recovery-forecast.ts';
 import { previewTraining } from '../engine/recovery-preview.ts';
 import { run, type TrainingEvent } from '../engine/run.ts';
@@ -130,7 +131,7 @@ async function doEvaluate(job: Extract<Job, { kind: 'evaluate' }>): Promise<JobR
     report('evaluate', fraction);
   });
   try {
-    return await evaluateModel(model, job.evaluation, job, scratchPath, pace);
+    return await evaluateTexts(model, job.evaluation, job, scratchPath, pace);
   } finally {
     await model.checkpoint.close();
   }

@@ -1,12 +1,13 @@
 import type { CalibrationSampling } from '../engine/dataset/token-rows.ts';
 import type { DeviceTest } from '../engine/device-test.ts';
 import type { ErrorCode, ErrorFacts } from '../engine/errors.ts';
-import type { Perplexity } from '../engine/evaluate/perplexity.ts';
-import type { Generated, GenerationProgress } from '../engine/generate/generate.ts';
-import type { DecodingShare, GenerationRequest } from '../engine/generation.ts';
 import type { CostReport, ForwardMemory } from '../engine/cost.ts';
 import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
-import type { EvaluationSettings, MachineShare } from '../engine/measure-model.ts';
+import type { MeasuredPerplexity } from '../engine/evaluate/perplexity.ts';
+import type { EvaluationSettings } from '../engine/evaluation.ts';
+import type { Generated, GenerationProgress } from '../engine/generate/generate.ts';
+import type { DecodingShare, GenerationRequest } from '../engine/generation.ts';
+import type { MachineShare } from '../engine/measure-model.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
@@ -19,6 +20,7 @@ import type { MemoryPlan } from '../engine/runtime/memory-plan.ts';
 export type Job =
   | { readonly kind: 'run'; readonly settings: RunSettings; readonly folder: string }
   | {
+      /** Perplexity alone, without a run. */
       readonly kind: 'evaluate';
       readonly model: string;
       readonly evaluation: EvaluationSettings;
@@ -95,7 +97,7 @@ export interface TextMeasure {
 /** What each kind of job gives back. */
 export interface JobResults {
   readonly run: RunReport;
-  readonly evaluate: Perplexity;
+  readonly evaluate: readonly MeasuredPerplexity[];
   readonly generate: Generated;
   readonly 'measure-cost': CostReport;
   readonly 'measure-forward': ForwardMemory;

@@ -49,10 +49,13 @@ export function finalPerplexity({ after, recovery }: RunReport): number | null {
   return recovery ? recovery.recovered.perplexity : after.perplexity;
 }
 
-/** How much of the rise in log-perplexity came back; null where it was not measured, or did not rise. */
+/** A rise of the log-perplexity below this is next to none: a share of it says nothing. */
+const leastRise = 0.01;
+
+/** How much of the rise in log-perplexity came back; null where it was not measured, or hardly rose. */
 export function returnedShare({ before, after, recovery }: RunReport): number | null {
   const now = recovery?.recovered.perplexity ?? null;
   if (before.perplexity === null || after.perplexity === null || now === null) return null;
-  if (after.perplexity <= before.perplexity) return null;
-  return Math.log(after.perplexity / now) / Math.log(after.perplexity / before.perplexity);
+  const rise = Math.log(after.perplexity / before.perplexity);
+  return rise < leastRise ? null : Math.log(after.perplexity / now) / rise;
 }

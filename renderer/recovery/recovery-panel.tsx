@@ -1,7 +1,8 @@
 import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { RecoveryReport, TrainingCurve, TrainingCurves } from '../../preload/recovery-contract.ts';
+import type { RecoveryReport, TrainingPerformance } from '../../preload/recovery-contract.ts';
+import type { RunReport } from '../../preload/contract.ts';
 import { Panel } from '../components/panel.tsx';
 import { Term, type TermName } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
@@ -12,15 +13,15 @@ type Trained = RecoveryReport['recovered'];
 /** What the training was, and that of the control beside it. */
 export function RecoveryPanel({
   recovery: { recovered, control },
-  curves,
+  performance,
 }: {
   readonly recovery: RecoveryReport;
-  readonly curves: TrainingCurves;
+  readonly performance: RunReport['performance'];
 }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const columns = [factsOf(recovered, curves.recover, formats, t)];
-  if (control !== null) columns.push(factsOf(control, curves['recover-control'], formats, t));
+  const columns = [factsOf(recovered, performance?.recovered ?? null, formats, t)];
+  if (control !== null) columns.push(factsOf(control, performance?.control ?? null, formats, t));
   return (
     <Panel title={<Term name="recovery">{t('results.recovery')}</Term>} className="recovery-panel">
       <table className="data-table">
@@ -48,18 +49,18 @@ export function RecoveryPanel({
           ))}
         </tbody>
       </table>
+      {recovered.endedInWarmUp === true && <p className="warning-notice">{t('results.endedInWarmUp')}</p>}
     </Panel>
   );
 }
 
 function factsOf(
   trained: Trained,
-  curve: TrainingCurve | null,
+  performance: TrainingPerformance | null,
   formats: Formats,
   t: TFunction,
 ): { readonly name: string; readonly term: TermName; readonly value: string }[] {
   const { perplexity, validationLoss, steps, keptStep, rows, validationRows, passedOver } = trained;
-  const speed = meanSpeed(curve);
   return [
     {
       name: t('quantities.perplexity'),
@@ -101,14 +102,22 @@ function factsOf(
     {
       name: t('training.tokensPerSecond'),
       term: 'tokensPerSecond',
-      value: speed === null ? '–' : formats.count(speed),
+      value: performance
+        ? t('results.speedOf', {
+            speed: formats.count(Math.round(performance.tokensPerSecond)),
+            percent: formats.wholePercent(performance.tokensPerSecond / performance.tokensPerSecondAtRawRate),
+          })
+        : '–',
+    },
+    {
+      name: t('training.peakMemory'),
+      term: 'trainingMemory',
+      value: performance
+        ? t('results.memoryOf', {
+            peak: formats.bytes(performance.peakMemoryBytes),
+            budget: formats.bytes(performance.memoryBudgetBytes),
+          })
+        : '–',
     },
   ];
-}
-
-function meanSpeed(curve: TrainingCurve | null): number | null {
-  if (curve === null || curve.points.length === 0) return null;
-  return (
-    curve.points.reduce((total, { tokensPerSecond }) => total + tokensPerSecond, 0) / curve.points.length
-  );
 }

@@ -20,20 +20,31 @@ export function TimePanel({
   hasData,
   hasWeights,
   asked: { answer: forecast, failure, isBusy },
+  warmupSteps,
   onSteps,
 }: {
   readonly hasData: boolean;
   readonly hasWeights: boolean;
   readonly asked: Asked<TrainingForecast>;
+  readonly warmupSteps: number;
   readonly onSteps: (steps: number) => void;
 }): ReactNode {
   const { t } = useTranslation();
+  const formats = useFormats();
   return (
     <Panel title={<Term name="trainingTime">{t('recovery.time')}</Term>} className="time-panel">
       {!hasWeights && <p className="quiet">{t('recovery.noWeights')}</p>}
       {hasWeights && !hasData && <p className="quiet">{t('recovery.timeEmpty')}</p>}
       {failure && <ErrorNotice error={failure} />}
       {isBusy && forecast === null && <p className="quiet">{t('recovery.measuring')}</p>}
+      {forecast && forecast.steps <= warmupSteps && (
+        <p className="warning-notice">
+          {t('recovery.endsInWarmUp', {
+            steps: formats.count(forecast.steps),
+            warmup: formats.count(warmupSteps),
+          })}
+        </p>
+      )}
       {forecast && <Forecast forecast={forecast} isOld={isBusy} onSteps={onSteps} />}
     </Panel>
   );

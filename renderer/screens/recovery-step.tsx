@@ -97,6 +97,7 @@ function Recovery({
               hasData={hasData}
               hasWeights={model.hasWeights}
               asked={time}
+              warmupSteps={recover.warmupSteps}
               onSteps={(steps) => dispatch({ type: 'recovery-changed', change: { steps } })}
             />
             <RowsPanel hasData={hasData} asked={rows} />

@@ -151,7 +151,7 @@ function ResultsBody({
     <div className="results">
       <ResultsMap layers={layers} />
       {report.recovery && <LossChart curves={curves} height={240} />}
-      {report.recovery && <RecoveryPanel recovery={report.recovery} curves={curves} />}
+      {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
       <DifferenceChart report={report} />
       <HowItWasMade report={report} />
       <WidthsChart kind="heads" layers={run.layers} />

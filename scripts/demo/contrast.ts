@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { evaluateModel } from '../../main/engine/measure-model.ts';
+import { evaluateTexts } from '../../main/engine/evaluation.ts';
 import { run, runFiles, type RunReport, type RunSettings } from '../../main/engine/run.ts';
 import { openModel } from '../../main/engine/runtime/model.ts';
 import { paceOf } from '../../main/engine/runtime/pace.ts';
@@ -77,7 +77,8 @@ async function perplexityOf(
   const pace = paceOf(new AbortController().signal, () => undefined);
   try {
     const scratch = join(scratchFolder, `contrast-${process.pid}.bin`);
-    return (await evaluateModel(model, settings.evaluate, settings, scratch, pace)).perplexity;
+    const [measured] = await evaluateTexts(model, settings.evaluate, settings, scratch, pace);
+    return measured.perplexity;
   } finally {
     await model.checkpoint.close();
   }

@@ -63,6 +63,40 @@ const run = async (out: string, changes: typeof shared = {}): Promise<RunDocumen
     await command('run', ...settingsOf({ ...shared, ...changes }), '--out', out, '--json'),
   ) as RunDocument;
 
+describe('a training at a rate far too high', () => {
+  const demo = path.resolve('resources/demo');
+  const wild = {
+    model: path.join(demo, 'model'),
+    'recover.data': path.join(demo, 'recovery.txt'),
+    'recover.cutoff': 64,
+    'recover.steps': 20,
+    'recover.batchSize': 4,
+    'recover.learningRate': 0.3,
+    'recover.warmupSteps': 0,
+  };
+
+  it.each([
+    [
+      'without validation',
+      0,
+      /at step \d+: its loss is [\d.]+, and [\d.]+ on the same rows before any training/,
+    ],
+    ['by its validation', 8, /(at step \d+: its loss is|after step \d+: its validation loss is)/],
+  ])('is stopped, not reported as a result: %s', async (name, rows, why) => {
+    const out = path.join(folder, `wild ${name}`);
+    const settings = settingsOf({
+      ...wild,
+      'recover.validation.rows': rows,
+      'recover.validation.everySteps': 5,
+    });
+    const { code, stderr } = await command('recover', ...settings, '--out', out);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(why);
+    expect(stderr).toContain('a third of recover.learningRate');
+    expect(existsSync(path.join(out, 'recovered'))).toBe(false);
+  });
+});
+
 describe('a run that recovers', () => {
   let out: string;
   let report: RunDocument;
@@ -112,7 +146,7 @@ describe('a run that recovers', () => {
     expect(taken?.memoryBudgetBytes).toBeGreaterThan(0);
     const { stdout } = await command('resume', out);
     expect(stdout).toMatch(
-      /[\d,]+ tokens\/s, \d+ % of the raw matrix rate\. Peak memory of the training process [\d.]+ MiB, budget [\d.]+ MiB\.\n/,
+      /[\d,]+ tokens\/s, \d+ % of the raw matrix rate\. Peak memory of the training process [\d.]+ MiB; the budget is [\d.]+ MiB beside the program's own 300\.0 MiB\.\n/,
     );
   });
 
@@ -191,7 +225,7 @@ describe('a run that recovers', () => {
       peft_type: 'LORA',
       r: 8,
       lora_alpha: 16,
-      base_model_name_or_path: path.join('..', 'model'),
+      base_model_name_or_path: expect.stringMatching(/^\/.*\/model$/) as string,
     });
     const merged = report.recovery?.recovered.perplexity ?? NaN;
     expect(Math.abs((recovery?.recovered.perplexity ?? NaN) / merged - 1)).toBeLessThan(1e-5);
@@ -282,7 +316,8 @@ describe('a run that cannot recover says so before it prunes', () => {
     const { error } = documentOf(await command('recover', ...args), 1) as { error: object };
     expect(error).toMatchObject({
       code: 'recipe-invalid',
-      message: 'The recipe asks for nothing: prune.mode is none, and there is no key "recover".',
+      message:
+        'The recipe asks for nothing: prune.mode is none, there is no key "recover", and nothing is to be evaluated.',
     });
   });
 });

@@ -26,7 +26,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 it('an uninterrupted run leaves its result and nothing of its way there', () => {
   const layers = [1, 2, 3, 4, 5, 6].map((layer) => `scores/layer-00${layer}.json`);
-  const stages = ['estimate', 'evaluate-after', 'evaluate-before', 'slice'].map(
+  const stages = ['estimate', 'evaluate-after.text-1', 'evaluate-before.text-1', 'slice'].map(
     (stage) => `checkpoints/${stage}.json`,
   );
   const model = ['README.md', 'config.json', 'model.safetensors'].map((name) => `model/${name}`);

@@ -47,7 +47,7 @@ describe('defaults', () => {
         seed: 42,
       },
       calibration: { source: null, samples: null, seqLen: 64, seed: 42 },
-      evaluate: { text: null, seqLen: 128, samples: null },
+      evaluate: { text: null, seqLen: 128, samples: null, tasks: null },
       device: 'auto',
       memory: 'auto',
     });
@@ -79,9 +79,16 @@ describe('YAML', () => {
     },
     calibration: { source: path.resolve('/null'), samples: 3, seqLen: 2 ** 20, seed: 0 },
     evaluate: {
-      text: path.resolve('/true'),
+      text: [path.resolve('/true'), path.resolve('/1')],
       seqLen: 2,
       samples: 1,
+      tasks: {
+        names: ['piqa', 'arc_easy'],
+        data: path.resolve('/data: sets'),
+        fewShot: 5,
+        bos: true,
+        limit: 7,
+      },
       cost: { batchSizes: [1, 4], promptLengths: [16], newTokens: 2, repeats: 2 },
     },
     device: 'cpu',
@@ -131,6 +138,16 @@ describe('YAML', () => {
     ['model: m\nprune: {ratio: half}', 'prune.ratio: Invalid input: expected number, received string'],
     ['model: m\nprune: {layers: {mlp: 3}}', 'prune.layers.mlp: expected [from, to), for example [4, 30]'],
     ['model: m\nprune: {layers: {mlp: [3]}}', 'prune.layers.mlp: expected [from, to), for example [4, 30]'],
+    ['model: m\nevaluate: {text: []}', 'evaluate.text: expected the path of a text, or a list of them'],
+    [
+      'model: m\nevaluate: {tasks: {names: [piqa]}}',
+      'evaluate.tasks.data: expected the path of a folder with the data of the tasks',
+    ],
+    ['model: m\nevaluate: {tasks: {names: [], data: d}}', 'evaluate.tasks.names: expected at least one task'],
+    [
+      'model: m\nevaluate: {tasks: {names: [piqa, piqa], data: d}}',
+      'evaluate.tasks.names: a task is named twice',
+    ],
     ['model: m\nmemory: 1.5', 'memory: expected auto, or a size such as 4GiB'],
     ['model: m\nmemory: 0GiB', 'memory: expected auto, or a size such as 4GiB'],
     ['model: m\nmemory: much', 'memory: expected auto, or a size such as 4GiB'],
@@ -143,6 +160,8 @@ describe('YAML', () => {
   it('lists what a key may be', async () => {
     const found = await complaint('model: m\nprune: {criterion: taylor}');
     expect(found).toMatch(/^prune\.criterion: .*"taylor-vector".*"magnitude-l2".*"random"/);
+    const task = await complaint('model: m\nevaluate: {tasks: {names: [mmlu], data: d}}');
+    expect(task).toMatch(/^evaluate\.tasks\.names\.0: .*"boolq"\|"piqa"/);
   });
 });
 

@@ -58,9 +58,9 @@ describe('a job', () => {
       events.push(event),
     );
     const outcome = await job.outcome;
-    expect(outcome).toMatchObject({ kind: 'done', result: { chunks: 8, tokens: 1024, seqLen: 128 } });
+    expect(outcome).toMatchObject({ kind: 'done', result: [{ chunks: 8, tokens: 1024, seqLen: 128 }] });
     if (outcome.kind !== 'done') return;
-    expect(outcome.result.perplexity / perplexity.byChunk[128]).toBeCloseTo(1, 5);
+    expect(outcome.result[0].perplexity / perplexity.byChunk[128]).toBeCloseTo(1, 5);
     expect(outcome.peakRssBytes).toBeGreaterThan(2 ** 24);
     expect(events[0]).toEqual({ type: 'stage', stage: 'evaluate' });
     const fractions = events.flatMap((event) => (event.type === 'progress' ? [event.fraction] : []));

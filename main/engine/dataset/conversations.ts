@@ -1,5 +1,4 @@
-import type { DataRecord } from './records.ts';
-import { invalidRow } from './records.ts';
+import { invalidRow, readRows, type DataRecord } from './records.ts';
 
 /** One question and its answer. */
 export interface Round {
@@ -52,7 +51,7 @@ export function readTrainingRows(path: string, records: readonly DataRecord[]): 
       Object.keys(fields).join(', ') || 'none',
     );
   }
-  return records.map((record) => form.read(new Row(path, record)));
+  return readRows(records, (record) => form.read(new Row(path, record)));
 }
 
 /** A row whose fields are asked for by name and kind. */
@@ -98,7 +97,7 @@ function single(row: Row, answer: 'output' | 'response'): TrainingRow {
 const askers = ['human', 'user'];
 const answerers = ['gpt', 'assistant', 'chatgpt', 'bing', 'bard'];
 
-/** Turns in pairs of question and answer; a first turn of an answerer has no question and is passed over. */
+/** Turns in pairs of question and answer; questions in a row are one; a turn of an answerer without one is passed over. */
 function conversationOf(row: Row): TrainingRow {
   const turns = row.fields['conversations'];
   if (!Array.isArray(turns)) throw row.invalid('conversations', 'a list of turns', turns);
@@ -108,7 +107,7 @@ function conversationOf(row: Row): TrainingRow {
   turns.forEach((turn: unknown, i) => {
     const { from, value } = turnOf(row, turn, i);
     if (from === 'system') system = value;
-    else if (askers.includes(from)) question = value;
+    else if (askers.includes(from)) question = question === undefined ? value : `${question}\n${value}`;
     else if (!answerers.includes(from)) {
       throw row.invalid(
         `conversations[${i}].from`,

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
-import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
 import { EngineError } from '../errors.ts';
+import { invalidRow, linesOf, parquetRecords, type DataRecord } from './records.ts';
+import { readText, unixNewlines } from './text-file.ts';
 
 /** What a data file holds: one running text, rows of text, or rows of token ids to be used as they are. */
 export type Documents =
@@ -8,62 +9,29 @@ export type Documents =
   | { readonly kind: 'texts'; readonly texts: readonly string[] }
   | { readonly kind: 'ids'; readonly rows: readonly (readonly number[])[] };
 
-/** V8 holds strings of at most 512 Mi characters; half of that leaves room for the tokenizer's copies. */
-const maxFileBytes = 256 * 2 ** 20;
-
 /**
- * Reads plain text, or JSONL whose rows have `text` or `input_ids` (all rows the same one).
- * @throws EngineError file-missing, file-unreadable, limit-exceeded, text-empty, row-invalid with the line.
+ * Reads plain text, or JSONL or Parquet whose rows have `text`, `sentence` (as PTB on the hub) or `input_ids`, all rows
+ * of one kind.
+ * @throws EngineError file-missing, file-unreadable, limit-exceeded, text-empty, row-invalid with the row.
  */
 export async function readDocuments(path: string): Promise<Documents> {
+  if (extname(path).toLowerCase() === '.parquet') return documentsOf(await parquetRecords(path), path);
   const content = await readText(path);
-  if (content.trim() === '') {
-    throw new EngineError('text-empty', `${path} holds no text.`, { path }, 'Choose a file with text in it.');
-  }
+  if (content.trim() === '') throw textEmpty(path);
   return extname(path).toLowerCase() === '.jsonl'
-    ? parseRows(content, path)
+    ? documentsOf(linesOf(content, path), path)
     : { kind: 'text', text: unixNewlines(content) };
 }
 
-/** \r\n and \r as \n, as Python reads a text file: the same tokens as there, whatever system saved the file. */
-export function unixNewlines(text: string): string {
-  return text.replaceAll(/\r\n?/g, '\n');
-}
+const textEmpty = (path: string): EngineError =>
+  new EngineError('text-empty', `${path} holds no text.`, { path }, 'Choose a file with text in it.');
 
-/**
- * A file as UTF-8 text.
- * @throws EngineError file-missing, file-unreadable, limit-exceeded.
- */
-export async function readText(path: string): Promise<string> {
-  const { handle, sizeBytes } = await openForReading(path);
-  try {
-    if (sizeBytes > maxFileBytes) {
-      throw new EngineError(
-        'limit-exceeded',
-        `${path} has ${sizeBytes} bytes; a text may have at most ${maxFileBytes}.`,
-        { path, sizeBytes, maxFileBytes },
-        'Take a part of the file: calibration and evaluation need far less.',
-      );
-    }
-    const bytes = await readBytes(handle, path, 0, sizeBytes);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new EngineError('file-unreadable', `${path} is not UTF-8 text.`, { path }, 'Save it as UTF-8.');
-  } finally {
-    await handle.close();
-  }
-}
-
-function parseRows(content: string, path: string): Documents {
-  const rows = content
-    .split('\n')
-    .map((line, i) => ({ line: line.trim(), number: i + 1 }))
-    .filter(({ line }) => line !== '')
-    .map(({ line, number }) => parseRow(line, number, path));
+function documentsOf(records: readonly DataRecord[], path: string): Documents {
+  const rows = records.map(({ place, value }) => contentOf(value, place, path));
   const ids = rows.flatMap((row) => (typeof row === 'string' ? [] : [row]));
-  if (ids.length === rows.length) return { kind: 'ids', rows: ids };
   const texts = rows.flatMap((row) => (typeof row === 'string' ? [row] : []));
+  if (rows.length === 0) throw textEmpty(path);
+  if (ids.length === rows.length) return { kind: 'ids', rows: ids };
   if (texts.length === rows.length) return { kind: 'texts', texts };
   throw new EngineError(
     'row-invalid',
@@ -72,43 +40,34 @@ function parseRows(content: string, path: string): Documents {
   );
 }
 
-function parseRow(line: string, number: number, path: string): string | number[] {
-  const row = parseJson(line, number, path);
-  if (typeof row === 'object' && row !== null) {
-    const { input_ids: ids, text } = row as { readonly input_ids?: unknown; readonly text?: unknown };
+function contentOf(value: unknown, place: string, path: string): string | number[] {
+  if (typeof value === 'object' && value !== null) {
+    const row = value as {
+      readonly input_ids?: unknown;
+      readonly text?: unknown;
+      readonly sentence?: unknown;
+    };
+    const ids: unknown = Array.isArray(row.input_ids) ? row.input_ids.map(asNumber) : row.input_ids;
     if (isTokenIds(ids)) return ids;
+    const text = row.text ?? row.sentence;
     // Ids that are wrong are not passed over for a text beside them: the row asks to be used token for token.
     if ((ids === undefined || ids === null) && typeof text === 'string') return text;
   }
   throw invalidRow(
     path,
-    number,
-    'an object with "text" (a string) or "input_ids" (whole numbers from 0, at least one)',
-    line,
+    place,
+    'an object with "text" or "sentence" (a string) or "input_ids" (whole numbers from 0, at least one)',
+    value,
   );
 }
 
-function parseJson(line: string, number: number, path: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw invalidRow(path, number, 'JSON', line);
-  }
-}
+/** Parquet's 64-bit integers. */
+const asNumber = (id: unknown): unknown => (typeof id === 'bigint' ? Number(id) : id);
 
 function isTokenIds(value: unknown): value is number[] {
   return (
     Array.isArray(value) &&
     value.length > 0 &&
     value.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31)
-  );
-}
-
-function invalidRow(path: string, line: number, expected: string, found: string): EngineError {
-  return new EngineError(
-    'row-invalid',
-    `${path}, line ${line}: expected ${expected}, found ${found.slice(0, 60)}${found.length > 60 ? '…' : ''}`,
-    { path, line },
-    'Correct the line, or leave it out.',
   );
 }

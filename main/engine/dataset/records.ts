@@ -3,7 +3,7 @@ import { parquetReadObjects, type AsyncBuffer } from 'hyparquet';
 import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { EngineError } from '../errors.ts';
-import { readText, unixNewlines } from './documents.ts';
+import { readText, unixNewlines } from './text-file.ts';
 
 /** One row of a data file, whatever it holds. */
 export interface DataRecord {
@@ -49,25 +49,32 @@ async function jsonRecords(path: string): Promise<DataRecord[]> {
   if (Array.isArray(rows)) return rows.map((value: unknown, i) => ({ place: `row ${i + 1}`, value }));
   throw new EngineError(
     'row-invalid',
-    `${path}: expected an array of rows, found ${typeof rows}.`,
+    `${path}: expected an array of rows, found ${rows === null ? 'null' : typeof rows}.`,
     { path },
     'Put the rows into one array, or one a line into a .jsonl file.',
   );
 }
 
-function linesOf(content: string, path: string): DataRecord[] {
-  return content.split('\n').flatMap((line, i) => {
+/**
+ * The rows of JSONL; blank lines are passed over.
+ * @throws EngineError row-invalid with the line.
+ */
+export function linesOf(content: string, path: string): DataRecord[] {
+  const lines = content.split('\n').flatMap((line, i) => {
     const place = `line ${i + 1}`;
-    if (line.trim() === '') return [];
+    return line.trim() === '' ? [] : [{ place, line }];
+  });
+  return readRows(lines, ({ place, line }) => {
     try {
-      return [{ place, value: JSON.parse(line) as unknown }];
+      return { place, value: JSON.parse(line) as unknown };
     } catch {
       throw invalidRow(path, place, 'JSON', line);
     }
   });
 }
 
-async function parquetRecords(path: string): Promise<DataRecord[]> {
+/** @throws EngineError file-missing, file-unreadable. */
+export async function parquetRecords(path: string): Promise<DataRecord[]> {
   const { handle, sizeBytes } = await openForReading(path);
   const file: AsyncBuffer = {
     byteLength: sizeBytes,
@@ -93,9 +100,54 @@ async function parquetRecords(path: string): Promise<DataRecord[]> {
   }
 }
 
+/** Rows named beside the first that is wrong. */
+const mostNamed = 8;
+
+/**
+ * Reads every row, so that a person who has several to mend learns of all at once.
+ * @throws EngineError row-invalid: what is wrong with the first, and where the others are.
+ */
+export function readRows<Row extends { readonly place: string }, T>(
+  rows: readonly Row[],
+  read: (row: Row) => T,
+): T[] {
+  const found: T[] = [];
+  const wrong: { readonly place: string; readonly error: EngineError }[] = [];
+  for (const row of rows) {
+    try {
+      found.push(read(row));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      wrong.push({ place: row.place, error });
+    }
+  }
+  const [first, ...others] = wrong;
+  if (first === undefined) return found;
+  if (others.length === 0) throw first.error;
+  const { code, message, facts, hint } = first.error;
+  const named = others.slice(0, mostNamed).map(({ place }) => place);
+  const more = others.length > named.length ? `, and ${others.length - named.length} more` : '';
+  throw new EngineError(
+    code,
+    `${message}. So are others: ${named.join(', ')}${more}.`,
+    { ...facts, wrongRows: wrong.length },
+    hint,
+  );
+}
+
+function shownOf(found: unknown): string {
+  if (typeof found === 'string') return found;
+  try {
+    return JSON.stringify(found) ?? 'nothing';
+  } catch {
+    // Nested too deep to be written, or a number that JSON does not know.
+    return typeof found;
+  }
+}
+
 /** What a person needs to find and mend a row. */
 export function invalidRow(path: string, place: string, expected: string, found: unknown): EngineError {
-  const shown = typeof found === 'string' ? found : (JSON.stringify(found) ?? 'nothing');
+  const shown = shownOf(found);
   return new EngineError(
     'row-invalid',
     `${path}, ${place}: expected ${expected}, found ${shown.slice(0, 60)}${shown.length > 60 ? '…' : ''}`,

@@ -49,7 +49,10 @@ export async function trainingExamples(file: DataFile, options: ExampleOptions):
     if (found.length === 0) passedOver++;
     for (const example of found) examples.push({ ...example, document: i });
   }
-  for (const { ids } of examples) requireKnownIds(options.vocabSize, ids, file.path, rows[0].kind === 'ids');
+  for (const { ids, document } of examples) {
+    const place = file.kind === 'text' ? '' : `, ${file.records[document].place}`;
+    requireKnownIds(options.vocabSize, ids, file.path + place, rows[0].kind === 'ids');
+  }
   if (examples.length > 0) return { examples, passedOver };
   throw new EngineError(
     'text-too-short',

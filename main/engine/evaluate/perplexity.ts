@@ -21,6 +21,30 @@ export interface Perplexity {
   readonly seqLen: number;
 }
 
+/** How the rows of an evaluation text became one run of tokens. */
+export type Joining =
+  /** Rows of text joined by two newlines, and tokenised once. */
+  | 'two-newlines'
+  /** One running text, tokenised once. */
+  | 'running-text'
+  /** Rows of token ids, one after the other. */
+  | 'token-ids';
+
+/** What a perplexity was measured on: numbers of different protocols are not to be compared. */
+export interface PerplexityProtocol {
+  /** Name of the file. */
+  readonly text: string;
+  /** sha256 of the file. */
+  readonly sha256: string;
+  /** Rows that were taken; null for a running text. */
+  readonly rows: number | null;
+  readonly joined: Joining;
+  /** Whether the tokenizer put a token of its own, BOS, at the very start; there is none anywhere else. */
+  readonly bos: boolean;
+}
+
+export interface MeasuredPerplexity extends Perplexity, PerplexityProtocol {}
+
 /**
  * Perplexity as LLM-Pruner computes it (docs/method.md, Evaluation): the text tokenised once, cut into chunks of `seqLen` that
  * do not overlap, the tail dropped, exp of the mean over the seqLen - 1 predicted tokens of every chunk.

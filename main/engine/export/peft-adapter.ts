@@ -52,6 +52,6 @@ tags:
 ---
 # LoRA adapter
 
-Recovers \`${baseModel}\` after pruning: rank ${rank}, alpha ${alpha}, trained for ${training.steps} steps on ${training.rows.toLocaleString('en-US')} rows${training.isBase8Bit ? ' beside weights held in 8 bits' : ''} with LLM-Pruner Studio. peft loads this folder on top of that model; a relative path is counted from this folder.
+Recovers \`${baseModel}\` after pruning: rank ${rank}, alpha ${alpha}, trained for ${training.steps} steps on ${training.rows.toLocaleString('en-US')} rows${training.isBase8Bit ? ' beside weights held in 8 bits' : ''} with LLM-Pruner Studio. peft loads this folder on top of that model; where the model lies elsewhere by now, change \`base_model_name_or_path\` in adapter_config.json.
 `;
 }

@@ -30,6 +30,17 @@ export interface SideInput {
   readonly data: Float32Array;
 }
 
+/**
+ * Tokens of which several may follow the same one: what texts have in common at their beginning is there once. A token
+ * sees those that lead to it.
+ */
+export interface TokenTree {
+  /** Index of the token before; -1 for the first of a text. It comes before the token itself. */
+  readonly parents: Int32Array;
+  /** Tokens before it. */
+  readonly positions: Int32Array;
+}
+
 /** The positions that a block computes, and the room for earlier ones before them. */
 export interface Positions {
   readonly length: number;
@@ -37,6 +48,8 @@ export interface Positions {
   readonly start?: number;
   /** Places for earlier positions, of which the first `start` are taken; none where it is left out. */
   readonly slots?: number;
+  /** Where they are no row but a tree, whose tokens see what leads to them alone. */
+  readonly tree?: TokenTree;
 }
 
 /** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
@@ -62,6 +75,7 @@ export interface Family {
   block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
   /** Hidden states to logits. */
   head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
+  /** For the tokens of a row, one after the other, or those of a tree. */
   sideInputs(config: ModelConfig, positions: Positions): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */

@@ -17,7 +17,7 @@ import {
 import { ConfigReader } from './config-reader.ts';
 import { defineFamily, type LayerShape, type ModelConfig, type WrittenConfig } from './family.ts';
 import { perLayerKeys, readLayerShapes, withoutLayerShapes, withLayerShapes } from './layer-shapes.ts';
-import { causalMask, rotaryFrequencies, rotaryTables } from './rotary-frequencies.ts';
+import { causalMask, rotaryFrequencies, rotaryTables, treeMask } from './rotary-frequencies.ts';
 
 /**
  * LLaMA 1/2/3, Vicuna, TinyLlama, SmolLM2: pre-norm, RoPE, SwiGLU, optional GQA (docs/method.md, LLaMA). A pruned model whose
@@ -91,7 +91,7 @@ export const llama = defineFamily({
 
   sideInputs: (config, positions) => ({
     ...rotaryTables(config.rotaryFrequencies, positions),
-    mask: causalMask(positions),
+    mask: positions.tree ? treeMask(positions.tree) : causalMask(positions),
   }),
 
   groupRoots: (shape) => ({

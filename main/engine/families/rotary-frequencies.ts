@@ -1,6 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { ConfigReader } from './config-reader.ts';
-import type { Positions, SideInput } from './family.ts';
+import type { Positions, SideInput, TokenTree } from './family.ts';
 
 /**
  * Rotary frequencies of a config, transformers 4's keys (`rope_theta`, `rope_scaling`) or 5's (`rope_parameters`),
@@ -48,13 +48,14 @@ function llama3Frequencies(base: Float32Array, scaling: ConfigReader): Float32Ar
 /** cos and sin of every position's angles, each [length, frequencies]. */
 export function rotaryTables(
   frequencies: Float32Array,
-  { length, start = 0 }: Positions,
+  { length, start = 0, tree }: Positions,
 ): { cos: SideInput; sin: SideInput } {
   const dims = [length, frequencies.length];
   const angles = new Float32Array(length * frequencies.length);
   for (let t = 0; t < length; t++) {
+    const position = tree ? tree.positions[t] : start + t;
     for (let i = 0; i < frequencies.length; i++) {
-      angles[t * frequencies.length + i] = (start + t) * frequencies[i];
+      angles[t * frequencies.length + i] = position * frequencies[i];
     }
   }
   return { cos: { dims, data: angles.map(Math.cos) }, sin: { dims, data: angles.map(Math.sin) } };
@@ -72,6 +73,17 @@ export function causalMask({ length, start = 0, slots = 0 }: Positions): SideInp
     data.fill(maskedScore, s * width + slots + s + 1, (s + 1) * width);
   }
   return { dims: [length, width], data };
+}
+
+/** 0 where a token of a tree sees another: itself and those that lead to it. [length, length] */
+export function treeMask({ parents }: TokenTree): SideInput {
+  const length = parents.length;
+  const data = new Float32Array(length * length).fill(maskedScore);
+  for (const [s, parent] of parents.entries()) {
+    if (parent >= 0) data.copyWithin(s * length, parent * length, parent * length + s);
+    data[s * length + s] = 0;
+  }
+  return { dims: [length, length], data };
 }
 
 /** Float32's lowest number, as transformers masks: finite, so that no row of a softmax is NaN. */

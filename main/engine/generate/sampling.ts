@@ -1,3 +1,4 @@
+import { EngineError } from '../errors.ts';
 import { RandomStream } from '../tensor/random.ts';
 
 /** How the next token is chosen among the model's logits. */
@@ -16,6 +17,7 @@ export interface Sampling {
 /**
  * The next token. The random number depends on seed and `step` alone, so that a text is the same however it was
  * interrupted.
+ * @throws EngineError compute-failed where a logit is not a number.
  * @param logits [vocabulary]; changed.
  * @param before Tokens of prompt and text so far.
  * @param step Number of the new token, from 0.
@@ -26,6 +28,7 @@ export function chooseToken(
   sampling: Sampling,
   step: number,
 ): number {
+  if (logits.some(Number.isNaN)) throw noNumber();
   penaliseRepetition(logits, before, sampling.repetitionPenalty);
   if (sampling.temperature === 0) return highest(logits);
   filterLogits(logits, sampling);
@@ -66,6 +69,14 @@ const descending = (logits: Float32Array): Float32Array => logits.toSorted().rev
 function dropBelow(logits: Float32Array, least: number): void {
   for (let i = 0; i < logits.length; i++) if (logits[i] < least) logits[i] = -Infinity;
 }
+
+const noNumber = (): EngineError =>
+  new EngineError(
+    'compute-failed',
+    'A logit of the model is not a finite number.',
+    {},
+    'The weights of the model may hold NaN or infinity. Get them again, or try the model elsewhere.',
+  );
 
 /** The first of the highest. */
 function highest(logits: Float32Array): number {

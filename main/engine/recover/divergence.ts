@@ -1,37 +1,45 @@
 import { EngineError } from '../errors.ts';
 import type { StepRecord, ValidationRecord } from './training-state.ts';
 
-/** Steps whose mean a loss is compared with. */
+/** Steps whose mean a loss is compared with; at the beginning, those there are. */
 const window = 20;
-/** A spike is a loss of at least twice that mean, and at least one nat above it: noise is below either. */
+/** Far above is at least twice as high, and at least one nat higher: noise is below either. */
 const spikeFactor = 2;
 const spikeNats = 1;
 
 /**
- * Refuses a step that would ruin the training, before anything is changed by it.
- * @param before The steps taken so far.
- * @throws EngineError training-diverged for a loss or gradient that is not finite, and for a spike of the loss.
+ * Refuses a step of numbers that are none, before anything is changed by it.
+ * @param lastGoodStep Steps taken so far.
+ * @throws EngineError training-diverged for a loss or gradient that is not finite.
  */
-export function requireConverging(
-  step: StepRecord,
-  before: readonly StepRecord[],
-  lastGoodStep: number,
-): void {
-  const { loss, gradientNorm, learningRate } = step;
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-    const what = Number.isFinite(loss) ? 'gradient' : 'loss';
-    throw diverged(`its ${what} is not a finite number`, step, before.length, lastGoodStep);
-  }
-  const recent = before.slice(-window);
-  if (recent.length < window) return;
-  const mean = recent.reduce((total, record) => total + record.loss, 0) / window;
-  if (!isFarAbove(loss, mean)) return;
-  const why = `its loss of ${loss.toFixed(3)} is a spike: the ${window} steps before have a mean of ${mean.toFixed(3)}, at a learning rate of ${learningRate}`;
-  throw diverged(why, step, before.length, lastGoodStep);
+export function requireFiniteStep(step: StepRecord, lastGoodStep: number): void {
+  const { loss, gradientNorm } = step;
+  if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
+  const what = Number.isFinite(loss) ? 'gradient' : 'loss';
+  throw diverged(`its ${what} is not a finite number`, step, lastGoodStep);
 }
 
 /**
- * Refuses a validation that shows a training gone astray: one that rose slowly, or before there were steps to compare with.
+ * Whether a step's loss is far above what was reached before: a training gone astray, by a spike or by and by, or rows
+ * that are hard by themselves.
+ */
+export function isSuspicious({ loss }: StepRecord, before: readonly StepRecord[]): boolean {
+  return before.length > 0 && isFarAbove(loss, lowestMean(before));
+}
+
+/**
+ * Refuses a suspicious step whose rows were easier before any training: hard rows are no fault of it.
+ * @param untrainedLoss Of the same rows, without the adapter.
+ * @throws EngineError training-diverged.
+ */
+export function requireRowsToBlame(step: StepRecord, untrainedLoss: number, lastGoodStep: number): void {
+  if (!isFarAbove(step.loss, untrainedLoss)) return;
+  const why = `its loss is ${step.loss.toFixed(3)}, and ${untrainedLoss.toFixed(3)} on the same rows before any training, at a learning rate of ${step.learningRate}`;
+  throw diverged(why, step, lastGoodStep);
+}
+
+/**
+ * Refuses a validation that shows a training gone astray.
  * @param earlier The validations before it, the first of them before any step.
  * @throws EngineError training-diverged for a loss that is not finite, or far above the lowest so far; compute-failed where
  * it was none from the start.
@@ -64,20 +72,32 @@ export function requireSoundValidation(
 const isFarAbove = (loss: number, usual: number): boolean =>
   loss >= spikeFactor * usual && loss >= usual + spikeNats;
 
+/** Of the means over `window` steps in a row: a loss that climbs by and by does not take its measure along. */
+function lowestMean(steps: readonly StepRecord[]): number {
+  const length = Math.min(window, steps.length);
+  let sum = steps.slice(0, length).reduce((total, { loss }) => total + loss, 0);
+  let lowest = sum;
+  for (let i = length; i < steps.length; i++) {
+    sum += steps[i].loss - steps[i - length].loss;
+    lowest = Math.min(lowest, sum);
+  }
+  return lowest / length;
+}
+
 const remedy =
   'Train again in another folder with a third of recover.learningRate, or with more recover.warmupSteps.';
 
-function diverged(why: string, step: StepRecord, index: number, lastGoodStep: number): EngineError {
+function diverged(why: string, step: StepRecord, lastGoodStep: number): EngineError {
   return new EngineError(
     'training-diverged',
-    `The training stopped at step ${index + 1}: ${why}. The state after step ${lastGoodStep} is kept.`,
+    `The training stopped at step ${lastGoodStep + 1}: ${why}. The state after step ${lastGoodStep} is kept.`,
     {
-      step: index + 1,
+      step: lastGoodStep + 1,
       lastGoodStep,
       loss: Number.isFinite(step.loss) ? step.loss : null,
       gradientNorm: Number.isFinite(step.gradientNorm) ? step.gradientNorm : null,
       learningRate: step.learningRate,
     },
-    `${remedy} Look at the rows of that step where it comes back.`,
+    remedy,
   );
 }

@@ -13,7 +13,7 @@ const leastRuns = 4;
 const leastSecondsOfAShape = 0.15;
 
 /**
- * Floating-point operations a second that plain float32 matrix products reach on this machine, in the shapes of the
+ * Floating-point operations a second that plain float32 matrix products reach on a device, in the shapes of the
  * widest layer's weights: each shape's time counts as much as the products of its size take.
  * @param tokens Rows of x.
  */

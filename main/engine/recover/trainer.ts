@@ -2,9 +2,9 @@ import type { TrainingExample } from '../dataset/training-example.ts';
 import { EngineError } from '../errors.ts';
 import type { Network } from '../runtime/network.ts';
 import { Cancelled } from '../runtime/pace.ts';
-import { adapterGradients, meanLoss, type PassOptions } from './adapter-gradients.ts';
+import { adapterGradients, meanLoss, type PassOptions, type StepGradient } from './adapter-gradients.ts';
 import { adamwStep, clippingScale, moments } from './adamw.ts';
-import { requireConverging, requireSoundValidation } from './divergence.ts';
+import { isSuspicious, requireFiniteStep, requireRowsToBlame, requireSoundValidation } from './divergence.ts';
 import { learningRateAt, type ScheduleName } from './schedule.ts';
 import { splitExamples, TrainingOrder, type DataSplit } from './training-order.ts';
 import type { StepEffort } from './training-speed.ts';
@@ -64,6 +64,8 @@ export interface TrainingResult {
   /** The step whose adapter was kept: the one of lowest validation loss, the last without validation. */
   readonly keptStep: number;
   readonly stoppedEarly: boolean;
+  /** Whether the training was over before its warm-up: the learning rate never got to its height. */
+  readonly endedInWarmUp: boolean;
 }
 
 const msPerMinute = 60_000;
@@ -103,6 +105,14 @@ function isWhole({ parameters }: TrainingState): boolean {
   return parameters.every(({ values }) => values.every(Number.isFinite));
 }
 
+interface Update {
+  readonly record: StepRecord;
+  /** Of each matrix, in the state's order. */
+  readonly gradients: readonly Float32Array[];
+  /** What clipping leaves of them. */
+  readonly scale: number;
+}
+
 class Trainer {
   private readonly order: TrainingOrder;
   private readonly totalSteps: number;
@@ -139,6 +149,7 @@ class Trainer {
       steps: state.steps.length,
       keptStep,
       stoppedEarly: state.steps.length < this.totalSteps,
+      endedInWarmUp: this.totalSteps <= this.settings.warmupSteps,
     };
   }
 
@@ -150,7 +161,13 @@ class Trainer {
     const dropout = { rate: settings.dropout, seed: settings.seed, step };
     const options = { ...pass, microBatch: settings.microBatch };
     const found = await adapterGradients(this.networks.training, rows, dropout, options);
-    const record = this.update(found);
+    const update = this.updateOf(found);
+    const { record } = update;
+    requireFiniteStep(record, step);
+    if (isSuspicious(record, state.steps)) {
+      requireRowsToBlame(record, await this.untrainedLoss(rows), step);
+    }
+    this.apply(update);
     state.steps.push(record);
     const seconds = (performance.now() - startedAtMs) / 1000;
     const lengths = rows.map(({ ids }) => ids.length);
@@ -159,10 +176,10 @@ class Trainer {
     this.listener.step(report, { lengths, seconds });
   }
 
-  /** One step of AdamW along the clipped gradient; nothing is changed where it would be a step too far. */
-  private update({ loss, gradients }: Awaited<ReturnType<typeof adapterGradients>>): StepRecord {
+  /** One step of AdamW along the clipped gradient, to be taken or not. */
+  private updateOf({ loss, gradients }: StepGradient): Update {
     const { state, settings, totalSteps } = this;
-    const { learningRate: peak, warmupSteps, schedule: name, weightDecay } = settings;
+    const { learningRate: peak, warmupSteps, schedule: name } = settings;
     const ordered = state.parameters.map((parameter) => {
       const gradient = gradients.get(parameter.name);
       if (gradient) return gradient;
@@ -171,13 +188,33 @@ class Trainer {
     const { norm, scale } = clippingScale(ordered, settings.maxGradNorm);
     const before = state.steps.length;
     const learningRate = learningRateAt(before, { name, peak, warmupSteps, totalSteps });
-    const record = { loss, learningRate, gradientNorm: norm };
-    requireConverging(record, state.steps, before);
-    state.parameters.forEach((parameter, i) => {
-      const at = { step: before + 1, learningRate, scale };
-      adamwStep(parameter, ordered[i], at, { ...moments, weightDecay });
+    return { record: { loss, learningRate, gradientNorm: norm }, gradients: ordered, scale };
+  }
+
+  private apply({ record: { learningRate }, gradients, scale }: Update): void {
+    const { parameters, steps } = this.state;
+    const { weightDecay } = this.settings;
+    parameters.forEach((parameter, i) => {
+      const at = { step: steps.length + 1, learningRate, scale };
+      adamwStep(parameter, gradients[i], at, { ...moments, weightDecay });
     });
-    return record;
+  }
+
+  /** Mean loss over the rows as the model had it without its adapter, whose values are back afterwards. */
+  private async untrainedLoss(rows: readonly TrainingExample[]): Promise<number> {
+    const { parameters } = this.state;
+    const kept = parameters.map(({ values }) => values.slice());
+    try {
+      for (const { values } of parameters) values.fill(0);
+      return await meanLoss(this.networks.measuring, rows, {
+        ...this.pass,
+        microBatch: this.settings.microBatch,
+      });
+    } finally {
+      parameters.forEach(({ values }, i) => {
+        values.set(kept[i]);
+      });
+    }
   }
 
   /** Once a due step: a training that was cancelled while it measured does so when it goes on. */

@@ -12,7 +12,7 @@ export interface SpeedSummary {
   readonly tokensPerSecond: number;
   /** The same if nothing but the matrix products took time, each at the raw rate. */
   readonly tokensPerSecondAtRawRate: number;
-  /** Floating-point operations a second of plain matrix products on this machine (raw-rate.ts). */
+  /** Floating-point operations a second of plain matrix products on the same device (raw-rate.ts). */
   readonly rawFlopsPerSecond: number;
 }
 

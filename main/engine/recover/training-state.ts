@@ -88,7 +88,13 @@ export class TrainingCheckpoints {
     const checked = stateSchema.safeParse(document);
     if (!checked.success) throw damaged(path, checked.error.issues[0].message);
     const { tensors, steps, validations, hasBest } = checked.data;
-    state.best = await readTensors(join(this.folder, tensors), state, hasBest);
+    const tensorsPath = join(this.folder, tensors);
+    state.best = await readTensors(tensorsPath, state, hasBest).catch((error: unknown) => {
+      if (error instanceof EngineError && error.code !== 'run-folder-invalid') {
+        throw damaged(tensorsPath, error.message);
+      }
+      throw error;
+    });
     for (const step of steps) state.steps.push(step);
     for (const validation of validations) state.validations.push(validation);
   }
@@ -119,6 +125,7 @@ async function readTensors(path: string, state: TrainingState, hasBest: boolean)
   try {
     const read = async (name: string, length: number): Promise<Float32Array> => {
       const values = toFloat32(await file.read(name), file.info(name).dtype);
+      if (!values.every(Number.isFinite)) throw damaged(path, `${name} holds numbers that are none`);
       if (values.length === length) return values;
       throw damaged(path, `${name} has ${values.length} elements, expected ${length}`);
     };

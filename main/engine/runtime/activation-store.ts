@@ -2,7 +2,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { writeError } from '../checkpoint/file-errors.ts';
 import { readBytes } from '../checkpoint/read-bytes.ts';
 import { EngineError } from '../errors.ts';
-import { numbers, OnCard, transfer, type Values } from './session.ts';
+import { inMemory, OnCard, type Values } from './session.ts';
 
 /**
  * Float32 arrays by key, where they are up to a budget and beyond it in a scratch file: what a pass must keep between
@@ -73,7 +73,7 @@ export class ActivationStore {
   }
 
   private async fromCard(values: OnCard): Promise<Float32Array> {
-    const received = numbers(await transfer(values, values.tensor.dims, 'memory'));
+    const received = await inMemory(values);
     values.dispose();
     return received;
   }

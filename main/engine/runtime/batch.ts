@@ -1,3 +1,4 @@
+import type { TokenTree } from '../families/family.ts';
 import { indices, type Feed } from './session.ts';
 
 /** Rows of token ids of one length, run through the network together. */
@@ -6,6 +7,8 @@ export interface Batch {
   readonly length: number;
   /** [rows · length] */
   readonly ids: Int32Array;
+  /** How the tokens follow each other, where it is not one after the other; of a single row. */
+  readonly tree?: TokenTree;
 }
 
 /** Packs rows, in order, into batches of at most `maxTokens`; a batch holds rows of one length. */

@@ -15,14 +15,14 @@ export interface MemoryPlan {
 /** More tokens a batch no longer make the matrix products faster. */
 const mostBatchTokens = 2048;
 
-/** Beside these, what adapters add: a mask and a masked x for each adapted weight. */
-const liveAdapterArrays = { hidden: 12, mlp: 2 };
-
 /** Float32 arrays of a weight a head for each pair of positions that a backward pass of attention holds at once. */
 const liveAttentionArrays = 5;
 
 /** Float32 arrays as wide as the hidden size, as an MLP, as the vocabulary, that a backward pass holds at once a token. */
 const liveArrays = { hidden: 24, mlp: 10, vocabulary: 5 };
+
+/** The same while adapters are trained: a mask and a masked x more for each adapted weight. */
+const trainingArrays = { ...liveArrays, hidden: liveArrays.hidden + 12, mlp: liveArrays.mlp + 2 };
 
 /** @param weightBytes What the weights take on the device, were they kept there. */
 export function planMemory(
@@ -46,15 +46,25 @@ export function planMicroBatch(
   length: number,
   most: number,
 ): number {
-  const arrays = {
-    ...liveArrays,
-    hidden: liveArrays.hidden + liveAdapterArrays.hidden,
-    mlp: liveArrays.mlp + liveAdapterArrays.mlp,
-  };
   const heads = Math.max(...config.layers.map((layer) => layer.heads));
   const attentionBytes = 4 * liveAttentionArrays * heads * length;
-  const tokens = batchTokens(config, budgetBytes, arrays, attentionBytes);
+  const tokens = batchTokens(config, budgetBytes, trainingArrays, attentionBytes);
   return Math.max(1, Math.min(most, Math.floor(tokens / length)));
+}
+
+/**
+ * Whether a training's sessions may keep their memory between runs: a third faster, at twice of what one run holds.
+ * @param tokens That go through a layer together.
+ */
+export function arenaFits(
+  { config, weightBytes }: { readonly config: ModelConfig; readonly weightBytes: number },
+  { residency, budgetBytes }: MemoryPlan,
+  tokens: number,
+): boolean {
+  if (residency !== 'ram') return false;
+  // The head's weight as float32, and turned.
+  const headBytes = 2 * 4 * config.vocabSize * config.hiddenSize;
+  return weightBytes + 2 * (headBytes + tokens * tokenBytes(config, trainingArrays)) <= budgetBytes;
 }
 
 function batchTokens(
@@ -79,7 +89,7 @@ function tokenBytes(
 }
 
 /** Node, ONNX Runtime and the program itself, as measured. */
-const programBytes = 300 * 2 ** 20;
+export const programBytes = 300 * 2 ** 20;
 
 /**
  * Resident memory that a run with a few calibration samples comes to, about: the program, the weights that are kept or

@@ -104,7 +104,7 @@ export class Network {
     const session = await this.blockSession(layer, 'forward', ({ graph, y, dtypes }) =>
       deriveForward(graph, { y }, dtypes),
     );
-    const { y } = await session.run({ ...weights, ...this.side(batch.length), x: this.hidden(x, batch) });
+    const { y } = await session.run({ ...weights, ...this.side(batch), x: this.hidden(x, batch) });
     return y.values;
   }
 
@@ -195,12 +195,16 @@ export class Network {
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
   async losses(x: Values, batch: Batch): Promise<Float32Array> {
-    const session = await this.session('losses', () => {
-      const { graph, losses } = this.lossGraph();
-      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
-    });
-    const results = await session.run(await this.lossFeeds(session, x, batch));
-    return results.losses.data;
+    return this.lossesOf(this.hidden(x, batch), labelsOf(batch));
+  }
+
+  /**
+   * -log p of a token each after hidden states that were picked from anywhere.
+   * @param x [tokens, hidden]
+   */
+  async pickedLosses(x: Float32Array, tokens: Int32Array): Promise<Float32Array> {
+    const dims = [1, tokens.length];
+    return this.lossesOf(floats(x, [...dims, this.model.config.hiddenSize]), indices(tokens, dims));
   }
 
   /** The losses, and ∂L/∂x for the weights ∂L/∂loss given in `upstream`. */
@@ -215,7 +219,9 @@ export class Network {
       return deriveBackward(graph, request, this.dtypes(graph, ''));
     });
     const results = await session.run({
-      ...(await this.lossFeeds(session, x, batch)),
+      ...(await this.take(session, '')),
+      x: this.hidden(x, batch),
+      labels: labelsOf(batch),
       [upstreamName]: floats(upstream, [batch.rows, batch.length]),
     });
     return { losses: results.losses.data, dx: results[gradientName('x')].values };
@@ -249,13 +255,14 @@ export class Network {
 
   private backwardFeeds(x: Values, upstream: Values, batch: Batch): Record<string, Feed> {
     return {
-      ...this.side(batch.length),
+      ...this.side(batch),
       x: this.hidden(x, batch),
       [upstreamName]: this.hidden(upstream, batch),
     };
   }
 
-  private side(length: number): Record<string, Feed> {
+  private side({ length, tree }: Batch): Record<string, Feed> {
+    if (tree) return this.sideFeeds({ length, tree });
     if (this.usualSide?.length !== length) this.usualSide = { length, feeds: this.sideFeeds({ length }) };
     return this.usualSide.feeds;
   }
@@ -266,8 +273,13 @@ export class Network {
     return { graph, x, losses: graph.apply(crossEntropy, { logits, labels }).y };
   }
 
-  private async lossFeeds(session: Session, x: Values, batch: Batch): Promise<Record<string, Feed>> {
-    return { ...(await this.take(session, '')), x: this.hidden(x, batch), labels: labelsOf(batch) };
+  private async lossesOf(x: Feed, labels: Feed): Promise<Float32Array> {
+    const session = await this.session('losses', () => {
+      const { graph, losses } = this.lossGraph();
+      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
+    });
+    const results = await session.run({ ...(await this.take(session, '')), x, labels });
+    return results.losses.data;
   }
 
   /** The weights among a session's inputs. */

@@ -140,6 +140,12 @@ export async function transfer(
   return (await (await session).run({ x: floats(values, dims) })).y.values;
 }
 
+/** The numbers, brought from a card where they lie there. */
+export async function inMemory(values: Values): Promise<Float32Array> {
+  if (!(values instanceof OnCard)) return values;
+  return numbers(await transfer(values, values.tensor.dims, 'memory'));
+}
+
 function openTransfer(rank: number, to: 'card' | 'memory'): Promise<Session> {
   const g = new OnnxGraph();
   const axes = Array.from({ length: rank }, (_, axis) => `d${axis}`);

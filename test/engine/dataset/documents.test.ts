@@ -97,12 +97,13 @@ describe('JSONL', () => {
     expect((await refused('a.jsonl', '\n \r\n')).error.code).toBe('text-empty');
   });
 
-  const object = 'an object with "text" (a string) or "input_ids" (whole numbers from 0, at least one)';
+  const object =
+    'an object with "text" or "sentence" (a string) or "input_ids" (whole numbers from 0, at least one)';
   it.each([
     ['{"text":"a"', 'JSON'],
     ['plain words', 'JSON'],
     ['NaN', 'JSON'],
-    ['"text"', object],
+    ['5', object],
     ['null', object],
     ['[1,2]', object],
     ['{"txt":"a"}', object],
@@ -119,7 +120,7 @@ describe('JSONL', () => {
     const { file, error } = await refused('a.jsonl', `{"text":"a"}\n\r\n${row}\n`);
     expect(error.code).toBe('row-invalid');
     expect(error.message).toBe(`${file}, line 3: expected ${expected}, found ${row}`);
-    expect(error.facts).toMatchObject({ line: 3 });
+    expect(error.facts).toMatchObject({ place: 'line 3' });
   });
 
   it('shows no more of a wrong row than a line takes', async () => {

@@ -250,6 +250,23 @@ describe('files', () => {
     expect(error.message).toBe(`${file}${sentence.startsWith(':') ? '' : ', '}${sentence}`);
   });
 
+  it('say where the other rows are that are wrong', async () => {
+    const rows = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? { text: 'a' } : { text: i }));
+    const file = await fileOf('a.json', rows);
+    expect(await rejection(examplesIn(file))).toMatchObject({
+      code: 'row-invalid',
+      message: `${file}, row 2: expected "text" to be a text, found 1. So are others: row 4, row 6, row 8, row 10, row 12, row 14, row 16, row 18, and 3 more.`,
+      facts: { place: 'row 2', wrongRows: 12 },
+    });
+  });
+
+  it('say which row is nested too deep to be shown', async () => {
+    const deep = `[{"text": "a"}, ${'['.repeat(1e5)}${']'.repeat(1e5)}]`;
+    const file = path.join(temporaryFolder(), 'deep.json');
+    await writeFile(file, deep);
+    expect((await rejection(examplesIn(file))).message).toContain('row 2: expected an object, found');
+  });
+
   it.each([
     ['a.json', '[]'],
     ['a.jsonl', '\n\n'],

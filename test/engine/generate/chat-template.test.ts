@@ -1,0 +1,66 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadChatTemplate, type ChatTemplate } from '../../../main/engine/generate/chat-template.ts';
+import { goldenGeneration } from '../../fixtures/golden-generation.ts';
+import { rejection } from '../checkpoint/rejection.ts';
+import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
+
+const { tokens, chats, cases } = goldenGeneration.chats;
+
+function folderWith(config: unknown, file?: string): string {
+  const folder = temporaryFolder();
+  writeFileSync(path.join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+  if (file !== undefined) writeFileSync(path.join(folder, 'chat_template.jinja'), file);
+  return folder;
+}
+
+async function template(config: unknown, file?: string): Promise<ChatTemplate> {
+  const found = await loadChatTemplate(folderWith(config, file));
+  if (found === undefined) throw new RangeError('No template was found.');
+  return found;
+}
+
+const hello = [{ role: 'user', content: 'Hello' }] as const;
+
+describe('a rendered chat', () => {
+  it.each(cases.map((one, i) => [i, one] as const))(
+    'is that of transformers: template %i',
+    async (_i, one) => {
+      const { render } = await template({ ...tokens, chat_template: one.template });
+      expect(chats.map((messages) => render(messages))).toEqual(one.rendered);
+    },
+  );
+});
+
+describe('a template', () => {
+  it('is taken from its own file first, then from tokenizer_config.json, of several the default', async () => {
+    const named = [
+      { name: 'tool_use', template: 'tools' },
+      { name: 'default', template: 'of the list {{ eos_token }}' },
+    ];
+    const config = { eos_token: { content: '</s>', special: true }, chat_template: named };
+    expect((await template(config)).render(hello)).toBe('of the list </s>');
+    expect((await template(config, 'of the file')).render(hello)).toBe('of the file');
+  });
+
+  it('may be missing', async () => {
+    expect(await loadChatTemplate(temporaryFolder())).toBeUndefined();
+    expect(await loadChatTemplate(folderWith({ chat_template: [] }))).toBeUndefined();
+  });
+
+  it.each([
+    ['that is no Jinja', { chat_template: '{% if %}' }, /it cannot be read/],
+    ['without a default', { chat_template: [{ name: 'rag', template: '' }] }, /it names rag, and none/],
+    ['of another form', { chat_template: 7 }, /chat_template: Invalid input/],
+  ])('%s is refused', async (_what, config, message) => {
+    const error = await rejection(loadChatTemplate(folderWith(config)));
+    expect(error).toMatchObject({ code: 'template-invalid' });
+    expect(error.message).toMatch(message);
+  });
+
+  it('may refuse messages', async () => {
+    const { render } = await template({ chat_template: "{{ raise_exception('no system message') }}" });
+    expect(() => render(hello)).toThrow(/it refused the messages: no system message/);
+  });
+});
