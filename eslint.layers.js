@@ -46,13 +46,14 @@ const sees = {
   evaluate: [...belowUses, 'task-files'],
   export: ['tensor', 'checkpoint', 'families', 'prune', 'runtime'],
   run: engine,
-  studio: [...engine, 'worker'],
+  studio: [...engine, 'worker', 'published'],
   worker: engine,
   cli: [...engine, 'studio', 'worker'],
   window: [...engine, 'studio', 'worker', 'contract'],
   contract: [],
   templates: [],
   'task-files': [],
+  published: [],
   'default-app': [],
   preload: ['contract'],
   renderer: ['contract'],
@@ -79,7 +80,15 @@ const sees = {
 const seesTypesOf = { criteria: ['onnx'] };
 
 /** Layers without main/engine/errors.ts: they know main/ only through the contract. */
-const withoutErrors = ['contract', 'templates', 'task-files', 'default-app', 'preload', 'renderer'];
+const withoutErrors = [
+  'contract',
+  'templates',
+  'task-files',
+  'published',
+  'default-app',
+  'preload',
+  'renderer',
+];
 
 /** Layers that run in Electron's processes, and those that have no Node there: a sandboxed page. */
 const electronLayers = ['window', 'preload', 'default-app'];
@@ -116,6 +125,7 @@ const files = [
   layer('window', ['main/*.ts']),
   layer('templates', ['resources/templates/**']),
   layer('task-files', ['resources/tasks/**']),
+  layer('published', ['resources/published/**']),
   layer('contract', ['preload/contract.ts', 'preload/*-contract.ts', 'preload/channels.ts']),
   layer('default-app', ['scripts/electron/default-app.mjs']),
   ...['preload', 'renderer', 'scripts', 'test'].map((name) => layer(name, [`${name}/**`])),

@@ -55,7 +55,12 @@ async function open(): Promise<void> {
   applySettings();
   serveCalls({ studio, window, words, settingsChanged: applySettings, warn });
   watchProcesses(warn);
-  finishWriting([() => window.remembered(), () => studio.written(), () => log.written()]);
+  finishWriting([
+    () => window.remembered(),
+    () => studio.written(),
+    () => studio.purgeDeleted(),
+    () => log.written(),
+  ]);
   const show = leaveWithCare(studio, window, words);
   app.on('second-instance', show);
   app.on('activate', show);
@@ -68,7 +73,8 @@ async function tellRuns(studio: Studio, window: StudioWindow): Promise<void> {
     app.quit();
     return;
   }
-  tell(window, 'run:changed', { runs: (await studio.listRuns()).map(summaryOf) });
+  const [runs, deleted] = [await studio.listRuns(), await studio.deletedRuns()];
+  tell(window, 'run:changed', { runs: runs.map(summaryOf), deleted });
 }
 
 /**

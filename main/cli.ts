@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { taskIds } from './engine/evaluate/tasks/index.ts';
 import { engineVersion } from './studio/engine-version.ts';
+import { compare, compareFormats, type CompareOptions } from './cli/compare.ts';
 import { bench, type BenchOptions } from './cli/bench.ts';
 import { device } from './cli/device.ts';
 import { evaluate, lackingOption, taskList, type EvalOptions } from './cli/evaluate.ts';
@@ -117,6 +118,19 @@ function commandLine(end: (code: ExitCode) => void): Command {
       const lacking = lackingOption(options);
       if (lacking !== undefined) command.error(`error: ${lacking}`, { exitCode: exitCode.usage });
       end(await evaluate(folder, options));
+    });
+  program
+    .command('compare')
+    .description(
+      'set runs and models side by side: every number, with its difference from the first original',
+    )
+    .argument('<folders...>', 'run folders or model folders')
+    .addOption(new Option('--format <name>', 'how it is written').choices(compareFormats).default('text'))
+    .option('--out <file>', 'write to a file instead of stdout')
+    .option('--no-published', 'leave out published results of the same models and recipes')
+    .option(...json)
+    .action(async (folders: string[], options: CompareOptions & CommonOptions) => {
+      end(await compare(folders, { ...options, ...(options.json && { format: 'json' }) }));
     });
   program
     .command('generate')

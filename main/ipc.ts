@@ -16,6 +16,7 @@ import {
   type StreamMessage,
   type StreamName,
 } from '../preload/contract.ts';
+import { exportComparison } from './comparison-export.ts';
 import { pickFolder, pickText } from './dialogs.ts';
 import { generationHandlers } from './generation-calls.ts';
 import { EngineError } from './engine/errors.ts';
@@ -93,7 +94,7 @@ export function tell<N extends StreamName>(
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
   const { id, name, modelName, createdAt, state, queuePosition, held, cancelling } = run;
-  const { recipe, report, forecast, sizeBytes } = run;
+  const { recipe, report, forecast, annotation, sizeBytes } = run;
   const { criterion, ratio } = recipe.prune;
   return {
     id,
@@ -109,6 +110,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     stages: stagesOf(recipe),
     report: report && reportOf(report),
     layers: forecast?.layers ?? [],
+    annotation,
     sizeBytes,
   };
 }
@@ -162,11 +164,21 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
     'run:kill': ({ runId }) => studio.killRun(runId),
     'run:resume': ({ runId }) => studio.resumeRun(runId),
     'run:delete': ({ runId }) => studio.deleteRun(runId),
+    'run:deleted': () => studio.deletedRuns(),
+    'run:restore': ({ runId }) => studio.restoreRun(runId),
+    'run:purge': ({ runId }) => studio.purgeRun(runId),
+    'run:annotate': ({ runId, ...change }) => studio.annotateRun(runId, change),
     'run:reorder': async ({ runIds }) => {
       studio.reorderRuns(runIds);
     },
     'run:release': async () => {
       studio.releaseRuns();
+    },
+    'compare:models': (request) => studio.comparisons.compare(request),
+    'compare:export': async ({ format, language, ...request }) => {
+      const comparison = await studio.comparisons.compare(request);
+      const path = await exportComparison(comparison, format, language, window.current, words());
+      return { path };
     },
     'run:open-folder': async ({ runId }) => {
       const problem = await shell.openPath(await studio.folderOf(runId));

@@ -4,6 +4,7 @@
  * path: it holds ids of files and folders that the person picked, dropped, or that the studio brought.
  */
 import { z } from 'zod';
+import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
 import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import {
@@ -173,6 +174,19 @@ export const runReportSchema = z.object({
 });
 export type RunReport = z.infer<typeof runReportSchema>;
 
+/** What a person writes about a run. */
+const runAnnotationSchema = z.strictObject({
+  /** null: the run goes by its model's name. */
+  name: z.string().trim().min(1).max(200).nullable(),
+  tags: z.array(z.string().trim().min(1).max(40)).max(20),
+  note: z.string().max(10_000),
+});
+export type RunAnnotation = z.infer<typeof runAnnotationSchema>;
+
+/** A deleted run that can be brought back, under the id that it had. */
+const deletedRunSchema = z.object({ id, name: z.string(), sizeBytes: z.number() });
+export type DeletedRun = z.infer<typeof deletedRunSchema>;
+
 /** A run in a list. */
 export const runSummarySchema = z.object({
   id,
@@ -192,6 +206,7 @@ export const runSummarySchema = z.object({
   stages: z.array(runStageSchema),
   report: runReportSchema.nullable(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  annotation: runAnnotationSchema,
   sizeBytes: z.number(),
 });
 export type RunSummary = z.infer<typeof runSummarySchema>;
@@ -357,11 +372,25 @@ export const calls = {
   /** Ends the worker process at once. */
   'run:kill': { request: z.strictObject({ runId: id }), response: nothing },
   'run:resume': { request: z.strictObject({ runId: id }), response: nothing },
+  /** Takes the run out of the list; for some minutes, and until the studio is closed, it can be brought back. */
   'run:delete': { request: z.strictObject({ runId: id }), response: nothing },
+  'run:deleted': { request: nothing, response: z.array(deletedRunSchema) },
+  'run:restore': { request: z.strictObject({ runId: id }), response: nothing },
+  /** Removes a deleted run for good, now. */
+  'run:purge': { request: z.strictObject({ runId: id }), response: nothing },
+  /** What is not named stays as it is. */
+  'run:annotate': {
+    request: runAnnotationSchema.partial().extend({ runId: id }),
+    response: nothing,
+  },
   /** Queued runs in the order in which they shall start. */
   'run:reorder': { request: z.strictObject({ runIds: z.array(id).max(1000) }), response: nothing },
   /** Lets the held runs start, in their order. */
   'run:release': { request: nothing, response: nothing },
+  /** Models of finished runs and picked folders side by side. */
+  'compare:models': { request: comparisonRequestSchema, response: comparisonSchema },
+  /** Opens the system's dialog and writes the comparison there; null when the person closes it. */
+  'compare:export': { request: comparisonExportSchema, response: z.object({ path: z.string().nullable() }) },
   'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
   ...generationCalls,
 } as const satisfies Record<string, Call>;
@@ -375,7 +404,7 @@ export const streams = {
   /** A run moved on. */
   'run:progress': z.object({ runId: id, progress: runProgressSchema }),
   /** Runs came, went, changed state or place in the queue. */
-  'run:changed': z.object({ runs: z.array(runSummarySchema) }),
+  'run:changed': z.object({ runs: z.array(runSummarySchema), deleted: z.array(deletedRunSchema) }),
   'settings:changed': settingsSchema,
   ...generationStreams,
 } as const satisfies Record<string, z.ZodType>;

@@ -3,9 +3,12 @@ import en from 'antd/locale/en_US';
 import zhCN from 'antd/locale/zh_CN';
 import { useCallback, useEffect, useMemo, useSyncExternalStore, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { CompareSelectionProvider } from './compare/selection-store.tsx';
 import { ErrorNotice } from './components/error-notice.tsx';
 import { Rail } from './components/rail.tsx';
 import { resolveLanguage, type Language } from './language/i18n.ts';
+import { DeletedRuns } from './runs/deleted-runs.tsx';
+import { CompareScreen } from './screens/compare.tsx';
 import { DataStep } from './screens/data-step.tsx';
 import { HomeScreen } from './screens/home.tsx';
 import { ModelStep } from './screens/model-step.tsx';
@@ -39,7 +42,9 @@ export function App({ nonce }: { readonly nonce: string | undefined }): ReactNod
       <ThemeContext value={theme}>
         <DraftProvider>
           <ModelChoiceProvider>
-            <Window />
+            <CompareSelectionProvider>
+              <Window />
+            </CompareSelectionProvider>
           </ModelChoiceProvider>
         </DraftProvider>
       </ThemeContext>
@@ -71,6 +76,7 @@ function Window(): ReactNode {
           </div>
         )}
         <CurrentScreen route={route} onNewRun={newRun} />
+        {(route.screen === 'home' || route.screen === 'runs') && <DeletedRuns />}
       </div>
       <DropAnywhere />
     </div>
@@ -89,6 +95,8 @@ function CurrentScreen({
       return <HomeScreen onNewRun={onNewRun} />;
     case 'runs':
       return <RunsScreen onNewRun={onNewRun} />;
+    case 'compare':
+      return <CompareScreen />;
     case 'settings':
       return <SettingsScreen />;
     case 'new':
@@ -131,6 +139,7 @@ function useShortcuts(newRun: () => void): void {
       n: newRun,
       '1': () => go({ screen: 'home' }),
       '2': () => go({ screen: 'runs' }),
+      '3': () => go({ screen: 'compare' }),
       ',': () => go({ screen: 'settings' }),
     };
     const press = (event: KeyboardEvent): void => {

@@ -1,18 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
-import { errnoOf, readError, writeError } from '../engine/checkpoint/file-errors.ts';
+import { errnoOf, readError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import type { RunReport, RunSettings } from '../engine/run.ts';
+import { sizeBelow } from './folder-size.ts';
 import { prepareRun, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import type { Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
+import { changeAnnotation, readAnnotation, type RunAnnotation } from './run-annotation.ts';
 import type { RunIdentity } from './run-identity.ts';
 import { progressIn, type RunProgress } from './run-progress.ts';
 import { createdAtMs, createRun, openRun, readReport, type StoredRun } from './run-store.ts';
+import { entriesOf, RunTrash, type DeletedRun } from './run-trash.ts';
 
 /** What a run was to come to, as its plan said when it was made. */
 export type RunForecast = Pick<PlanPreview, 'before' | 'after' | 'layers'>;
@@ -26,7 +29,13 @@ export interface KeptRun {
   readonly report: RunReport | null;
   /** null where nobody knows any more: a run of the command line whose model is gone. */
   readonly forecast: RunForecast | null;
+  readonly annotation: RunAnnotation;
   readonly sizeBytes: number;
+}
+
+/** A deleted run by the id that it had, and will have when it is brought back. */
+export interface ForgottenRun extends DeletedRun {
+  readonly id: string;
 }
 
 /** The forecast is known when a run is made; the model may be gone when the run is looked at. */
@@ -44,9 +53,6 @@ const forecastSchema = z.object({
   layers: z.array(z.object({ before: layerShape, after: layerShape })),
 });
 
-/** A folder under this name is half deleted. */
-const deletedPrefix = '.deleted-';
-
 /** A forecast has a line a layer. */
 const maxFileBytes = 2 ** 20;
 
@@ -55,11 +61,14 @@ export class RunLibrary {
   private readonly kept = new Map<string, KeptRun>();
   private readonly mergedInto = new Map<string, string>();
   private making: Promise<unknown> = Promise.resolve();
+  private readonly trash: RunTrash;
 
   constructor(
     readonly folder: string,
     private readonly warn: (message: string) => void,
-  ) {}
+  ) {
+    this.trash = new RunTrash(folder);
+  }
 
   /** Reads what was not read before: runs come and go while nobody looks. Newest first. */
   async list(): Promise<KeptRun[]> {
@@ -122,24 +131,48 @@ export class RunLibrary {
   /** Removes a run whose work is done as another one; whoever asks for it from now on is told of that one. */
   async merge(id: string, into: string): Promise<void> {
     await this.delete(id);
+    await this.purge(id);
     this.mergedInto.set(id, into);
   }
 
-  async delete(id: string): Promise<void> {
-    const { stored } = await this.find(id);
-    const doomed = join(this.folder, `${deletedPrefix}${basename(stored.folder)}`);
-    await rename(stored.folder, doomed).catch((error: unknown) => {
-      throw writeError(error, stored.folder);
-    });
-    this.kept.delete(id);
-    await rm(doomed, { recursive: true, force: true });
+  /** Writes what a person says about a run. @throws EngineError folder-not-writable, disk-full. */
+  async annotate(id: string, change: Partial<RunAnnotation>): Promise<void> {
+    const { id: found, stored } = await this.find(id);
+    await changeAnnotation(stored.folder, change, this.warn);
+    await this.refresh(found);
   }
 
-  /** Removes what a killed studio was deleting. */
-  async removeDeleted(): Promise<void> {
-    for (const name of await entriesOf(this.folder)) {
-      if (name.startsWith(deletedPrefix)) await rm(join(this.folder, name), { recursive: true, force: true });
-    }
+  /** Takes a run out of the list; it can be brought back until it is purged. */
+  async delete(id: string): Promise<void> {
+    const { stored } = await this.find(id);
+    await this.trash.put(stored.folder);
+    this.kept.delete(id);
+  }
+
+  /** The runs that can be brought back. */
+  async deleted(): Promise<ForgottenRun[]> {
+    return (await this.trash.list()).map((run) => ({ ...run, id: runIdOf(run.name) }));
+  }
+
+  /** @throws Refusal run-unknown where it was purged, or never deleted. */
+  async restore(id: string): Promise<void> {
+    await this.trash.restore((await this.findDeleted(id)).name);
+  }
+
+  /** Removes a deleted run for good. @throws Refusal run-unknown where there is none with this id. */
+  async purge(id: string): Promise<void> {
+    await this.trash.purge((await this.findDeleted(id)).name);
+  }
+
+  /** Ends what a killed studio was removing. */
+  async endInterrupted(): Promise<void> {
+    await this.trash.endInterrupted();
+  }
+
+  private async findDeleted(id: string): Promise<ForgottenRun> {
+    const found = (await this.deleted()).find((run) => run.id === id);
+    if (found !== undefined) return found;
+    throw new Refusal('run-unknown', 'There is no deleted run with this id.', 'It is gone for good.');
   }
 
   private async create(
@@ -167,7 +200,7 @@ export class RunLibrary {
   private async keep(name: string): Promise<void> {
     const folder = join(this.folder, name);
     try {
-      const run = await readRun(folder);
+      const run = await readRun(folder, this.warn);
       this.kept.set(run.id, run);
     } catch (error) {
       // One folder that holds no run, or a damaged one, does not hide the others.
@@ -186,7 +219,7 @@ function runIdOf(folderName: string): string {
   return createHash('sha256').update(folderName).digest('hex').slice(0, 16);
 }
 
-async function readRun(folder: string): Promise<KeptRun> {
+async function readRun(folder: string, warn: (message: string) => void): Promise<KeptRun> {
   const stored = await openRun(folder);
   return {
     id: runIdOf(basename(folder)),
@@ -194,6 +227,7 @@ async function readRun(folder: string): Promise<KeptRun> {
     createdAt: new Date(await createdAtMs(folder)).toISOString(),
     report: stored.state === 'finished' ? await readReport(folder) : null,
     forecast: await forecastOf(stored),
+    annotation: await readAnnotation(folder, warn),
     sizeBytes: await sizeBelow(folder),
   };
 }
@@ -222,25 +256,4 @@ async function readLog(folder: string): Promise<string[]> {
     throw readError(error, path);
   });
   return text.split('\n').filter((line) => line !== '');
-}
-
-async function sizeBelow(folder: string): Promise<number> {
-  let sizeBytes = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    // A file may vanish while a run is at work.
-    if (entry.isDirectory()) sizeBytes += await sizeBelow(path).catch(() => 0);
-    else
-      sizeBytes += await stat(path)
-        .then(({ size }) => size)
-        .catch(() => 0);
-  }
-  return sizeBytes;
-}
-
-async function entriesOf(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw readError(error, folder);
-  });
 }

@@ -9,6 +9,7 @@ import type { SpawnWorker } from '../worker/channel.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
 import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
+import { CompareService } from './compare/compare-service.ts';
 import { chooseDevice, type DeviceChoice } from './choose-device.ts';
 import { ContentHashes } from './content-hashes.ts';
 import { GenerationModels } from './generation-models.ts';
@@ -23,7 +24,8 @@ import { QueueFile } from './queue-file.ts';
 import { checkRecipe, type DeviceWish, type Recipe, type RecoverRecipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
-import { readProgress, RunLibrary, type KeptRun } from './run-library.ts';
+import type { RunAnnotation } from './run-annotation.ts';
+import { readProgress, RunLibrary, type ForgottenRun, type KeptRun } from './run-library.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
 import { RunQueue } from './run-queue.ts';
 import type {
@@ -86,6 +88,9 @@ export interface RunNeeds {
   readonly freeDiskBytes: number;
 }
 
+/** So long a deleted run can be brought back while the studio is open: its disk space is wanted at some time. */
+const purgeAfterMs = 10 * 60_000;
+
 /** A layer that computes for long still ends in time; a person who quits does not wait for more. */
 const quitPatienceMs = 5000;
 
@@ -97,8 +102,10 @@ export class Studio {
   readonly generations: Generations;
   readonly generationModels: GenerationModels;
   private readonly choices = new RunChoices();
+  readonly comparisons: CompareService;
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
+  private readonly purges = new Map<string, NodeJS.Timeout>();
   /** A card is tested once for each wish: it stays what it is while the program lives. */
   private readonly devices = new Map<DeviceWish, Promise<DeviceChoice>>();
 
@@ -113,6 +120,7 @@ export class Studio {
     private readonly queueFile: QueueFile,
   ) {
     this.lookouts = new Lookouts(place.spawn);
+    this.comparisons = new CompareService(runs, models, grants);
     this.generationModels = new GenerationModels(grants, models, runs);
     this.generations = new Generations(place.spawn, (news) => {
       listener.generationNews(news);
@@ -147,7 +155,7 @@ export class Studio {
     await makeFolder(place.dataFolder);
     const grants = new FileGrants();
     const runs = new RunLibrary(join(place.dataFolder, 'runs'), warn);
-    await runs.removeDeleted();
+    await runs.endInterrupted();
     const studio = new Studio(
       place,
       listener,
@@ -164,6 +172,7 @@ export class Studio {
       await QueueFile.open(join(place.dataFolder, 'queue.json'), warn),
     );
     await studio.holdQueued();
+    for (const { id } of await runs.deleted()) studio.purgeLater(id);
     return studio;
   }
 
@@ -301,7 +310,36 @@ export class Studio {
     }
     this.queue.remove(id);
     await this.runs.delete(id);
+    this.purgeLater(id);
     this.listener.runsChanged();
+  }
+
+  /** Deleted runs that can still be brought back. */
+  deletedRuns(): Promise<ForgottenRun[]> {
+    return this.runs.deleted();
+  }
+
+  async restoreRun(runId: string): Promise<void> {
+    await this.runs.restore(runId);
+    this.forgetPurge(runId);
+    this.listener.runsChanged();
+  }
+
+  /** Removes a deleted run for good. */
+  async purgeRun(runId: string): Promise<void> {
+    this.forgetPurge(runId);
+    await this.runs.purge(runId);
+    this.listener.runsChanged();
+  }
+
+  async annotateRun(runId: string, change: Partial<RunAnnotation>): Promise<void> {
+    await this.runs.annotate(runId, change);
+    this.listener.runsChanged();
+  }
+
+  /** A studio that is left in good order leaves nothing deleted behind; one that is killed offers it again. */
+  async purgeDeleted(): Promise<void> {
+    for (const { id } of await this.runs.deleted()) await this.runs.purge(id);
   }
 
   /** Lets the runs start that were in line when the studio was last closed. */
@@ -424,6 +462,21 @@ export class Studio {
   private enqueue(runId: string): void {
     this.failures.delete(runId);
     this.queue.add(runId);
+  }
+
+  private purgeLater(runId: string): void {
+    this.forgetPurge(runId);
+    const purge = (): void => {
+      this.purgeRun(runId).catch((error: unknown) => {
+        this.listener.warn(`The deleted run ${runId} could not be removed: ${String(error)}`);
+      });
+    };
+    this.purges.set(runId, setTimeout(purge, purgeAfterMs).unref());
+  }
+
+  private forgetPurge(runId: string): void {
+    clearTimeout(this.purges.get(runId));
+    this.purges.delete(runId);
   }
 
   private async storedProgress(runId: string, folder: string): Promise<RunProgress> {

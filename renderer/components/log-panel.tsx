@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import { useEffect, useRef, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../language/use-formats.ts';
@@ -27,7 +28,7 @@ function useLogWords(): (line: string) => string {
   };
 }
 
-function metricWords(name: string, t: ReturnType<typeof useTranslation>['t']): string {
+function metricWords(name: string, t: TFunction): string {
   const words: Readonly<Record<string, string>> = {
     [runMetrics.perplexityBefore]: t('run.perplexityBefore'),
     [runMetrics.perplexityAfter]: t('run.perplexityAfter'),

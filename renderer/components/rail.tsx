@@ -1,10 +1,16 @@
-import { AppstoreOutlined, HomeOutlined, PlusSquareOutlined, SettingOutlined } from '@ant-design/icons';
+import {
+  AppstoreOutlined,
+  DiffOutlined,
+  HomeOutlined,
+  PlusSquareOutlined,
+  SettingOutlined,
+} from '@ant-design/icons';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { go, type Route } from '../studio/route.ts';
 
 interface RailEntry {
-  readonly key: 'home' | 'new' | 'runs' | 'settings';
+  readonly key: 'home' | 'new' | 'runs' | 'compare' | 'settings';
   readonly icon: ReactNode;
   readonly shortcut: string;
   readonly onGo: () => void;
@@ -23,6 +29,12 @@ export function Rail({
     { key: 'home', icon: <HomeOutlined />, shortcut: 'Ctrl+1', onGo: () => go({ screen: 'home' }) },
     { key: 'new', icon: <PlusSquareOutlined />, shortcut: 'Ctrl+N', onGo: onNewRun },
     { key: 'runs', icon: <AppstoreOutlined />, shortcut: 'Ctrl+2', onGo: () => go({ screen: 'runs' }) },
+    {
+      key: 'compare',
+      icon: <DiffOutlined />,
+      shortcut: 'Ctrl+3',
+      onGo: () => go({ screen: 'compare' }),
+    },
     {
       key: 'settings',
       icon: <SettingOutlined />,

@@ -20,6 +20,8 @@ export interface Formats {
   readonly wholePercent: (fraction: number) => string;
   /** From one value to another, with a sign: −19.5 %. */
   readonly change: (before: number, after: number) => string;
+  /** With a sign: +1.2, −0.4. */
+  readonly signed: (value: number) => string;
   readonly dateTime: (iso: string) => string;
   readonly timeOfDay: (iso: string) => string;
   /** 75,000 ms as 1:15. */
@@ -57,6 +59,10 @@ export function formatsOf(language: string): Formats {
   const scientific = new Intl.NumberFormat(language, { notation: 'scientific', maximumFractionDigits: 2 });
   const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
   const time = new Intl.DateTimeFormat(language, { timeStyle: 'medium', hourCycle: 'h23' });
+  const withSign = (value: number): string => {
+    const text = signed.format(value).replace('-', '−');
+    return /[1-9]/.test(text) ? text : `±${oneDecimal.format(0)}`;
+  };
   const percent = (fraction: number): string => `${oneDecimal.format(100 * fraction)} %`;
 
   return {
@@ -83,11 +89,8 @@ export function formatsOf(language: string): Formats {
         : scientific.format(value),
     percent,
     wholePercent: (fraction) => `${whole.format(Math.floor(100 * fraction))} %`,
-    change: (before, after) => {
-      const percentChange = 100 * (after / before - 1);
-      const text = signed.format(percentChange).replace('-', '−');
-      return `${/[1-9]/.test(text) ? text : `±${oneDecimal.format(0)}`} %`;
-    },
+    change: (before, after) => `${withSign(100 * (after / before - 1))} %`,
+    signed: withSign,
     dateTime: (iso) => date.format(new Date(iso)),
     timeOfDay: (iso) => time.format(new Date(iso)),
     clock,

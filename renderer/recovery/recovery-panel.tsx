@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RecoveryReport, TrainingPerformance } from '../../preload/recovery-contract.ts';
@@ -57,7 +58,7 @@ function factsOf(
   trained: Trained,
   performance: TrainingPerformance | null,
   formats: Formats,
-  t: ReturnType<typeof useTranslation>['t'],
+  t: TFunction,
 ): { readonly name: string; readonly term: TermName; readonly value: string }[] {
   const { perplexity, validationLoss, steps, keptStep, rows, validationRows, passedOver } = trained;
   return [

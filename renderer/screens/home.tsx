@@ -2,7 +2,6 @@ import { Button } from 'antd';
 import { useEffect, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlanPreview, RunSummary } from '../../preload/contract.ts';
-import { ConfirmButton } from '../components/confirm-button.tsx';
 import { HeldRuns } from '../components/held-runs.tsx';
 import { ModelMapThumbnail } from '../components/model-map.tsx';
 import { RouteLink } from '../components/route-link.tsx';
@@ -14,6 +13,7 @@ import { mapLayers } from '../model-map/map-layers.ts';
 import { call } from '../studio/bridge.ts';
 import type { Route } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
+import { titleOf } from '../runs/find-runs.ts';
 import { finalPerplexity } from '../recovery/recovered-models.ts';
 import { inWorkingOrder } from '../studio/working-order.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
@@ -87,7 +87,7 @@ function RunCard({ run }: { readonly run: RunSummary }): ReactNode {
     <li className="run-card">
       <RouteLink to={routeOf(run)}>
         <RunThumbnail run={run} width={240} height={96} />
-        <span className="run-card-name">{run.modelName}</span>
+        <span className="run-card-name">{titleOf(run)}</span>
         <span className="quiet">
           {t('runs.criterionAndRatio', {
             criterion: t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion }),
@@ -142,7 +142,7 @@ function RunNumbers({ run }: { readonly run: RunSummary }): ReactNode {
   );
 }
 
-/** Resume where that is possible, delete where nothing runs. */
+/** Resume where that is possible, delete where nothing runs: a deleted run can be brought back. */
 export function RunRowActions({ run }: { readonly run: RunSummary }): ReactNode {
   const { t } = useTranslation();
   const actions = useRunActions();
@@ -167,16 +167,14 @@ export function RunRowActions({ run }: { readonly run: RunSummary }): ReactNode 
           {t('actions.cancel')}
         </Button>
       ) : (
-        <ConfirmButton
-          label={t('actions.delete')}
-          fullLabel={`${t('actions.delete')}: ${run.name}`}
-          question={t('runs.deleteTitle')}
-          consequence={t('runs.deleteWhat', { name: run.name })}
-          confirm={t('actions.delete')}
-          refuse={t('actions.keep')}
-          button={{ size: 'small', type: 'text' }}
-          onConfirm={() => void actions.remove(run.id)}
-        />
+        <Button
+          size="small"
+          type="text"
+          aria-label={`${t('actions.delete')}: ${run.name}`}
+          onClick={() => void actions.remove(run.id)}
+        >
+          {t('actions.delete')}
+        </Button>
       )}
     </span>
   );

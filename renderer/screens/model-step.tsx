@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import { FolderOpenOutlined } from '@ant-design/icons';
 import { Button } from 'antd';
 import { useEffect, useState, type ReactNode } from 'react';
@@ -192,7 +193,7 @@ function ModelCard({
 function shapeFacts(
   model: ModelSummary,
   formats: Formats,
-  t: ReturnType<typeof useTranslation>['t'],
+  t: TFunction,
 ): Parameters<typeof Facts>[0]['facts'] {
   const range = (pick: (layer: ModelSummary['layers'][number]) => number): string => {
     const values = model.layers.map(pick);

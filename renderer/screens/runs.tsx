@@ -1,149 +1,94 @@
-import { ArrowDownOutlined, ArrowUpOutlined } from '@ant-design/icons';
-import { Button } from 'antd';
-import type { ReactNode } from 'react';
+import { SearchOutlined } from '@ant-design/icons';
+import { Button, Input } from 'antd';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { RunSummary } from '../../preload/contract.ts';
+import { useCompareSelection } from '../compare/selection-store.tsx';
 import { HeldRuns } from '../components/held-runs.tsx';
-import { RouteLink } from '../components/route-link.tsx';
-import { RunStateTag } from '../components/run-state-tag.tsx';
-import { RunThumbnail } from '../components/run-thumbnail.tsx';
 import { Screen } from '../components/screen.tsx';
-import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
+import { searchRuns, sortRuns, type RunOrder } from '../runs/find-runs.ts';
+import { RunsTable } from '../runs/runs-table.tsx';
+import { go } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
-import { finalPerplexity } from '../recovery/recovered-models.ts';
 import { inWorkingOrder } from '../studio/working-order.ts';
-import { useRunActions } from '../studio/use-run-actions.ts';
-import { routeOf, RunRowActions, type ListScreenProps } from './home.tsx';
+import type { ListScreenProps } from './home.tsx';
 
-/** Every run as a line of numbers; queued ones can change places. */
+/** The library of runs: found by words, sorted, named, compared, deleted; queued ones can change places. */
 export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
   const { t } = useTranslation();
-  const runs = useStudio((state) => state.runs);
-  const inOrder = inWorkingOrder(runs ?? []);
-  const queue = inOrder.filter(({ state }) => state === 'queued').map(({ id }) => id);
+  const runs = useStudio((state) => state.runs) ?? [];
+  const isKnown = useStudio((state) => state.runs !== null);
+  const selection = useCompareSelection();
+  const [search, setSearch] = useState('');
+  const [order, setOrder] = useState<RunOrder | null>(null);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const criterionName = (criterion: string): string =>
+    t(`criteria.${criterion as 'random'}.name`, { defaultValue: criterion });
+  const shown = sortRuns(searchRuns(runs, search, criterionName), order);
+  const compared = runs.filter(({ id, report }) => chosen.has(id) && report !== null);
+  const compare = (): void => {
+    selection.chooseRuns(compared.map(({ id }) => id));
+    go({ screen: 'compare' });
+  };
   return (
     <Screen
       title={t('runs.title')}
-      subtitle={t('runs.subtitle')}
+      subtitle={<Subtitle />}
       primary={{ label: t('actions.newRun'), onAct: onNewRun }}
+      actions={
+        <Button size="large" disabled={compared.length === 0} onClick={compare}>
+          {compared.length === 0
+            ? t('actions.compareRuns')
+            : t('actions.compareChosen', { runs: compared.length })}
+        </Button>
+      }
     >
       <HeldRuns />
-      {runs?.length === 0 ? (
-        <p className="empty">{t('runs.empty')}</p>
-      ) : (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label={t('runs.title')}>
-          <table className="data-table runs-table">
-            <thead>
-              <tr>
-                <th scope="col">{t('runs.run')}</th>
-                <th scope="col">{t('runs.state')}</th>
-                <th scope="col">
-                  <Term name="ratio">{t('plan.ratio')}</Term>
-                </th>
-                <th scope="col">
-                  <Term name="parameters">{t('quantities.parameters')}</Term>
-                </th>
-                <th scope="col">
-                  <Term name="perplexity">{t('quantities.perplexity')}</Term>
-                </th>
-                <th scope="col">{t('runs.size')}</th>
-                <th scope="col">{t('runs.created')}</th>
-                <th scope="col">{t('runs.actions')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {inOrder.map((run) => (
-                <RunRow key={run.id} run={run} queue={queue} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+      {isKnown && runs.length === 0 && <p className="empty">{t('runs.empty')}</p>}
+      {runs.length > 0 && (
+        <>
+          <Input
+            className="runs-search"
+            type="search"
+            prefix={<SearchOutlined aria-hidden="true" />}
+            allowClear
+            value={search}
+            aria-label={t('runs.search')}
+            placeholder={t('runs.searchIn')}
+            onChange={(event) => setSearch(event.target.value)}
+          />
+          <p className="visually-hidden" role="status">
+            {search === '' ? '' : t('runs.found', { found: shown.length, runs: runs.length })}
+          </p>
+          {shown.length === 0 ? (
+            <p className="empty">{t('runs.noneFound')}</p>
+          ) : (
+            <RunsTable
+              runs={shown}
+              queue={inWorkingOrder(runs)
+                .filter(({ state }) => state === 'queued')
+                .map(({ id }) => id)}
+              order={order}
+              onOrder={setOrder}
+              chosen={chosen}
+              onChoose={(runId, isChosen) => {
+                const others = [...chosen].filter((id) => id !== runId);
+                setChosen(new Set(isChosen ? [...others, runId] : others));
+              }}
+            />
+          )}
+        </>
       )}
     </Screen>
   );
 }
 
-function RunRow({ run, queue }: { readonly run: RunSummary; readonly queue: readonly string[] }): ReactNode {
+/** How many there are, and what they take of the disk. */
+function Subtitle(): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const { report } = run;
-  const beforePerplexity = report?.before.perplexity ?? null;
-  const afterPerplexity = report && finalPerplexity(report);
-  return (
-    <tr>
-      <th scope="row">
-        <RouteLink className="run-row-name" to={routeOf(run)}>
-          <RunThumbnail run={run} width={88} height={40} />
-          <span>
-            {run.modelName}
-            <span className="quiet">
-              {t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion })}
-            </span>
-          </span>
-        </RouteLink>
-      </th>
-      <td className="words">
-        <RunStateTag run={run} />
-      </td>
-      <td>{formats.percent(run.ratio)}</td>
-      <td>
-        {report ? formats.shortCount(report.after.parameters) : '–'}
-        <span className="quiet below">
-          {report ? formats.change(report.before.parameters, report.after.parameters) : ''}
-        </span>
-      </td>
-      <td>
-        {afterPerplexity === null ? '–' : formats.perplexity(afterPerplexity)}
-        <span className="quiet below">
-          {beforePerplexity === null || afterPerplexity === null
-            ? ''
-            : formats.change(beforePerplexity, afterPerplexity)}
-        </span>
-      </td>
-      <td>{formats.bytes(run.sizeBytes)}</td>
-      <td className="words">{formats.dateTime(run.createdAt)}</td>
-      <td className="words">
-        {run.state === 'queued' && <QueueButtons run={run} queue={queue} />}
-        <RunRowActions run={run} />
-      </td>
-    </tr>
-  );
-}
-
-function QueueButtons({
-  run,
-  queue,
-}: {
-  readonly run: RunSummary;
-  readonly queue: readonly string[];
-}): ReactNode {
-  const { t } = useTranslation();
-  const actions = useRunActions();
-  const at = queue.indexOf(run.id);
-  const moveTo = (to: number): void => {
-    const order = queue.filter((id) => id !== run.id);
-    order.splice(to, 0, run.id);
-    void actions.reorder(order);
-  };
-  return (
-    <>
-      <Button
-        size="small"
-        type="text"
-        icon={<ArrowUpOutlined />}
-        aria-label={`${t('runs.earlier')}: ${run.name}`}
-        disabled={at <= 0}
-        onClick={() => moveTo(at - 1)}
-      />
-      <Button
-        size="small"
-        type="text"
-        icon={<ArrowDownOutlined />}
-        aria-label={`${t('runs.later')}: ${run.name}`}
-        disabled={at >= queue.length - 1}
-        onClick={() => moveTo(at + 1)}
-      />
-    </>
-  );
+  const runs = useStudio((state) => state.runs) ?? [];
+  const sizeBytes = runs.reduce((total, run) => total + run.sizeBytes, 0);
+  if (runs.length === 0) return t('runs.subtitle');
+  return t('runs.inAll', { runs: formats.count(runs.length), size: formats.bytes(sizeBytes) });
 }

@@ -25,6 +25,7 @@ export function SettingsScreen(): ReactNode {
     ['Ctrl+N', 'newRun'],
     ['Ctrl+1', 'home'],
     ['Ctrl+2', 'runs'],
+    ['Ctrl+3', 'compare'],
     ['Ctrl+,', 'settings'],
     ['Ctrl+Enter', 'primary'],
     ['Alt+1 … 6', 'steps'],

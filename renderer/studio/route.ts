@@ -5,13 +5,13 @@ export type DraftStep = (typeof draftSteps)[number];
 
 /** Where the person is. */
 export type Route =
-  | { readonly screen: 'home' | 'runs' | 'settings' }
+  | { readonly screen: 'home' | 'runs' | 'compare' | 'settings' }
   | { readonly screen: 'new'; readonly step: DraftStep }
   | { readonly screen: 'run'; readonly runId: string; readonly view: 'progress' | 'results' };
 
 export function parseRoute(written: string): Route {
   const [screen, first, second] = written.replace(/^#?\/?/, '').split('/');
-  if (screen === 'runs' || screen === 'settings') return { screen };
+  if (screen === 'runs' || screen === 'compare' || screen === 'settings') return { screen };
   if (screen === 'new') return { screen, step: draftSteps.find((step) => step === first) ?? 'model' };
   if (screen === 'run' && first)
     return { screen, runId: decodeURIComponent(first), view: second === 'results' ? 'results' : 'progress' };

@@ -1,6 +1,7 @@
 import { createContext, use, useSyncExternalStore } from 'react';
 import type {
   AppInfo,
+  DeletedRun,
   RunProgress,
   RunSummary,
   Settings,
@@ -17,6 +18,8 @@ export interface StudioState {
   readonly settings: Settings;
   /** null until main has told. */
   readonly runs: readonly RunSummary[] | null;
+  /** Runs that can be brought back. */
+  readonly deleted: readonly DeletedRun[];
   /** What runs said while this window listened, by run. */
   readonly progress: Readonly<Record<string, RunProgress>>;
   /** The steps of trainings that this window heard of lately, by run. */
@@ -32,6 +35,7 @@ export class StudioStore {
     info: null,
     settings: { language: 'system', theme: 'system', device: 'auto' },
     runs: null,
+    deleted: [],
     progress: {},
     heardSteps: {},
     exactNumbers: false,
@@ -52,7 +56,7 @@ export class StudioStore {
   connect(bridge: StudioBridge): () => void {
     const stops = [
       bridge.listen('run:progress', ({ runId, progress }) => this.tellProgress(runId, progress)),
-      bridge.listen('run:changed', ({ runs }) => this.update({ runs })),
+      bridge.listen('run:changed', ({ runs, deleted }) => this.update({ runs, deleted })),
       bridge.listen('settings:changed', (settings) => this.update({ settings })),
     ];
     this.refreshed = this.refresh();
@@ -65,7 +69,8 @@ export class StudioStore {
         call('app:info', undefined),
         call('settings:get', undefined),
       ]);
-      this.update({ info, settings, runs: await call('run:list', undefined), failure: null });
+      const deleted = await call('run:deleted', undefined);
+      this.update({ info, settings, deleted, runs: await call('run:list', undefined), failure: null });
     } catch (thrown) {
       this.update({ failure: errorOf(thrown) });
     }

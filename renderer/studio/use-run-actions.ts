@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import type { RunAnnotation } from '../../preload/contract.ts';
 import { call, errorOf } from './bridge.ts';
 import { useStudioStore } from './studio-store.ts';
 
@@ -6,7 +7,11 @@ export interface RunActions {
   readonly cancel: (runId: string) => Promise<boolean>;
   readonly kill: (runId: string) => Promise<boolean>;
   readonly resume: (runId: string) => Promise<boolean>;
+  /** Takes the run out of the list; `restore` brings it back, `purge` removes it for good. */
   readonly remove: (runId: string) => Promise<boolean>;
+  readonly restore: (runId: string) => Promise<boolean>;
+  readonly purge: (runId: string) => Promise<boolean>;
+  readonly annotate: (runId: string, annotation: RunAnnotation) => Promise<boolean>;
   readonly openFolder: (runId: string) => Promise<boolean>;
   /** Lets the runs start that were in line when the studio was last closed. */
   readonly release: () => Promise<boolean>;
@@ -31,6 +36,9 @@ export function useRunActions(): RunActions {
       kill: (runId) => tried(call('run:kill', { runId })),
       resume: (runId) => tried(call('run:resume', { runId })),
       remove: (runId) => tried(call('run:delete', { runId })),
+      restore: (runId) => tried(call('run:restore', { runId })),
+      purge: (runId) => tried(call('run:purge', { runId })),
+      annotate: (runId, annotation) => tried(call('run:annotate', { runId, ...annotation })),
       openFolder: (runId) => tried(call('run:open-folder', { runId })),
       release: () => tried(call('run:release', undefined)),
       reorder: (runIds) => tried(call('run:reorder', { runIds })),

@@ -12,13 +12,14 @@ import {
 
 /** The tokens as the style sheet's custom properties: --space-md, --type-lg, --color-accent-wash. */
 function cssVariables(name: ThemeName): Record<string, string> {
-  const { importance, ...colors } = palettes[name];
+  const { importance, series, ...colors } = palettes[name];
   return {
     ...named('space', spacing, (value) => `${value}px`),
     ...named('radius', radius, (value) => `${value}px`),
     ...named('type', typeScale, (value) => `${value / 16}rem`),
     ...named('weight', weight, String),
     ...named('color', colors, String),
+    ...named('series', Object.fromEntries(series.entries()), String),
     '--importance': `linear-gradient(in oklab to right, ${importance.join(', ')})`,
     '--motion': `${motionMs}ms`,
     '--font': fontFamily,

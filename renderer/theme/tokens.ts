@@ -54,6 +54,8 @@ export interface Palette {
   readonly shadow: string;
   /** From least to most important: the more it matters, the further it stands off the surface. */
   readonly importance: readonly string[];
+  /** Models next to each other: the first is what the others are measured against. */
+  readonly series: readonly string[];
 }
 
 export const palettes: Readonly<Record<ThemeName, Palette>> = {
@@ -83,6 +85,7 @@ export const palettes: Readonly<Record<ThemeName, Palette>> = {
     better: '#0b6b74',
     shadow: '0 4px 16px rgba(20, 24, 28, 0.14)',
     importance: ['#fae6cd', '#f3b690', '#dd7f80', '#a5518c', '#4c2a6e'],
+    series: ['#868d95', '#0b6b74', '#a8456f', '#94670a', '#6a4a9c', '#3f8a57'],
   },
   dark: {
     page: '#131517',
@@ -110,5 +113,6 @@ export const palettes: Readonly<Record<ThemeName, Palette>> = {
     better: '#57c2cc',
     shadow: '0 4px 16px rgba(0, 0, 0, 0.5)',
     importance: ['#4a2c68', '#8e4a86', '#d2727f', '#f2ab87', '#fce6cf'],
+    series: ['#8b929a', '#57c2cc', '#ec8fb0', '#e8b860', '#b48ad6', '#7cc993'],
   },
 };

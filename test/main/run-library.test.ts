@@ -157,19 +157,71 @@ describe('the list', () => {
 });
 
 describe('deleting', () => {
-  it('removes the folder and nothing else', async () => {
+  it('takes one run out of the list and its folder whole out of sight; it can be brought back as it was', async () => {
     const [first, second] = [await made(0.25), await made(0.5)];
     await library.delete(first.id);
-    expect(await readdir(library.folder)).toEqual([path.basename(second.stored.folder)]);
+    expect((await library.list()).map(({ id }) => id)).toEqual([second.id]);
+    const name = path.basename(first.stored.folder);
+    expect(await library.deleted()).toEqual([{ id: first.id, name, sizeBytes: first.sizeBytes }]);
     expect(await refusedCode(library.delete(first.id))).toBe('run-unknown');
+    await library.restore(first.id);
+    expect(await library.find(first.id)).toEqual(first);
+    expect(await library.deleted()).toEqual([]);
+    expect(await refusedCode(library.restore(first.id))).toBe('run-unknown');
   });
 
-  it('that was interrupted is not shown, and is ended at the next start', async () => {
+  it('for good removes the folder and nothing else', async () => {
+    const [first, second] = [await made(0.25), await made(0.5)];
+    expect(await refusedCode(library.purge(first.id))).toBe('run-unknown');
+    await library.delete(first.id);
+    await library.purge(first.id);
+    expect(await readdir(library.folder)).toEqual([path.basename(second.stored.folder)]);
+    expect(await refusedCode(library.restore(first.id))).toBe('run-unknown');
+  });
+
+  it('outlives a studio that is killed: another one can bring the run back', async () => {
+    const { id } = await made(0.25);
+    await library.delete(id);
+    const next = new RunLibrary(library.folder, (message) => warnings.push(message));
+    await next.endInterrupted();
+    expect(await next.list()).toEqual([]);
+    expect((await next.deleted()).map((run) => run.id)).toEqual([id]);
+    await next.restore(id);
+    expect((await next.list()).map((run) => run.id)).toEqual([id]);
+  });
+
+  it('for good that was interrupted is ended at the next start', async () => {
     const { stored } = await made(0.25);
-    const half = path.join(library.folder, `.deleted-${path.basename(stored.folder)}`);
+    const half = path.join(library.folder, `.going-${path.basename(stored.folder)}`);
     await cp(stored.folder, half, { recursive: true });
     expect(await library.list()).toHaveLength(1);
-    await library.removeDeleted();
+    expect(await library.deleted()).toEqual([]);
+    await library.endInterrupted();
     expect(await readdir(library.folder)).toEqual([path.basename(stored.folder)]);
+  });
+});
+
+describe('what a person writes about a run', () => {
+  const nothing = { name: null, tags: [], note: '' };
+
+  it('is kept in its folder, survives the studio, and is no part of what the run is', async () => {
+    const run = await made(0.25);
+    expect(run.annotation).toEqual(nothing);
+    await library.annotate(run.id, { tags: ['paper', '要保留'] });
+    await library.annotate(run.id, { name: 'the small one', note: 'two\nlines' });
+    const written = { name: 'the small one', tags: ['paper', '要保留'], note: 'two\nlines' };
+    expect((await library.find(run.id)).annotation).toEqual(written);
+    const [again] = await new RunLibrary(library.folder, () => undefined).list();
+    expect(again.annotation).toEqual(written);
+    expect(again.stored).toEqual(run.stored);
+    expect((await made(0.25)).id).toBe(run.id);
+  });
+
+  it('that is damaged is set aside, and the run is there all the same', async () => {
+    const { id, stored } = await made(0.25);
+    await writeFile(path.join(stored.folder, 'annotation.json'), '{"name": 7}');
+    expect((await library.refresh(id)).annotation).toEqual(nothing);
+    expect(warnings.join()).toContain('annotation.json is damaged');
+    expect(await readdir(stored.folder)).toContain('annotation.json.damaged');
   });
 });

@@ -4,6 +4,7 @@ import { formatRoute, parseRoute, type Route } from '../../../renderer/studio/ro
 const routes: readonly Route[] = [
   { screen: 'home' },
   { screen: 'runs' },
+  { screen: 'compare' },
   { screen: 'settings' },
   { screen: 'new', step: 'model' },
   { screen: 'new', step: 'plan' },

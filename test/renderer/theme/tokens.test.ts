@@ -38,6 +38,12 @@ describe.each(Object.entries(palettes))('the %s palette', (name, palette) => {
     },
   );
 
+  it('has colours for models next to each other that can be told from the surface, each its own', () => {
+    for (const color of palette.series)
+      expect(contrast(color, palette.surface), color).toBeGreaterThanOrEqual(3);
+    expect(new Set(palette.series).size).toBe(palette.series.length);
+  });
+
   it('lets importance stand off the surface more and more, in even steps of lightness', () => {
     const ramp = importanceRamp(palette.importance);
     const steps = Array.from({ length: 33 }, (_, i) => lightness(ramp(i / 32)));

@@ -1,0 +1,116 @@
+import { basename, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
+import { EngineError } from '../engine/errors.ts';
+import { readAnnotation } from '../studio/run-annotation.ts';
+import { openRun } from '../studio/run-store.ts';
+import { comparedModel, comparedRun, runTitle } from '../studio/compare/compared-run.ts';
+import { compare as compareSubjects, type Comparison } from '../studio/compare/comparison.ts';
+import { comparisonWords } from '../studio/compare/comparison-words.ts';
+import { toHtml } from '../studio/compare/comparison-page.ts';
+import {
+  numbersTable,
+  recipesTable,
+  sourcesOf,
+  toCsv,
+  toMarkdown,
+  type PlainTable,
+} from '../studio/compare/comparison-text.ts';
+import { publishedBeside } from '../studio/compare/published.ts';
+import type { ComparedRun, Subject } from '../studio/compare/subject.ts';
+import { writeComparison, type WrittenComparison } from '../studio/compare/written-comparison.ts';
+import { exitCode, type ExitCode } from './output.ts';
+import { formatTable } from './table.ts';
+
+export const compareFormats = ['text', 'markdown', 'csv', 'html', 'json'] as const;
+export type CompareFormat = (typeof compareFormats)[number];
+
+export interface CompareOptions {
+  readonly format: CompareFormat;
+  readonly out?: string;
+  readonly published: boolean;
+}
+
+/** llm-pruner compare A B … */
+export async function compare(folders: readonly string[], options: CompareOptions): Promise<ExitCode> {
+  const text = formatted(await comparisonOf(folders, options.published), options.format);
+  if (options.out === undefined) process.stdout.write(text);
+  else {
+    const file = resolve(options.out);
+    await writeFileAtomic(file, text);
+    process.stderr.write(`The comparison is in ${file}\n`);
+  }
+  return exitCode.done;
+}
+
+async function comparisonOf(folders: readonly string[], withPublished: boolean): Promise<Comparison> {
+  const runs: ComparedRun[] = [];
+  const models: Subject[] = [];
+  for (const [i, folder] of folders.map((name) => resolve(name)).entries()) {
+    if (await isRun(folder)) runs.push(await readRun(folder));
+    else models.push(await comparedModel(`model ${i}`, folder, basename(folder)));
+  }
+  return compareSubjects({
+    runs,
+    roles: runs.map(() => null),
+    models,
+    published: withPublished ? publishedBeside(runs) : [],
+    baseline: null,
+  });
+}
+
+async function readRun(folder: string): Promise<ComparedRun> {
+  const stored = await openRun(folder);
+  if (stored.state !== 'finished') {
+    throw new EngineError(
+      'run-folder-invalid',
+      `The run in ${folder} is not finished (${stored.state}): it has no numbers to compare yet.`,
+      { folder, state: stored.state },
+      `Let it come to its end: llm-pruner resume ${folder}`,
+    );
+  }
+  const warn = (message: string): void => {
+    process.stderr.write(`warning: ${message}\n`);
+  };
+  const { name } = await readAnnotation(folder, warn);
+  const model = basename(stored.settings.model);
+  return comparedRun(basename(folder), stored, { run: name ?? runTitle(stored, model), model });
+}
+
+/** A run's folder has a recipe; a model's has none. */
+async function isRun(folder: string): Promise<boolean> {
+  return stat(resolve(folder, 'recipe.yaml')).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+function formatted(comparison: Comparison, format: CompareFormat): string {
+  const written = writeComparison(comparison, comparisonWords('en'));
+  switch (format) {
+    case 'text':
+      return toText(written);
+    case 'markdown':
+      return toMarkdown(written);
+    case 'csv':
+      return toCsv(comparison);
+    case 'html':
+      return toHtml(comparison, written);
+    case 'json':
+      return `${JSON.stringify(comparison, null, 2)}\n`;
+  }
+}
+
+function toText(written: WrittenComparison): string {
+  const table = ({ head, body }: PlainTable): string => formatTable([head, ...body]);
+  const recipes = recipesTable(written);
+  const sources = sourcesOf(written);
+  return [
+    table(numbersTable(written)),
+    '',
+    `${written.words.against} ▲ better, ▼ worse, = no difference beyond the error.`,
+    ...(recipes.body.length > 0 ? ['', written.words.recipes, table(recipes)] : []),
+    ...(sources.length > 0 ? ['', ...sources] : []),
+    '',
+  ].join('\n');
+}

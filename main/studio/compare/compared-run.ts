@@ -1,0 +1,127 @@
+import { basename, join } from 'node:path';
+import { readJsonFile } from '../../engine/checkpoint/read-json.ts';
+import type { LayerShape } from '../../engine/families/family.ts';
+import { shapesOf, type ModelCosts, type PrunePlan } from '../../engine/prune/plan.ts';
+import { runFiles, type RunReport } from '../../engine/run.ts';
+import { describeModel } from '../../engine/runtime/model.ts';
+import { inspectModel } from '../inspect-model.ts';
+import { readReport, type StoredRun } from '../run-store.ts';
+import { costMeasures } from './cost-measures.ts';
+import { machineMeasures } from './machine-measures.ts';
+import {
+  perplexityMeasures,
+  taskMeasures,
+  type ReportedPerplexity,
+  type ReportedTasks,
+} from './quality-measures.ts';
+import type { ComparedRun, Pruning, RunRole, Subject } from './subject.ts';
+
+/** A plan has a number a head and a channel that stays. */
+const maxPlanBytes = 64 * 2 ** 20;
+
+interface Quality {
+  readonly perplexity: number | null;
+  readonly perplexities?: readonly Omit<ReportedPerplexity, 'isWhole'>[];
+  readonly tasks?: ReportedTasks | null;
+}
+
+/**
+ * A finished run's models, read out of its folder.
+ * @param names What run and model go by.
+ * @throws EngineError run-folder-invalid, file-missing.
+ */
+export async function comparedRun(
+  runId: string,
+  stored: StoredRun,
+  names: { readonly run: string; readonly model: string },
+): Promise<ComparedRun> {
+  const report = await readReport(stored.folder);
+  const layers = await layersOf(stored);
+  const subjectOf = (role: RunRole, costs: ModelCosts, quality: Quality): Subject => ({
+    key: `${runId} ${role}`,
+    name: role === 'original' ? names.model : names.run,
+    role,
+    source: null,
+    runId,
+    folder: stored.settings.model,
+    layers: role === 'original' || role === 'control' ? layers.before : layers.after,
+    measures: [
+      ...costMeasures(costs),
+      ...perplexityMeasures(perplexitiesOf(quality, report, stored)),
+      ...taskMeasures(quality.tasks ?? null),
+      ...(role === 'control'
+        ? []
+        : machineMeasures(report.cost, role === 'original' ? 'before' : 'after', names.run)),
+    ],
+  });
+  const { before, after, recovery } = report;
+  const isPruned = report.removedOfParameters > 0;
+  return {
+    runId,
+    name: names.run,
+    recipe: stored.recipe,
+    subjects: [
+      subjectOf('original', before, before),
+      ...(isPruned ? [subjectOf('pruned', after, after)] : []),
+      ...(recovery ? [subjectOf('recovered', after, recovery.recovered)] : []),
+      ...(recovery?.control ? [subjectOf('control', before, recovery.control)] : []),
+    ],
+    pruning: isPruned ? await pruningOf(stored, report) : null,
+  };
+}
+
+/** A model folder of no run: what its files tell. @throws EngineError as inspectModel. */
+export async function comparedModel(key: string, folder: string, name: string): Promise<Subject> {
+  const model = await inspectModel(folder);
+  const { layers } = model.config;
+  const measures = costMeasures(model.costsWith(layers));
+  return { key, name, role: 'model', source: null, runId: null, folder, layers, measures };
+}
+
+/** A report from before there were several texts tells one number, and its text only by the path. */
+function perplexitiesOf(
+  { perplexity, perplexities }: Quality,
+  { evaluation }: RunReport,
+  { settings }: StoredRun,
+): readonly ReportedPerplexity[] {
+  const { text, samples } = settings.evaluate;
+  const isWhole = samples === null;
+  if (perplexities !== undefined) return perplexities.map((measured) => ({ ...measured, isWhole }));
+  if (perplexity === null || evaluation === null || text === null) return [];
+  const { chunks, seqLen } = evaluation;
+  return [{ text, sha256: null, isWhole, perplexity, chunks, seqLen }];
+}
+
+interface Layers {
+  readonly before: readonly LayerShape[] | null;
+  readonly after: readonly LayerShape[] | null;
+}
+
+/** null where a file that told the widths is gone: the numbers stand without. */
+async function layersOf({ folder, settings }: StoredRun): Promise<Layers> {
+  const described = await describeModel(settings.model).catch(() => null);
+  const before = described?.config.layers ?? null;
+  const plan = await readJsonFile(join(folder, runFiles.plan), { maxBytes: maxPlanBytes }).catch(() => null);
+  return { before, after: plan === null ? before : shapesOf(plan as PrunePlan) };
+}
+
+async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pruning | null> {
+  const described = await describeModel(settings.model).catch(() => null);
+  if (described === null) return null;
+  const { criterion, aggregation, ratio, windows } = settings.prune;
+  return {
+    family: described.family.id,
+    parameters: report.before.parameters,
+    criterion,
+    aggregation,
+    ratio,
+    attention: windows.attention,
+    mlp: windows.mlp,
+  };
+}
+
+/** What a run goes by where nobody gave it a name. */
+export function runTitle({ settings, recipe }: StoredRun, modelName = basename(settings.model)): string {
+  const { criterion, ratio } = settings.prune;
+  return recipe.prune.mode === 'none' ? modelName : `${modelName}, ${criterion} ${ratio}`;
+}

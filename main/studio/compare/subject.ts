@@ -1,0 +1,41 @@
+import type { LayerShape } from '../../engine/families/family.ts';
+import type { Recipe } from '../recipe.ts';
+import type { Measure } from './measure.ts';
+
+/** Which of a run's models; `model` is one of no run. */
+export type RunRole = 'original' | 'pruned' | 'recovered' | 'control';
+
+/** A model with everything that is known of it in numbers. */
+export interface Subject {
+  readonly key: string;
+  readonly name: string;
+  readonly role: RunRole | 'model' | 'published';
+  readonly source: string | null;
+  readonly runId: string | null;
+  /** The folder that the model, or the original of its run, lies in. */
+  readonly folder: string | null;
+  readonly layers: readonly LayerShape[] | null;
+  readonly measures: readonly Measure[];
+}
+
+/** A run with its models, each of them to be compared. */
+export interface ComparedRun {
+  readonly runId: string;
+  /** What it goes by. */
+  readonly name: string;
+  readonly recipe: Recipe;
+  readonly subjects: readonly Subject[];
+  /** What published rows are found by. */
+  readonly pruning: Pruning | null;
+}
+
+/** How a model was pruned, as far as published results tell it. */
+export interface Pruning {
+  readonly family: string;
+  readonly parameters: number;
+  readonly criterion: string;
+  readonly aggregation: string;
+  readonly ratio: number;
+  readonly attention: readonly [from: number, to: number];
+  readonly mlp: readonly [from: number, to: number];
+}

@@ -1,0 +1,131 @@
+/** What the window and main say to each other about a comparison: what is compared, and what it came to. */
+import { z } from 'zod';
+
+const id = z.string().min(1).max(64);
+const count = z.int().min(0);
+
+/** More columns than anyone can read. */
+const mostCompared = 50;
+
+const runRoleSchema = z.enum(['original', 'pruned', 'recovered', 'control']);
+export type RunRole = z.infer<typeof runRoleSchema>;
+
+export const comparisonRequestSchema = z.strictObject({
+  /** null: every model that the run has. */
+  runs: z
+    .array(z.strictObject({ runId: id, roles: z.array(runRoleSchema).max(4).nullable() }))
+    .max(mostCompared),
+  /** Picked folders. */
+  modelIds: z.array(id).max(mostCompared),
+  /** The key of the model that the others are measured against; null, or one that is not there: the first original. */
+  baseline: z.string().max(200).nullable(),
+  /** Whether published rows of the same models and recipes stand beside. */
+  published: z.boolean(),
+});
+export type ComparisonRequest = z.infer<typeof comparisonRequestSchema>;
+
+const comparedModelSchema = z.object({
+  key: z.string(),
+  /** What it goes by; the role beside it tells the models of a run apart. */
+  name: z.string(),
+  role: z.enum([...runRoleSchema.options, 'model', 'published']),
+  /** Of a published row: where it was printed. */
+  source: z.string().nullable(),
+  /** The run it is of; of an original that several runs share, the first. */
+  runId: id.nullable(),
+  layers: z.array(z.object({ heads: count, kvHeads: count, mlpWidth: count })).nullable(),
+});
+export type ComparedModel = z.infer<typeof comparedModelSchema>;
+
+const measureKindSchema = z.enum([
+  'parameters',
+  'macs',
+  'weights',
+  'memory',
+  'perplexity',
+  'task',
+  'task-average',
+  'peak-memory',
+  'prefill-speed',
+  'decode-speed',
+  'prefill-latency',
+  'decode-latency',
+  'prefill-speedup',
+  'decode-speedup',
+]);
+
+/** How a number was measured; numbers of different protocols are not to be compared. */
+const protocolSchema = z.discriminatedUnion('about', [
+  z.object({ about: z.literal('text'), text: z.string(), seqLen: count, chunks: count }),
+  z.object({
+    about: z.literal('tasks'),
+    /** acc, or acc_norm; null of an average. */
+    metric: z.string().nullable(),
+    /** Of an average: how many tasks. */
+    tasks: count.nullable(),
+    fewShot: count,
+    /** First questions of a task that were asked at most; null: all. */
+    limit: count.nullable(),
+    harness: z.string(),
+  }),
+  z.object({
+    about: z.literal('machine'),
+    /** Rows that grow together, tokens each begins with, tokens it grows by. */
+    batchSize: count,
+    promptLength: count,
+    newTokens: count,
+    /** Rounds that were timed. */
+    repeats: count,
+    threads: count,
+    /** The run whose measurement it is of, where numbers of others are not to be compared. */
+    run: z.string().nullable(),
+  }),
+]);
+export type Protocol = z.infer<typeof protocolSchema>;
+
+const verdictSchema = z.enum(['better', 'worse', 'same']);
+
+const comparisonRowSchema = z.object({
+  /** Equal for numbers that may be compared, and for no others. */
+  id: z.string(),
+  kind: measureKindSchema,
+  /** What is measured, beside its kind: a task, a setting of a measurement; empty where the kind says all. */
+  subject: z.string(),
+  /** null where there is one way only. */
+  protocol: protocolSchema.nullable(),
+  unit: z.enum(['count', 'macs', 'bytes', 'perplexity', 'share', 'per-second', 'ms', 'factor']),
+  better: z.enum(['lower', 'higher']),
+  /** In the order of the models. */
+  cells: z.array(
+    z.object({
+      value: z.number().nullable(),
+      /** Standard error, or half the spread, in the unit of the value; null where it is exact or not known. */
+      error: z.number().nullable(),
+      /** Against the baseline: relative, and for shares the difference itself; null for the baseline, and without it. */
+      change: z.number().nullable(),
+      verdict: verdictSchema.nullable(),
+    }),
+  ),
+});
+export type ComparisonRow = z.infer<typeof comparisonRowSchema>;
+
+export const comparisonSchema = z.object({
+  models: z.array(comparedModelSchema),
+  /** Key of the model that the others are measured against; null without models. */
+  baseline: z.string().nullable(),
+  rows: z.array(comparisonRowSchema),
+  /** Recipe keys that differ between the runs, and only those; null where a recipe does not have the key. */
+  recipes: z.object({
+    runs: z.array(z.object({ runId: id, name: z.string() })),
+    differences: z.array(z.object({ key: z.string(), values: z.array(z.string().nullable()) })),
+  }),
+});
+export type Comparison = z.infer<typeof comparisonSchema>;
+
+const comparisonFormatSchema = z.enum(['html', 'markdown', 'csv', 'png']);
+export type ComparisonFormat = z.infer<typeof comparisonFormatSchema>;
+
+export const comparisonExportSchema = comparisonRequestSchema.extend({
+  format: comparisonFormatSchema,
+  language: z.enum(['en', 'zh-CN']),
+});

@@ -1,0 +1,122 @@
+import { Button } from 'antd';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Comparison, ComparisonRow } from '../../preload/comparison-contract.ts';
+import { Panel } from '../components/panel.tsx';
+import { useFormats } from '../language/use-formats.ts';
+import { useStudio, useStudioStore } from '../studio/studio-store.ts';
+import { formatValue, useComparisonWriting } from './written-rows.ts';
+
+const marks = { better: '▲', worse: '▼', same: '=' } as const;
+
+/** Every number of every model, with its difference from the baseline. */
+export function NumbersTable({
+  comparison,
+  onBaseline,
+}: {
+  readonly comparison: Comparison;
+  readonly onBaseline: (key: string) => void;
+}): ReactNode {
+  const { t } = useTranslation();
+  const { protocolText, rowLabel, modelTitle } = useComparisonWriting();
+  const store = useStudioStore();
+  const isExact = useStudio(({ exactNumbers }) => exactNumbers);
+  const { models, baseline, rows } = comparison;
+  const sources = models.filter(({ source }) => source !== null);
+  return (
+    <Panel
+      title={t('compare.numbers')}
+      className="wide"
+      actions={
+        <Button size="small" type="text" aria-pressed={isExact} onClick={() => store.toggleExactNumbers()}>
+          {isExact ? t('bar.shorten') : t('bar.exact')}
+        </Button>
+      }
+    >
+      <div className="table-scroll" tabIndex={0} role="group" aria-label={t('compare.numbers')}>
+        <table className="data-table comparison-table">
+          <thead>
+            <tr>
+              <td />
+              {models.map((model) => (
+                <th
+                  scope="col"
+                  key={model.key}
+                  className={model.role === 'published' ? 'published' : undefined}
+                >
+                  <span className="model-name">{model.name}</span>
+                  <span className={model.role === 'published' ? 'published-mark' : 'quiet below'}>
+                    {t(`compare.roles.${model.role}`)}
+                  </span>
+                </th>
+              ))}
+            </tr>
+            <tr className="baseline-row">
+              <th scope="row">{t('compare.baseline')}</th>
+              {models.map((model) => (
+                <td key={model.key}>
+                  <input
+                    type="radio"
+                    name="baseline"
+                    aria-label={`${t('compare.baseline')}: ${modelTitle(model)}`}
+                    checked={model.key === baseline}
+                    onChange={() => onBaseline(model.key)}
+                  />
+                </td>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.id}>
+                <th scope="row">
+                  {rowLabel(row)}
+                  <span className="quiet below">{protocolText(row.protocol)}</span>
+                </th>
+                {row.cells.map((cell, i) => (
+                  <NumberCell key={models[i].key} row={row} cell={cell} isExact={isExact} />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className="quiet remark">{t('compare.legend')}</p>
+      {sources.map(({ key, name, source }) => (
+        <p className="quiet remark" key={key}>
+          {t('compare.publishedSource', { name, source })}
+        </p>
+      ))}
+    </Panel>
+  );
+}
+
+function NumberCell({
+  row,
+  cell,
+  isExact,
+}: {
+  readonly row: ComparisonRow;
+  readonly cell: ComparisonRow['cells'][number];
+  readonly isExact: boolean;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const { value, error, change, verdict } = cell;
+  if (value === null) return <td className="quiet">–</td>;
+  return (
+    <td>
+      {formatValue(formats, row.unit, value, isExact)}
+      {error !== null && <span className="quiet"> ± {formatValue(formats, row.unit, error, isExact)}</span>}
+      {change !== null && verdict !== null && (
+        <span className={`below verdict-${verdict}`}>
+          <span aria-hidden="true">{marks[verdict]} </span>
+          {row.unit === 'share'
+            ? t('compare.points', { points: formats.signed(100 * change) })
+            : formats.change(1, 1 + change)}
+          <span className="visually-hidden"> {t(`compare.verdicts.${verdict}`)}</span>
+        </span>
+      )}
+    </td>
+  );
+}

@@ -1,0 +1,38 @@
+import { CaretDownOutlined, CaretUpOutlined } from '@ant-design/icons';
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { TermName } from '../glossary/term.tsx';
+import type { RunColumn, RunOrder } from './find-runs.ts';
+
+const wordColumns: readonly RunColumn[] = ['name', 'state'];
+
+/** A column's name that sorts by it: rising, falling, and back to the order of work. */
+export function SortHeader({
+  by,
+  term,
+  order,
+  onOrder,
+}: {
+  readonly by: RunColumn;
+  readonly term?: TermName;
+  readonly order: RunOrder | null;
+  readonly onOrder: (order: RunOrder | null) => void;
+}): ReactNode {
+  const { t } = useTranslation();
+  const direction = order?.by === by ? (order.isFalling ? 'descending' : 'ascending') : 'none';
+  const turn = (): void => {
+    if (direction === 'none') onOrder({ by, isFalling: false });
+    else onOrder(direction === 'ascending' ? { by, isFalling: true } : null);
+  };
+  return (
+    <th scope="col" aria-sort={direction} className={wordColumns.includes(by) ? 'words' : undefined}>
+      <button type="button" className="sort-button" title={term && t(`glossary.${term}`)} onClick={turn}>
+        {t(`runs.columns.${by}`)}
+        <span className="sort-mark" aria-hidden="true">
+          {direction === 'ascending' && <CaretUpOutlined />}
+          {direction === 'descending' && <CaretDownOutlined />}
+        </span>
+      </button>
+    </th>
+  );
+}
