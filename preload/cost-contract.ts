@@ -12,7 +12,6 @@ export const costSettingsSchema = z.strictObject({
   /** Rounds that are timed, after one that is not. */
   repeats: z.int().min(2).max(1000),
 });
-export type CostSettings = z.infer<typeof costSettingsSchema>;
 
 const speedSchema = z.object({
   /** At the median time. */
@@ -60,4 +59,3 @@ export const costReportSchema = z.object({
     }),
   ),
 });
-export type CostReport = z.infer<typeof costReportSchema>;

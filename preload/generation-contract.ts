@@ -21,7 +21,6 @@ const chatMessageSchema = z.strictObject({
   role: z.enum(['system', 'user', 'assistant']),
   content: promptText,
 });
-export type ChatMessage = z.infer<typeof chatMessageSchema>;
 
 /** Text as it is, to be continued; or messages, which each model's own chat template makes a prompt of. */
 const generationPromptSchema = z.discriminatedUnion('kind', [
@@ -60,15 +59,12 @@ const generationSourceInfoSchema = z.object({
   /** Bytes its process will take, about. */
   memoryBytes: z.number(),
 });
-export type GenerationSourceInfo = z.infer<typeof generationSourceInfoSchema>;
 
 /** `waiting`: for memory, until an earlier source has ended; `loading`: weights and prompt. */
 const generationStateSchema = z.enum(['waiting', 'loading', 'running', 'done', 'stopped', 'failed']);
-export type GenerationState = z.infer<typeof generationStateSchema>;
 
 /** How a text ended: the model's end token, a stop string, maxNewTokens, or the end of its context. */
 const generationEndSchema = z.enum(['end-token', 'stop-string', 'max-tokens', 'context-full']);
-export type GenerationEnd = z.infer<typeof generationEndSchema>;
 
 /** News of one source of a generation. Texts are put together from the deltas, in order. */
 const generationEventSchema = z.object({

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { basename, relative, resolve } from 'node:path';
 import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
 import { planMemory } from '../engine/runtime/memory-plan.ts';
-import { inspectModel } from '../studio/inspect-model.ts';
+import { inspectModel, type InspectedModel } from '../studio/inspect-model.ts';
 import { keptWeightBytes } from '../studio/preview-plan.ts';
 import type { DeviceWish } from '../studio/recipe.ts';
 import { memoryBudget } from '../studio/resolve-recipe.ts';
@@ -58,5 +58,4 @@ function shortNames(folders: readonly string[]): (folder: string) => string {
   return isClear ? (folder) => basename(folder) : (folder) => relative(process.cwd(), folder);
 }
 
-const weightsOf = ({ config, costsWith }: Awaited<ReturnType<typeof inspectModel>>): number =>
-  costsWith(config.layers).weightBytes;
+const weightsOf = (model: InspectedModel): number => model.costsWith(model.config.layers).weightBytes;

@@ -76,11 +76,7 @@ async function load(network: Network, memory: MemoryPlan, id: number, pace: Pace
 }
 
 /** A chat's special tokens come from its template. */
-export async function promptIds(
-  folder: string,
-  prompt: GenerationPrompt,
-  tokenizer: Tokenizer,
-): Promise<number[]> {
+async function promptIds(folder: string, prompt: GenerationPrompt, tokenizer: Tokenizer): Promise<number[]> {
   if (prompt.kind === 'text') return tokenizer.encode(prompt.text);
   const template = await loadChatTemplate(folder);
   if (!template) throw noTemplate(folder);

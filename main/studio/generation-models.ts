@@ -41,8 +41,9 @@ export class GenerationModels {
    */
   private async find(source: GenerationSource): Promise<GenerationModel> {
     const { name, path } = await this.place(source);
-    const { config, costsWith } = await inspectModel(path);
-    const costs = costsWith(config.layers);
+    const model = await inspectModel(path);
+    const { config } = model;
+    const costs = model.costsWith(config.layers);
     const plan = planDecoding(config, costs, memoryBudget({ memory: 'auto' }));
     const memoryBytes = decodingMemoryBytes(plan, costs);
     return { name, path, maxPositions: config.maxPositions, plan, memoryBytes };

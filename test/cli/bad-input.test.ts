@@ -6,6 +6,7 @@ import { command, documentOf } from '../fixtures/command-line.ts';
 import { hashesBelow } from '../fixtures/folder-hashes.ts';
 import type { BadInput } from './bad-input/bad-input.ts';
 import { badData, badTokenizers } from './bad-input/data-cases.ts';
+import { badGenerations } from './bad-input/generation-cases.ts';
 import { badModels } from './bad-input/model-cases.ts';
 import { badRecipes } from './bad-input/recipe-cases.ts';
 
@@ -24,6 +25,7 @@ describe.each([
   ['tokenizer', badTokenizers],
   ['data', badData],
   ['recipe', badRecipes],
+  ['generation', badGenerations],
 ])('%s: one sentence, and nothing lost:', (_kind, cases) => {
   it.each(named(cases))('%s', async (_what, { code, sentence, arrange, foundByRun }) => {
     const folder = temporaryFolder();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CallRequest } from '../../preload/contract.ts';
-import type { GenerationEvent } from '../../preload/generation-contract.ts';
+import type { GenerationEvent, GenerationPrompt, Sampling } from '../../preload/generation-contract.ts';
 import { call, refusal, sharedStudio, workerPids, type PageWithStudio } from './harness.ts';
 import type { Page } from 'playwright-core';
 
@@ -8,7 +8,7 @@ const shared = sharedStudio();
 
 type Start = CallRequest<'generation:start'>;
 
-const sampling: Start['sampling'] = {
+const sampling: Sampling = {
   temperature: 0,
   topK: 0,
   topP: 1,
@@ -17,7 +17,7 @@ const sampling: Start['sampling'] = {
   stop: [],
   seed: 42,
 };
-const prompt: Start['prompt'] = { kind: 'text', text: 'The climate of the country is' };
+const prompt: GenerationPrompt = { kind: 'text', text: 'The climate of the country is' };
 
 const ended = ['done', 'stopped', 'failed'];
 
@@ -81,7 +81,7 @@ describe('a generation', () => {
   it('of a source that fails says why, and goes on with the others', async () => {
     const { page } = shared();
     const { id: modelId } = await call(page, 'model:demo');
-    const chat: Start['prompt'] = { kind: 'chat', messages: [{ role: 'user', content: 'Hello' }] };
+    const chat: GenerationPrompt = { kind: 'chat', messages: [{ role: 'user', content: 'Hello' }] };
     const events = await generated(page, { sources: [{ modelId }], prompt: chat, sampling });
     expect(events.at(-1)).toMatchObject({ state: 'failed', error: { code: 'template-missing' } });
   });

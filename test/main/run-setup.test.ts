@@ -55,7 +55,7 @@ describe('the setup of a run', () => {
         seed: 7,
       },
       calibration: { sourceId: textId, samples: 2, seqLen: 16, seed: 9 },
-      evaluate: { textId, seqLen: 8, samples: 1 },
+      evaluate: { textId, seqLen: 8, samples: 1, cost: null },
       recover: null,
     });
   });

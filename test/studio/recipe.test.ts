@@ -47,7 +47,7 @@ describe('defaults', () => {
         seed: 42,
       },
       calibration: { source: null, samples: null, seqLen: 64, seed: 42 },
-      evaluate: { text: null, seqLen: 128, samples: null, tasks: null },
+      evaluate: { text: null, seqLen: 128, samples: null, tasks: null, cost: null },
       device: 'auto',
       memory: 'auto',
     });

@@ -8,7 +8,7 @@ it('passes text on at most every 40 ms, and loses none of it', () => {
     ({ delta, tokens }) => heard.push(`${tokens}:${delta}`),
     () => time,
   );
-  for (const [i, delta] of [...'abcdefgh'].entries()) {
+  for (const [i, delta] of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].entries()) {
     hear({ delta, promptTokens: 1, tokens: i + 1, prefillMs: 1, decodeMs: i });
     time += 15;
   }

@@ -27,8 +27,8 @@ describe('a rendered chat', () => {
   it.each(cases.map((one, i) => [i, one] as const))(
     'is that of transformers: template %i',
     async (_i, one) => {
-      const { render } = await template({ ...tokens, chat_template: one.template });
-      expect(chats.map((messages) => render(messages))).toEqual(one.rendered);
+      const found = await template({ ...tokens, chat_template: one.template });
+      expect(chats.map((messages) => found.render(messages))).toEqual(one.rendered);
     },
   );
 });
@@ -60,7 +60,7 @@ describe('a template', () => {
   });
 
   it('may refuse messages', async () => {
-    const { render } = await template({ chat_template: "{{ raise_exception('no system message') }}" });
-    expect(() => render(hello)).toThrow(/it refused the messages: no system message/);
+    const found = await template({ chat_template: "{{ raise_exception('no system message') }}" });
+    expect(() => found.render(hello)).toThrow(/it refused the messages: no system message/);
   });
 });
