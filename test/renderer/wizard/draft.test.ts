@@ -135,7 +135,10 @@ describe('the draft of a run', () => {
     const opened = (runId: string | null): DraftAction => ({
       type: 'run-opened',
       model: model('b', 4),
-      setup: { settings, texts: { calibration: text, evaluation: null, recovery: text, template: null } },
+      setup: {
+        settings,
+        texts: { calibration: text, evaluation: null, recovery: text, template: null, tasks: null },
+      },
       runId,
     });
 
