@@ -197,8 +197,24 @@ const stops: readonly Stop[] = [
     },
   },
   {
+    name: 'data, with tasks and speed',
+    go: async (visit) => {
+      const { app, page } = visit;
+      const tasks = region(page, 'Zero-shot tasks');
+      await tasks.getByText('On', { exact: true }).click();
+      await dialogAnswers(app, visit.folder);
+      await tasks.getByRole('button', { name: 'Choose data folder…' }).click();
+      await tasks.getByRole('group', { name: 'Tasks' }).waitFor();
+      await region(page, 'Speed and memory').getByText('On', { exact: true }).click();
+      await page.getByRole('spinbutton', { name: 'Rounds' }).waitFor();
+    },
+  },
+  {
     name: 'recovery, off',
     go: async ({ page }) => {
+      for (const name of ['Zero-shot tasks', 'Speed and memory']) {
+        await region(page, name).getByText('Off', { exact: true }).click();
+      }
       await goOn(page, 'Data');
       await title(page, 'Recovery');
     },
