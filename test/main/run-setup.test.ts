@@ -64,7 +64,13 @@ describe('the setup of a run', () => {
     await rm(rows);
     const { modelId, settings, texts } = await setup();
     expect(modelId).not.toBeNull();
-    expect(texts).toEqual({ calibration: null, evaluation: null, recovery: null, template: null, tasks: null });
+    expect(texts).toEqual({
+      calibration: null,
+      evaluation: null,
+      recovery: null,
+      template: null,
+      tasks: null,
+    });
     expect([settings.calibration.sourceId, settings.evaluate.textId]).toEqual([null, null]);
   });
 });

@@ -43,7 +43,7 @@ export function qualityChart(comparison: Comparison, words: ComparisonWords): st
     return value === null || size === null ? [] : [{ i, size, value }];
   });
   if (points.length < 2) return null;
-  const [left, top, right, bottom] = [60, 12, width - 140, 240];
+  const [left, top, right, bottom] = [60, 36, width - 140, 240];
   const x = scale(
     points.map(({ size }) => size),
     left,
@@ -60,7 +60,7 @@ export function qualityChart(comparison: Comparison, words: ComparisonWords): st
   });
   const axes = `<line class="axis" x1="${left}" y1="${bottom + 14}" x2="${right}" y2="${bottom + 14}"/><line class="axis" x1="${left - 14}" y1="${top}" x2="${left - 14}" y2="${bottom}"/>
 <text class="quiet" x="${right}" y="${bottom + 30}" text-anchor="end">${escapeMarkup(words.kinds.parameters)} →</text>
-<text class="quiet" x="0" y="${top}">${escapeMarkup(words.kinds.perplexity)} ↑</text>`;
+<text class="quiet" x="0" y="12">${escapeMarkup(words.kinds.perplexity)} ↑</text>`;
   const protocol = row.protocol === null ? '' : ` (${words.protocol(row.protocol)})`;
   return figure(`${words.qualityAgainstSize}${protocol}`, bottom + 40, `${axes}\n${marks.join('\n')}`, '');
 }
