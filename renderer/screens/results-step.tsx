@@ -180,7 +180,7 @@ function Measured({ runId }: { readonly runId: string }): ReactNode {
   if (comparison === null) return null;
   return (
     <>
-      <NumbersTable comparison={comparison} onBaseline={setBaseline} />
+      <NumbersTable comparison={comparison} switchesDigits={false} onBaseline={setBaseline} />
       <TasksChart comparison={comparison} />
     </>
   );
