@@ -57,8 +57,16 @@ export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
 /** What the Plan step decides, under the recipe's own keys. */
 export const pruneSettingsSchema = z.strictObject({
-  criterion: z.enum(['taylor-vector', 'taylor-element1', 'magnitude-l1', 'magnitude-l2', 'random']),
-  aggregation: z.enum(['sum', 'mean', 'max', 'prod', 'first', 'last']),
+  criterion: z.enum([
+    'taylor-vector',
+    'taylor-element1',
+    'taylor-element2',
+    'taylor-mixed',
+    'magnitude-l1',
+    'magnitude-l2',
+    'random',
+  ]),
+  aggregation: z.enum(['sum', 'mean', 'max', 'prod', 'first', 'second', 'last']),
   ratio: z.number().gt(0).lt(1),
   gqaFold: z.enum(['correct', 'published']),
   layers: z.strictObject({ attention: layerWindow, mlp: layerWindow }),

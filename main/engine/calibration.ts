@@ -1,4 +1,4 @@
-import type { Criterion } from './criteria/criterion.ts';
+import { needsData, type Criterion } from './criteria/criterion.ts';
 import { criterionNamed } from './criteria/index.ts';
 import { calibrationRows } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
@@ -10,14 +10,11 @@ import type { Model } from './runtime/model.ts';
 export const isPruning = ({ prune, recover }: RunSettings): boolean =>
   prune.mode !== 'none' && recover?.alone !== true;
 
-const needsCalibration = (criterion: Criterion): boolean =>
-  criterion.kind !== 'drawn' && criterion.needsGradient;
-
 /** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
 export function requireCalibrationSource(settings: RunSettings): void {
   const { prune, calibration } = settings;
   const criterion = criterionNamed(prune.criterion);
-  if (!isPruning(settings) || calibration.source !== null || !needsCalibration(criterion)) return;
+  if (!isPruning(settings) || calibration.source !== null || !needsData(criterion)) return;
   throw new EngineError(
     'recipe-invalid',
     `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
@@ -33,7 +30,7 @@ export async function calibrationOf(
   model: Model,
 ): Promise<number[][]> {
   const { source } = settings.calibration;
-  if (source === null || !isPruning(settings) || !needsCalibration(criterion)) return [];
+  if (source === null || !isPruning(settings) || !needsData(criterion)) return [];
   const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
   requireRoomFor(longest(rows), model, settings.memory);
   return rows;
