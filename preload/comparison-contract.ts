@@ -64,6 +64,8 @@ const protocolSchema = z.discriminatedUnion('about', [
     /** Of an average: how many tasks. */
     tasks: count.nullable(),
     fewShot: count,
+    /** Whether a BOS stood in front of each question. */
+    bos: z.boolean(),
     /** First questions of a task that were asked at most; null: all. */
     limit: count.nullable(),
     harness: z.string(),

@@ -82,12 +82,13 @@ function recoveryOf(
   device: DeviceKind,
 ): RecoverySettings | undefined {
   if (!recover) {
-    if (prune.mode !== 'none' || evaluate.text !== null || evaluate.tasks !== null) return undefined;
+    const { text, tasks, cost } = evaluate;
+    if (prune.mode !== 'none' || text !== null || tasks !== null || cost !== null) return undefined;
     throw new EngineError(
       'recipe-invalid',
       'The recipe asks for nothing: prune.mode is none, there is no key "recover", and nothing is to be evaluated.',
       { key: 'recover' },
-      'Name the data to train on in recover.data, a text in evaluate.text, tasks in evaluate.tasks, or set prune.mode to block.',
+      'Name the data to train on in recover.data, a text in evaluate.text, tasks in evaluate.tasks, sizes in evaluate.cost, or set prune.mode to block.',
     );
   }
   if (prune.mode === 'none' && recover.control) {

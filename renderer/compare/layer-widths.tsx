@@ -63,7 +63,7 @@ export function LayerWidths({
           {shown.map((i) => (
             <Line
               key={models[i].key}
-              type="stepAfter"
+              type="step"
               dataKey={`m${i}`}
               stroke={colors.series[i % colors.series.length]}
               strokeWidth={2}

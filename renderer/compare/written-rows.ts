@@ -29,10 +29,11 @@ export function useComparisonWriting(): ComparisonWriting {
           ? how
           : [how, t('compare.protocols.inRun', { run: protocol.run })].join(t('compare.protocols.comma'));
       }
-      const { metric, tasks, fewShot, limit, harness } = protocol;
+      const { metric, tasks, fewShot, bos, limit, harness } = protocol;
       return [
         metric ?? t('compare.protocols.tasks', { tasks }),
         t('compare.protocols.fewShot', { fewShot }),
+        ...(bos ? ['BOS'] : []),
         ...(limit === null ? [] : [t('compare.protocols.limit', { limit })]),
         harness,
       ].join(t('compare.protocols.comma'));

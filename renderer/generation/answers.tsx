@@ -54,7 +54,7 @@ function Answer({
           aria-label={t('generation.stopOne', { name })}
           onClick={onStop}
         >
-          {t('actions.cancel')}
+          {t('generation.stopShort')}
         </Button>
       }
     >

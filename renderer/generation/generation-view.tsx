@@ -45,7 +45,7 @@ export function GenerationView({ desk }: { readonly desk: GenerationDesk }): Rea
           </label>
           <Input.TextArea
             id={promptId}
-            rows={5}
+            rows={3}
             value={asked.text}
             placeholder={t('generation.promptHint')}
             onChange={(event) => desk.change({ text: event.target.value })}

@@ -46,7 +46,7 @@ export function CompareScreen(): ReactNode {
       }
       actions={shown && view === 'numbers' && <ExportButtons {...file} />}
     >
-      {isEmpty ? <NothingChosen /> : <Chooser />}
+      {isEmpty && <NothingChosen />}
       {failure && <ErrorNotice error={failure} />}
       {shown && (
         <Segmented<View>
@@ -58,6 +58,7 @@ export function CompareScreen(): ReactNode {
           onChange={setView}
         />
       )}
+      {!isEmpty && (shown === null || view === 'numbers') && <Chooser />}
       {shown && view === 'generation' && <GenerationView desk={desk} />}
       {shown && view === 'numbers' && (
         <div className="results">

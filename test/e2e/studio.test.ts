@@ -29,7 +29,11 @@ const pageIsDark = ({ page }: OpenStudio): Promise<boolean> =>
 describe('settings', () => {
   it('hold at once, for page, menu and dialogs, and are there at the next start', async () => {
     const studio = await startStudio();
-    expect(await call(studio.page, 'settings:get')).toEqual({ language: 'system', theme: 'system' });
+    expect(await call(studio.page, 'settings:get')).toEqual({
+      language: 'system',
+      theme: 'system',
+      device: 'auto',
+    });
     expect((await surroundings(studio)).menu).toContain('Edit');
     await studio.page.evaluate(() => {
       const scope = window as unknown as PageWithStudio & { heard: unknown[] };
@@ -39,10 +43,10 @@ describe('settings', () => {
     await call(studio.page, 'settings:set', { theme: 'dark' });
     expect(await pageIsDark(studio)).toBe(true);
     await call(studio.page, 'settings:set', { language: 'zh-CN' });
-    const settings = { language: 'zh-CN', theme: 'dark' };
+    const settings = { language: 'zh-CN', theme: 'dark', device: 'auto' };
     expect(await call(studio.page, 'settings:get')).toEqual(settings);
     expect(await studio.page.evaluate(() => (window as unknown as { heard: unknown[] }).heard)).toEqual([
-      { language: 'system', theme: 'dark' },
+      { language: 'system', theme: 'dark', device: 'auto' },
       settings,
     ]);
     expect(await surroundings(studio)).toEqual({ menu: ['文件', '编辑', '视图', '窗口'], dark: true });
@@ -64,7 +68,7 @@ describe('settings', () => {
     const userData = await userDataFolder();
     await writeFile(path.join(userData, 'settings.json'), '{"theme": "da');
     const { page } = await startStudio({ userData });
-    expect(await call(page, 'settings:get')).toEqual({ language: 'system', theme: 'system' });
+    expect(await call(page, 'settings:get')).toEqual({ language: 'system', theme: 'system', device: 'auto' });
     expect(await readFile(path.join(userData, 'studio.log'), 'utf8')).toContain(
       `${path.join(userData, 'settings.json')} is damaged`,
     );

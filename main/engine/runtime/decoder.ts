@@ -59,7 +59,9 @@ export class Decoder {
     const results: Values[] = [];
     for (const [i, batch] of batches.entries()) {
       const side = this.side({ start: cache.length, length: batch.length, slots: cache.slots });
-      results.push(await this.network.continueLayer(layer, weights, hidden[i], batch, side, cache));
+      const x = hidden[i];
+      results.push(await this.network.continueLayer(layer, weights, x, batch, side, cache));
+      if (x instanceof OnCard) x.dispose();
       await pace.breathe();
     }
     return results;

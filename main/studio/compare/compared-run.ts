@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { readJsonFile } from '../../engine/checkpoint/read-json.ts';
 import type { LayerShape } from '../../engine/families/family.ts';
+import type { MeasuredQuality } from '../../engine/evaluation.ts';
 import { shapesOf, type ModelCosts, type PrunePlan } from '../../engine/prune/plan.ts';
 import { runFiles, type RunReport } from '../../engine/run.ts';
 import { describeModel } from '../../engine/runtime/model.ts';
@@ -10,20 +11,17 @@ import { costMeasures } from './cost-measures.ts';
 import { machineMeasures } from './machine-measures.ts';
 import {
   perplexityMeasures,
+  reportedPerplexity,
   taskMeasures,
   type ReportedPerplexity,
-  type ReportedTasks,
 } from './quality-measures.ts';
 import type { ComparedRun, Pruning, RunRole, Subject } from './subject.ts';
 
 /** A plan has a number a head and a channel that stays. */
 const maxPlanBytes = 64 * 2 ** 20;
 
-interface Quality {
-  readonly perplexity: number | null;
-  readonly perplexities?: readonly Omit<ReportedPerplexity, 'isWhole'>[];
-  readonly tasks?: ReportedTasks | null;
-}
+/** Reports from before there were several texts, and tasks, have the first number alone. */
+type Quality = Pick<MeasuredQuality, 'perplexity'> & Partial<MeasuredQuality>;
 
 /**
  * A finished run's models, read out of its folder.
@@ -86,10 +84,10 @@ function perplexitiesOf(
 ): readonly ReportedPerplexity[] {
   const { text, samples } = settings.evaluate;
   const isWhole = samples === null;
-  if (perplexities !== undefined) return perplexities.map((measured) => ({ ...measured, isWhole }));
+  if (perplexities !== undefined && perplexities.length > 0)
+    return perplexities.map((measured) => reportedPerplexity(measured, isWhole));
   if (perplexity === null || evaluation === null || text === null) return [];
-  const { chunks, seqLen } = evaluation;
-  return [{ text, sha256: null, isWhole, perplexity, chunks, seqLen }];
+  return [{ ...evaluation, text, reading: '', isWhole, perplexity }];
 }
 
 interface Layers {

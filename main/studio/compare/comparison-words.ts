@@ -78,9 +78,9 @@ const english: ComparisonWords = {
       const how = `batch ${batchSize}, ${promptLength} + ${newTokens} tokens, ${threads} threads, ${repeats} rounds`;
       return run === null ? how : `${how}, in ${run}`;
     }
-    const { metric, tasks, fewShot, limit, harness } = protocol;
+    const { metric, tasks, fewShot, bos, limit, harness } = protocol;
     const what = metric ?? `${tasks} tasks`;
-    return `${what}, ${fewShot}-shot${limit === null ? '' : `, first ${limit} questions`}, ${harness}`;
+    return `${what}, ${fewShot}-shot${bos ? ' + BOS' : ''}${limit === null ? '' : `, first ${limit} questions`}, ${harness}`;
   },
   verdicts: { better: 'better', worse: 'worse', same: 'no difference beyond the error' },
 };
@@ -137,9 +137,9 @@ const chinese: ComparisonWords = {
       const how = `批大小 ${batchSize}，${promptLength} + ${newTokens} 个词元，${threads} 线程，${repeats} 轮`;
       return run === null ? how : `${how}，测于 ${run}`;
     }
-    const { metric, tasks, fewShot, limit, harness } = protocol;
+    const { metric, tasks, fewShot, bos, limit, harness } = protocol;
     const what = metric ?? `${tasks} 个任务`;
-    return `${what}，${fewShot}-shot${limit === null ? '' : `，前 ${limit} 题`}，${harness}`;
+    return `${what}，${fewShot}-shot${bos ? ' + BOS' : ''}${limit === null ? '' : `，前 ${limit} 题`}，${harness}`;
   },
   verdicts: { better: '更好', worse: '更差', same: '差异不超过误差' },
 };

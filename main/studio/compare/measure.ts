@@ -28,6 +28,8 @@ export type Protocol =
       /** Of an average: how many tasks. */
       readonly tasks: number | null;
       readonly fewShot: number;
+      /** Whether a BOS stood in front of each question. */
+      readonly bos: boolean;
       /** First questions of a task that were asked at most; null: all. */
       readonly limit: number | null;
       readonly harness: string;

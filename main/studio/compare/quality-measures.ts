@@ -1,42 +1,28 @@
 import { basename } from 'node:path';
+import type { MeasuredPerplexity, Perplexity } from '../../engine/evaluate/perplexity.ts';
+import type { TaskScores } from '../../engine/evaluate/tasks/task-scores.ts';
 import type { Measure } from './measure.ts';
 
 /** A perplexity with all that tells its protocol from others. */
-export interface ReportedPerplexity {
-  /** Name of the file. */
+export interface ReportedPerplexity extends Perplexity {
+  /** Name of the file, or its path where that is all that is known of it. */
   readonly text: string;
-  /** Of the file; null in reports that do not tell. */
-  readonly sha256: string | null;
+  /** What else tells the text and how it was read; empty in reports that do not tell. */
+  readonly reading: string;
   /** Whether the whole text was measured, and not some of its rows. */
   readonly isWhole: boolean;
-  readonly perplexity: number;
-  readonly chunks: number;
-  readonly seqLen: number;
 }
 
-export interface ReportedTasks {
-  readonly results: Readonly<Record<string, ReportedTask>>;
-  readonly average: number;
-  /** Whether these are the seven tasks of the paper. */
-  readonly isPapersAverage: boolean;
-  readonly fewShot: number;
-  readonly limit: number | null;
-  readonly protocol: string;
-}
-
-interface ReportedTask {
-  readonly acc: number;
-  readonly accStderr: number | null;
-  readonly accNorm: number | null;
-  readonly accNormStderr: number | null;
-  readonly counted: 'acc' | 'acc_norm';
-  readonly samples: number;
+/** A perplexity of a report, with what tells its text from others of the same name. */
+export function reportedPerplexity(measured: MeasuredPerplexity, isWhole: boolean): ReportedPerplexity {
+  const { sha256, rows, joined, bos } = measured;
+  return { ...measured, reading: [sha256, rows, joined, bos].join(' '), isWhole };
 }
 
 /** Perplexities are compared only where text, length and amount are the same. */
 export function perplexityMeasures(perplexities: readonly ReportedPerplexity[]): Measure[] {
-  return perplexities.map(({ text, sha256, isWhole, perplexity, chunks, seqLen }) => ({
-    id: `perplexity ${sha256 ?? text} ${seqLen} ${chunks}`,
+  return perplexities.map(({ text, reading, isWhole, perplexity, chunks, seqLen }) => ({
+    id: `perplexity ${reading === '' ? text : reading} ${seqLen} ${chunks}`,
     kind: 'perplexity',
     subject: '',
     protocol: { about: 'text', text: basename(text), seqLen, chunks },
@@ -60,19 +46,19 @@ function printedCorpus(file: string, seqLen: number): string | null {
 }
 
 /** The counted metric of every task, and their mean. */
-export function taskMeasures(tasks: ReportedTasks | null): Measure[] {
+export function taskMeasures(tasks: TaskScores | null): Measure[] {
   if (tasks === null) return [];
-  const { results, average, fewShot, limit, protocol } = tasks;
+  const { results, average, fewShot, bos, limit, protocol } = tasks;
   const names = Object.keys(results);
-  // The tables are of whole tasks without examples.
-  const isPrinted = fewShot === 0 && limit === null;
-  const how = `${fewShot} ${limit} ${protocol}`;
-  const asked = { about: 'tasks', fewShot, limit, harness: protocol } as const;
+  // The tables are of whole tasks, without examples and without a BOS.
+  const isPrinted = fewShot === 0 && limit === null && !bos;
+  const how = `${fewShot} ${bos} ${limit} ${protocol}`;
+  const asked = { about: 'tasks', fewShot, bos, limit, harness: protocol } as const;
   const scores = names.map((name): Measure => {
-    const { counted, acc, accNorm, accStderr, accNormStderr, samples } = results[name];
+    const { counted, acc, accNorm, accStderr, accNormStderr, samples, dataSha256 } = results[name];
     const isNormed = counted === 'acc_norm' && accNorm !== null;
     return {
-      id: `task ${name} ${counted} ${samples} ${how}`,
+      id: `task ${name} ${counted} ${samples} ${dataSha256} ${how}`,
       kind: 'task',
       subject: name,
       protocol: { ...asked, metric: counted, tasks: null },

@@ -9,6 +9,8 @@ import { adapterGradients } from '../../../main/engine/recover/adapter-gradients
 import { adamwStep, clippingScale, trainedParameter } from '../../../main/engine/recover/adamw.ts';
 import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
 import { packBatches } from '../../../main/engine/runtime/batch.ts';
+import { Decoder } from '../../../main/engine/runtime/decoder.ts';
+import { planMemory } from '../../../main/engine/runtime/memory-plan.ts';
 import { forwardPass, hiddenKey } from '../../../main/engine/runtime/forward-pass.ts';
 import type { Network } from '../../../main/engine/runtime/network.ts';
 import type { Residency } from '../../../main/engine/runtime/residency.ts';
@@ -33,6 +35,7 @@ import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 const perplexityTolerance = 1e-5;
 const scoreTolerance = 1e-4;
 const lossTolerance = 1e-5;
+const logitTolerance = 1e-5;
 
 beforeAll(useSoftwareCard);
 
@@ -141,6 +144,25 @@ describe.each(['taylor-element1', 'taylor-vector', 'magnitude-l2'])('%s on a car
     );
   });
 });
+
+it.each(ways)(
+  'decodes a prompt, then token by token, as on the processor, weights %s',
+  async (_how, residency) => {
+    const ids = Int32Array.from(goldenForward('gqa').inputIds[0]);
+    const logits = async (network: Network): Promise<Float32Array[]> => {
+      const decoder = new Decoder(network, 1, planMemory(network.model.config, 1, 2 ** 26));
+      const parts = [ids.subarray(0, 8), ...Array.from(ids.subarray(8, 12), (id) => Int32Array.of(id))];
+      const found: Float32Array[] = [];
+      for (const part of parts) found.push((await decoder.advance(part, unhurried)).slice());
+      return found;
+    };
+    const expected = await logits(await openNetwork(goldenModelFolder('gqa')));
+    const found = await logits(await openNetwork(goldenModelFolder('gqa'), residency, 'webgpu'));
+    found.forEach((part, i) => {
+      expect(worstOfLargest(part, expected[i]), `part ${i}`).toBeLessThan(logitTolerance);
+    });
+  },
+);
 
 /** Losses of so many steps of AdamW on an adapter, with dropout. */
 async function lossCurve(residency: Residency, steps: number): Promise<number[]> {

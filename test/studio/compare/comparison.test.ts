@@ -19,7 +19,8 @@ const costs = { parameters: 1000, macs: 2000, weightBytes: 4000, memoryBytes: 80
 const smaller = { parameters: 800, macs: 1500, weightBytes: 3200, memoryBytes: 7000 };
 const heldout: ReportedPerplexity = {
   text: 'heldout.txt',
-  sha256: 'a'.repeat(64),
+  reading: 'a'.repeat(64),
+  tokens: 1280,
   isWhole: true,
   perplexity: 12,
   chunks: 10,
@@ -106,8 +107,8 @@ describe('a comparison', () => {
     const others: Partial<ReportedPerplexity>[] = [
       { seqLen: 2048 },
       { chunks: 9 },
-      { sha256: 'b'.repeat(64) },
-      { sha256: null, text: '/elsewhere/heldout.txt' },
+      { reading: 'b'.repeat(64) },
+      { reading: '', text: '/elsewhere/heldout.txt' },
     ];
     for (const other of others) {
       const { rows, models } = compared([run('a'), run('b', other)]);
@@ -138,11 +139,22 @@ describe('a comparison', () => {
     const scored = (acc: number): Measure[] =>
       taskMeasures({
         results: {
-          piqa: { acc, accStderr: 0.01, accNorm: null, accNormStderr: null, counted: 'acc', samples: 100 },
+          piqa: {
+            acc,
+            accStderr: 0.01,
+            accNorm: null,
+            accNormStderr: null,
+            counted: 'acc',
+            samples: 100,
+            available: 100,
+            version: 1,
+            dataSha256: 'c',
+          },
         },
         average: acc,
         isPapersAverage: false,
         fewShot: 0,
+        bos: false,
         limit: 100,
         protocol: 'harness',
       });

@@ -36,15 +36,21 @@ function run(setting: Setting = {}): ComparedRun {
     accNormStderr: null,
     counted: 'acc' as const,
     samples: 9,
+    available: 9,
+    version: 1,
+    dataSha256: 'c',
   };
   const measures = [
     ...costMeasures({ parameters: llama7, macs: 1, weightBytes: 1, memoryBytes: 1 }),
-    ...perplexityMeasures([{ text, sha256: null, isWhole, perplexity: 13, chunks: 2666, seqLen }]),
+    ...perplexityMeasures([
+      { text, reading: '', tokens: 65792, isWhole, perplexity: 13, chunks: 2666, seqLen },
+    ]),
     ...taskMeasures({
       results: { piqa: score },
       average: 0.6,
       isPapersAverage: false,
       fewShot,
+      bos: false,
       limit: null,
       protocol: 'harness',
     }),
