@@ -36,6 +36,7 @@ export interface RunListener {
 /** Where a run's files lie inside its folder. */
 export const runFiles = {
   plan: 'plan.json',
+  calibration: 'calibration.jsonl',
   report: 'report.json',
   scores: 'scores',
   checkpoints: 'checkpoints',

@@ -157,7 +157,7 @@ const remarks: readonly (readonly [path: readonly string[], remark: string])[] =
   [['prune', 'gqaFold'], 'correct, or published: the published code pairs query and KV heads differently'],
   [['prune', 'layers', 'attention'], '[from, to); null: the window that scales with depth'],
   [['prune', 'layers', 'mlp'], '[from, to); null: the window that scales with depth'],
-  [['calibration', 'source'], 'text, or JSONL with "text" or "input_ids"'],
+  [['calibration', 'source'], 'text; JSONL, JSON or Parquet with "text", Alpaca rows or "input_ids"'],
   [['calibration', 'samples'], 'null: 10 of a text, every row of input_ids'],
   [['evaluate', 'text'], 'text, JSONL or Parquet for perplexity, or a list of them; null: none'],
   [['evaluate', 'samples'], 'null: all'],

@@ -30,7 +30,7 @@ it('an uninterrupted run leaves its result and nothing of its way there', () => 
     (stage) => `checkpoints/${stage}.json`,
   );
   const model = ['README.md', 'config.json', 'model.safetensors'].map((name) => `model/${name}`);
-  const own = ['plan.json', 'recipe.yaml', 'report.json', 'settings.json'];
+  const own = ['calibration.jsonl', 'plan.json', 'recipe.yaml', 'report.json', 'settings.json'];
   expect(Object.keys(uninterrupted.result).sort()).toEqual([...stages, ...model, ...own, ...layers].sort());
 });
 
