@@ -71,6 +71,8 @@ export const pruneSettingsSchema = z.strictObject({
   gqaFold: z.enum(['correct', 'published']),
   layers: z.strictObject({ attention: layerWindow, mlp: layerWindow }),
   seed,
+  /** One where it is left out. */
+  steps: z.int().min(1).max(1000).optional(),
 });
 export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
 

@@ -1,7 +1,5 @@
-import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
-import { writeError } from './checkpoint/file-errors.ts';
 import {
   calibrationOf,
   isPruning,
@@ -25,22 +23,19 @@ import {
   type PreparedEvaluation,
 } from './evaluation.ts';
 import type { ModelCard } from './export/exporter.ts';
-import { primaryExporter } from './export/index.ts';
 import type { LayerShape } from './families/family.ts';
+import { lastPlan, selectInSteps, type IterativeWork } from './iterative.ts';
 import { withNetwork } from './measure-model.ts';
 import type { Aggregation } from './prune/aggregate.ts';
-import { requireDiskSpace } from './prune/disk-space.ts';
 import {
   checkRatio,
   modelCosts,
   prunedShapes,
   selectLocally,
-  shapesOf,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
 } from './prune/plan.ts';
-import { slicedTensors } from './prune/slice.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
@@ -51,6 +46,7 @@ import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
 import { runPerformance, type RunPerformance } from './training-performance.ts';
+import { writePruned } from './write-pruned.ts';
 
 export {
   pruningStages,
@@ -99,6 +95,9 @@ export interface RunReport {
   readonly ratioInWindow: number;
   /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
   readonly removedOfParameters: number;
+  /** Of an iterative pruning. */
+  readonly steps?: number;
+  /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
   readonly calibration: { readonly rows: number; readonly tokens: number; readonly loss: number } | null;
   readonly evaluation: Omit<Perplexity, 'perplexity'> | null;
   readonly before: MeasuredModel;
@@ -213,6 +212,7 @@ class Workshop {
 
   /** Scores of every layer in the windows, one file each. */
   estimate(): Promise<Estimated> {
+    if (this.settings.prune.steps !== undefined) return selectInSteps(this.iterative);
     return this.stages.once('estimate', async (pace) => {
       const { settings, stages, calibration, folder } = this;
       const estimated = await estimateModel(
@@ -229,7 +229,10 @@ class Workshop {
   }
 
   async select(): Promise<PrunePlan> {
-    const plan = selectLocally(this.model.config, this.shapes, await readScores(this.folder));
+    const plan =
+      this.settings.prune.steps === undefined
+        ? selectLocally(this.model.config, this.shapes, await readScores(this.folder))
+        : await lastPlan(this.iterative);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
   }
@@ -239,26 +242,7 @@ class Workshop {
     const finished = join(this.folder, runFiles.model);
     if (!(await hasConfig(finished))) await this.stages.forget('slice');
     await this.stages.once('slice', async (pace) => {
-      const partial = `${finished}.partial`;
-      await rm(partial, { recursive: true, force: true });
-      await rm(finished, { recursive: true, force: true });
-      await requireDiskSpace(this.folder, this.costs(this.shapes).weightBytes);
-      const source = {
-        model: this.model,
-        layers: shapesOf(plan),
-        tensors: slicedTensors(this.model, plan),
-        card: { ...this.card(), training: null },
-        pace,
-      };
-      try {
-        await primaryExporter.write(source, partial);
-        await rename(partial, finished).catch((error: unknown) => {
-          throw writeError(error, finished);
-        });
-      } catch (error) {
-        await rm(partial, { recursive: true, force: true });
-        throw error;
-      }
+      await writePruned(this.model, plan, { ...this.card(), training: null }, finished, pace);
       return {};
     });
     return finished;
@@ -319,6 +303,7 @@ class Workshop {
       windows: this.settings.prune.windows,
       ratioInWindow: isPruning(this.settings) ? this.settings.prune.ratio : 0,
       removedOfParameters: 1 - costsAfter.parameters / costsBefore.parameters,
+      ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
       before: { ...costsBefore, ...before },
@@ -328,6 +313,11 @@ class Workshop {
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
+  }
+
+  private get iterative(): IterativeWork {
+    const { settings, stages, model, criterion, calibration } = this;
+    return { settings, stages, model, criterion, calibration, card: { ...this.card(), training: null } };
   }
 
   private card(): Omit<ModelCard, 'training'> {

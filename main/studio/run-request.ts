@@ -12,7 +12,7 @@ export interface RunRequest {
 export type PruneRequest = Pick<
   Recipe['prune'],
   'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed'
->;
+> & { readonly steps?: number | undefined };
 
 export interface CalibrationRequest {
   readonly sourceId: string | null;
