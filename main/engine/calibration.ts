@@ -1,8 +1,11 @@
-import type { Criterion } from './criteria/criterion.ts';
+import { join } from 'node:path';
+import { writeFileAtomic } from './checkpoint/atomic-file.ts';
+import { needsData, type Criterion } from './criteria/criterion.ts';
 import { criterionNamed } from './criteria/index.ts';
 import { calibrationRows } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
 import { requireRoomFor, tokenSource } from './measure-model.ts';
+import { runFiles } from './run-stages.ts';
 import type { RunSettings } from './run.ts';
 import type { Model } from './runtime/model.ts';
 
@@ -10,34 +13,61 @@ import type { Model } from './runtime/model.ts';
 export const isPruning = ({ prune, recover }: RunSettings): boolean =>
   prune.mode !== 'none' && recover?.alone !== true;
 
-const needsCalibration = (criterion: Criterion): boolean =>
-  criterion.kind !== 'drawn' && criterion.needsGradient;
-
 /** @throws EngineError recipe-invalid where the criterion needs data and none is named. */
 export function requireCalibrationSource(settings: RunSettings): void {
   const { prune, calibration } = settings;
   const criterion = criterionNamed(prune.criterion);
-  if (!isPruning(settings) || calibration.source !== null || !needsCalibration(criterion)) return;
+  if (!isPruning(settings) || calibration.source !== null || !needsData(criterion)) return;
   throw new EngineError(
     'recipe-invalid',
     `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
     { criterion: criterion.id },
-    'Name a text or JSONL file in calibration.source, or choose a criterion that needs no data.',
+    'Name a text, JSONL or Parquet file in calibration.source, or choose a criterion that needs no data.',
   );
 }
 
-/** The rows to calibrate on; none where the criterion needs none. */
+/** What one step of a run calibrates on. */
+export interface CalibrationSet {
+  /** Token ids. */
+  readonly rows: readonly (readonly number[])[];
+  /** The same as a person reads them; null where the source holds token ids. */
+  readonly texts: readonly string[] | null;
+}
+
+/** The rows to calibrate on, drawn anew for every step; none where the criterion needs none. */
 export async function calibrationOf(
   criterion: Criterion,
   settings: RunSettings,
   model: Model,
-): Promise<number[][]> {
-  const { source } = settings.calibration;
-  if (source === null || !isPruning(settings) || !needsCalibration(criterion)) return [];
-  const rows = await calibrationRows(await tokenSource(source, model), settings.calibration);
-  requireRoomFor(longest(rows), model, settings.memory);
-  return rows;
+): Promise<CalibrationSet[]> {
+  const { calibration, prune, memory } = settings;
+  const draws = Array.from({ length: prune.steps ?? 1 }, (_, draw) => draw);
+  if (calibration.source === null || !isPruning(settings) || !needsData(criterion))
+    return draws.map(() => ({ rows: [], texts: null }));
+  const source = await tokenSource(calibration.source, model);
+  const tokenizer = source.documents.kind === 'ids' ? null : await source.tokenizer();
+  const sets: CalibrationSet[] = [];
+  for (const draw of draws) {
+    const rows = await calibrationRows(source, calibration, draw);
+    requireRoomFor(longest(rows), model, memory);
+    sets.push({ rows, texts: tokenizer && rows.map((row) => tokenizer.decode(row)) });
+  }
+  return sets;
 }
 
 const longest = (rows: readonly (readonly number[])[]): number =>
   rows.reduce((most, row) => Math.max(most, row.length), 0);
+
+/** Keeps what a run calibrates on beside its results, as JSONL that can be a run's calibration.source again. */
+export async function keepCalibration(folder: string, sets: readonly CalibrationSet[]): Promise<void> {
+  const lines = sets.flatMap(({ rows, texts }, step) =>
+    rows.map((ids, i) => ({
+      ...(sets.length > 1 && { step: step + 1 }),
+      ...(texts && { text: texts[i] }),
+      input_ids: ids,
+    })),
+  );
+  if (lines.length === 0) return;
+  const content = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await writeFileAtomic(join(folder, runFiles.calibration), content);
+}

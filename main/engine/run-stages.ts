@@ -36,8 +36,11 @@ export interface RunListener {
 /** Where a run's files lie inside its folder. */
 export const runFiles = {
   plan: 'plan.json',
+  calibration: 'calibration.jsonl',
   report: 'report.json',
   scores: 'scores',
+  /** One folder for each step of an iterative pruning. */
+  steps: 'steps',
   checkpoints: 'checkpoints',
   model: 'model',
   recovery: 'recovery',
@@ -142,16 +145,25 @@ export async function hasConfig(folder: string): Promise<boolean> {
 
 /** What a killed run was writing: half a file under another name, of no use to anyone. */
 export async function removePartials(folder: string): Promise<void> {
-  for (const part of ['', runFiles.scores, runFiles.checkpoints, runFiles.recovery]) {
-    const names: string[] = await readdir(join(folder, part)).catch((error: unknown) => {
-      if (part === runFiles.recovery && errnoOf(error) === 'ENOENT') return [];
-      throw error;
-    });
-    for (const file of names) {
+  const steps = await namesIn(join(folder, runFiles.steps));
+  const stepFolders = steps.flatMap((step) =>
+    ['', runFiles.scores].map((part) => join(runFiles.steps, step, part)),
+  );
+  const parts = ['', runFiles.scores, runFiles.checkpoints, runFiles.recovery, ...stepFolders];
+  for (const part of parts) {
+    for (const file of await namesIn(join(folder, part))) {
       if (file.endsWith('.partial')) await rm(join(folder, part, file), { recursive: true, force: true });
     }
   }
   await rm(join(folder, runFiles.scratch), { force: true }).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw error;
+  });
+}
+
+/** What lies in a folder; nothing where it is not there. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
   });
 }

@@ -1,8 +1,12 @@
-import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
-import { writeError } from './checkpoint/file-errors.ts';
-import { calibrationOf, isPruning, requireCalibrationSource } from './calibration.ts';
+import {
+  calibrationOf,
+  isPruning,
+  keepCalibration,
+  requireCalibrationSource,
+  type CalibrationSet,
+} from './calibration.ts';
 import type { Criterion } from './criteria/criterion.ts';
 import { measureCost, type CostReport, type MeasureForward } from './cost.ts';
 import { criterionNamed } from './criteria/index.ts';
@@ -10,6 +14,7 @@ import type { CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
 import type { CostSettings } from './evaluate/cost/interleave.ts';
 import type { Perplexity } from './evaluate/perplexity.ts';
+import { estimateModel, type Estimated } from './estimation.ts';
 import {
   evaluateStage,
   prepareEvaluation,
@@ -18,40 +23,30 @@ import {
   type PreparedEvaluation,
 } from './evaluation.ts';
 import type { ModelCard } from './export/exporter.ts';
-import { primaryExporter } from './export/index.ts';
 import type { LayerShape } from './families/family.ts';
-import { notANumber, sessionOptions, withNetwork } from './measure-model.ts';
+import { lastPlan, selectInSteps, type IterativeWork } from './iterative.ts';
+import { withNetwork } from './measure-model.ts';
 import type { Aggregation } from './prune/aggregate.ts';
-import { requireDiskSpace } from './prune/disk-space.ts';
-import { estimate, type EstimateResult, type LayerScores } from './prune/estimate.ts';
 import {
   checkRatio,
   modelCosts,
   prunedShapes,
   selectLocally,
-  shapesOf,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
 } from './prune/plan.ts';
-import { slicedTensors } from './prune/slice.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
-import {
-  hasConfig,
-  readRunFile,
-  removePartials,
-  runFiles,
-  RunStages,
-  type RunListener,
-} from './run-stages.ts';
-import { ActivationStore } from './runtime/activation-store.ts';
+import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
+import { readScores } from './run-scores.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
 import { runPerformance, type RunPerformance } from './training-performance.ts';
+import { writePruned } from './write-pruned.ts';
 
 export {
   pruningStages,
@@ -72,6 +67,8 @@ export interface RunSettings {
     readonly aggregation: Aggregation;
     readonly gqaFold: GqaFold;
     readonly seed: number;
+    /** In how many steps the ratio is reached, each with scores of what is left by then; left out for one. */
+    readonly steps?: number;
   };
   readonly calibration: CalibrationSampling & { readonly source: string | null };
   readonly evaluate: EvaluationSettings & {
@@ -98,6 +95,9 @@ export interface RunReport {
   readonly ratioInWindow: number;
   /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
   readonly removedOfParameters: number;
+  /** Of an iterative pruning. */
+  readonly steps?: number;
+  /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
   readonly calibration: { readonly rows: number; readonly tokens: number; readonly loss: number } | null;
   readonly evaluation: Omit<Perplexity, 'perplexity'> | null;
   readonly before: MeasuredModel;
@@ -137,11 +137,6 @@ export async function run(
   }
 }
 
-interface Estimated extends EstimateResult {
-  readonly rows: number;
-  readonly tokens: number;
-}
-
 /** One run at work: the open model, the folder, and what each stage leaves in it. */
 class Workshop {
   private constructor(
@@ -150,7 +145,7 @@ class Workshop {
     private readonly model: Model,
     private readonly criterion: Criterion,
     private readonly shapes: readonly LayerShape[],
-    private readonly calibration: readonly (readonly number[])[],
+    private readonly calibration: readonly CalibrationSet[],
     private readonly evaluation: PreparedEvaluation,
     private readonly examples: TrainingExamples | null,
     private readonly measureForward: MeasureForward | undefined,
@@ -217,38 +212,27 @@ class Workshop {
 
   /** Scores of every layer in the windows, one file each. */
   estimate(): Promise<Estimated> {
+    if (this.settings.prune.steps !== undefined) return selectInSteps(this.iterative);
     return this.stages.once('estimate', async (pace) => {
-      const rows = this.calibration;
-      const done = new Set((await this.readScores()).keys());
-      const store = new ActivationStore(this.stages.scratchPath, this.settings.memory.activationBytes);
-      const result = await withNetwork(this.model, this.settings, async (network) => {
-        try {
-          return await estimate(network, {
-            criterion: this.criterion,
-            aggregation: this.settings.prune.aggregation,
-            fold: this.settings.prune.gqaFold,
-            windows: this.settings.prune.windows,
-            seed: this.settings.prune.seed,
-            rows,
-            batchTokens: this.settings.memory.batchTokens,
-            store,
-            session: sessionOptions(this.settings),
-            pace,
-            done,
-            save: (scores) => this.writeScores(scores),
-          });
-        } finally {
-          await store.close();
-        }
-      });
-      if (result.calibrationLoss !== undefined)
-        this.stages.listener.metric('calibration.loss', result.calibrationLoss);
-      return { ...result, rows: rows.length, tokens: rows.reduce((total, row) => total + row.length, 0) };
+      const { settings, stages, calibration, folder } = this;
+      const estimated = await estimateModel(
+        this.model,
+        { criterion: this.criterion, settings, set: calibration[0], seed: settings.prune.seed },
+        { folder, scratchPath: stages.scratchPath },
+        pace,
+      );
+      await keepCalibration(folder, calibration);
+      if (estimated.calibrationLoss !== undefined)
+        stages.listener.metric('calibration.loss', estimated.calibrationLoss);
+      return estimated;
     });
   }
 
   async select(): Promise<PrunePlan> {
-    const plan = selectLocally(this.model.config, this.shapes, await this.readScores());
+    const plan =
+      this.settings.prune.steps === undefined
+        ? selectLocally(this.model.config, this.shapes, await readScores(this.folder))
+        : await lastPlan(this.iterative);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
   }
@@ -258,26 +242,7 @@ class Workshop {
     const finished = join(this.folder, runFiles.model);
     if (!(await hasConfig(finished))) await this.stages.forget('slice');
     await this.stages.once('slice', async (pace) => {
-      const partial = `${finished}.partial`;
-      await rm(partial, { recursive: true, force: true });
-      await rm(finished, { recursive: true, force: true });
-      await requireDiskSpace(this.folder, this.costs(this.shapes).weightBytes);
-      const source = {
-        model: this.model,
-        layers: shapesOf(plan),
-        tensors: slicedTensors(this.model, plan),
-        card: { ...this.card(), training: null },
-        pace,
-      };
-      try {
-        await primaryExporter.write(source, partial);
-        await rename(partial, finished).catch((error: unknown) => {
-          throw writeError(error, finished);
-        });
-      } catch (error) {
-        await rm(partial, { recursive: true, force: true });
-        throw error;
-      }
+      await writePruned(this.model, plan, { ...this.card(), training: null }, finished, pace);
       return {};
     });
     return finished;
@@ -338,6 +303,7 @@ class Workshop {
       windows: this.settings.prune.windows,
       ratioInWindow: isPruning(this.settings) ? this.settings.prune.ratio : 0,
       removedOfParameters: 1 - costsAfter.parameters / costsBefore.parameters,
+      ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
       before: { ...costsBefore, ...before },
@@ -347,6 +313,11 @@ class Workshop {
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
+  }
+
+  private get iterative(): IterativeWork {
+    const { settings, stages, model, criterion, calibration } = this;
+    return { settings, stages, model, criterion, calibration, card: { ...this.card(), training: null } };
   }
 
   private card(): Omit<ModelCard, 'training'> {
@@ -362,24 +333,6 @@ class Workshop {
 
   private costs(layers: readonly LayerShape[]): ModelCosts {
     return modelCosts(this.model.family, this.model.config, layers, storedBytesPerElement(this.model));
-  }
-
-  private async readScores(): Promise<Map<number, LayerScores>> {
-    const folder = join(this.folder, runFiles.scores);
-    const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
-    const scores = new Map<number, LayerScores>();
-    for (const file of files) {
-      const layer = (await readRunFile(join(folder, file))) as LayerScores;
-      scores.set(layer.layer, layer);
-    }
-    return scores;
-  }
-
-  private async writeScores(scores: LayerScores): Promise<void> {
-    const { layer, heads, channels } = scores;
-    if (![...heads, ...channels].every(Number.isFinite)) throw notANumber(`A score in layer ${layer}`);
-    const file = `layer-${String(layer).padStart(3, '0')}.json`;
-    await writeFileAtomic(join(this.folder, runFiles.scores, file), `${JSON.stringify(scores)}\n`);
   }
 }
 

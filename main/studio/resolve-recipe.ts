@@ -41,6 +41,8 @@ export function resolveRecipe(
       gqaFold: prune.gqaFold,
       windows,
       seed: prune.seed,
+      // One step leaves no trace: the identity of a run stays what it was before there could be more.
+      ...(prune.mode !== 'none' && prune.steps > 1 && { steps: prune.steps }),
     },
     calibration: recipe.calibration,
     evaluate: evaluationOf(recipe),

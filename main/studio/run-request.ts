@@ -15,6 +15,8 @@ export type PruneRequest = Pick<
 > & {
   /** Left out: block. */
   readonly mode?: Recipe['prune']['mode'] | undefined;
+  /** Left out: 1. */
+  readonly steps?: number | undefined;
 };
 
 export interface CalibrationRequest {

@@ -37,7 +37,7 @@ export interface RunSetup {
 /** Grants what the run was made from: a person picked it then, and the run has written down where it lies. */
 export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLibrary): Promise<RunSetup> {
   const { model, prune, calibration, evaluate, recover } = run.stored.settings;
-  const { criterion, aggregation, ratio, gqaFold, windows, seed } = prune;
+  const { criterion, aggregation, ratio, gqaFold, windows, seed, steps } = prune;
   const texts = {
     calibration: await grantText(calibration.source, grants),
     evaluation: await grantText(evaluate.text, grants),
@@ -48,7 +48,7 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
   return {
     modelId: (await isAsItWas(run)) ? models.grant(model).id : null,
     settings: {
-      prune: { criterion, aggregation, ratio, gqaFold, layers: windows, seed },
+      prune: { criterion, aggregation, ratio, gqaFold, layers: windows, seed, ...(steps && { steps }) },
       calibration: {
         sourceId: texts.calibration?.id ?? null,
         samples: calibration.samples,

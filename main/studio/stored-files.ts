@@ -52,6 +52,7 @@ const settings = z.object({
     gqaFold: z.enum(['correct', 'published']),
     windows: z.object({ attention: window, mlp: window }),
     seed: z.int(),
+    steps: count.optional(),
   }),
   calibration: z.object({
     source: z.string().nullable(),

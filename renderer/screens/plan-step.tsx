@@ -6,6 +6,7 @@ import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
+import { NumberField } from '../components/number-field.tsx';
 import { MapTable } from '../components/map-table.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
@@ -353,6 +354,14 @@ function AdvancedFields({
         }))}
         remark={isGrouped ? t(`plan.gqaFoldTexts.${prune.gqaFold}`) : t('plan.notGrouped')}
         onChange={(gqaFold) => onChange({ gqaFold })}
+      />
+      <NumberField
+        label={t('plan.steps')}
+        term="steps"
+        value={prune.steps ?? 1}
+        min={1}
+        max={1000}
+        onChange={(steps) => steps !== null && onChange({ steps })}
       />
       <Field controlId={seedId} label={t('plan.seed')} term="seed">
         <InputNumber

@@ -22,12 +22,14 @@ export type Aggregation = PruneSettings['aggregation'];
 
 export const criteria: readonly Criterion[] = [
   'taylor-element1',
+  'taylor-element2',
+  'taylor-mixed',
   'taylor-vector',
   'magnitude-l2',
   'magnitude-l1',
   'random',
 ];
-export const aggregations: readonly Aggregation[] = ['sum', 'mean', 'max', 'prod', 'first', 'last'];
+export const aggregations: readonly Aggregation[] = ['sum', 'mean', 'max', 'prod', 'first', 'second', 'last'];
 
 /** Criteria that read calibration text. */
 export const usesGradient = (criterion: string): boolean => criterion.startsWith('taylor');

@@ -196,12 +196,13 @@ class StepBench {
     return { against: await this.plain.work(), step: await timed(gflop, work) };
   }
 
-  private async score(weights: LayerWeights, { contractions }: BlockGradient): Promise<void> {
+  private async score(weights: LayerWeights, gradient: BlockGradient): Promise<void> {
     const dtype = args.dtype as Dtype;
-    for (const [param, { x, dy }] of contractions) {
+    for (const [param, { x, dy }] of gradient.contractions) {
       await this.activations.put('x', x);
       await this.activations.put('dy', dy);
-      await this.scorer.sums({ feed: weights[param], dtype, contractions: [{ x: 'x', dy: 'dy', tokens }] });
+      const contractions = [{ x: 'x', dy: 'dy', tokens, fisherWeight: 1 }];
+      await this.scorer.sums({ feed: weights[param], dtype, contractions });
     }
   }
 }

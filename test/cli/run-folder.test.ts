@@ -71,6 +71,13 @@ evaluate: {text: evaluation.jsonl, seqLen: 32}
     expect(finished.stderr).toBe('evaluating before\nestimating\nslicing\nevaluating after\n');
   });
 
+  it('keeps what it was calibrated on', async () => {
+    const lines = (await readFile(inRun('calibration.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
+      golden.inputIds.map((ids) => ({ input_ids: ids })),
+    );
+  });
+
   it('writes what stays as ascending indices of the original', async () => {
     const { layers } = (await json(inRun('plan.json'))) as unknown as PrunePlan;
     expect(layers).toHaveLength(4);
@@ -215,6 +222,18 @@ it('a run of texts takes the tokenizer along, and its result measures the same',
     await command('run', ...settings, '--out', path.join(folder, 'text-run'), '--json'),
   ) as RunDocument;
   expect(document.calibration).toMatchObject({ rows: 10, tokens: 640 });
+  const kept = (await readFile(path.join(document.outDir, 'calibration.jsonl'), 'utf8')).trim().split('\n');
+  const source = await readFile('resources/demo/calibration.jsonl', 'utf8');
+  const texts = source
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { text: string }).text);
+  expect(kept).toHaveLength(10);
+  for (const line of kept) {
+    const { text: window, input_ids: ids } = JSON.parse(line) as { text: string; input_ids: number[] };
+    expect(ids).toHaveLength(64);
+    expect(texts.some((whole) => whole.includes(window.trim()))).toBe(true);
+  }
   const result = hashesBelow(document.modelDir);
   expect(result).toMatchObject(hashesBelow(model, ['config.json', 'model.safetensors']));
   const evaluated = await command('eval', document.modelDir, '--text', text, '--json');

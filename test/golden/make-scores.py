@@ -14,10 +14,12 @@ from reference64 import Reference64
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CRITERIA = ["vector", "element1", "l1", "l2"]
-AGGREGATIONS = ["sum", "mean", "max", "prod", "first", "last"]
+SECOND_ORDER = ["element2", "mix"]
+AGGREGATIONS = ["sum", "mean", "max", "prod", "first", "second", "last"]
 RATIOS = [0.25, 0.5]
 ROWS = {1: (10, 16), 2: (10, 64), 3: (40, 24)}  # seed: rows x tokens; 3 is meant to need several micro-batches
 SETS = [(m, s) for m in ("mha", "gqa", "tied") for s in ROWS] + [("gqa-rep3", 1)]
+WITH_SECOND_ORDER = {("mha", 1), ("mha", 2), ("gqa", 1), ("gqa", 2), ("gqa-rep3", 1)}  # size
 WITH_MEMBERS = {("mha", 1), ("gqa", 1)}  # files that also list the scores of every member (size)
 CLOSE = 1e-5  # below this relative gap at the cut, a float32 pick proves nothing
 PRUNED = {"mha": ((1, 3), (0, 4)), "gqa": ((1, 3), (0, 4))}
@@ -47,9 +49,19 @@ def calibration(model_name, seed, vocab):
 
 # ------------------------------------------------------------------ scores
 
-def group_scores(params, grads, shape, criterion):
+def fisher_diagonal64(exact, rows):
+    """oracle.fisher_diagonal in float64: the mean over rows of the squared gradient of each row's own mean loss."""
+    acc = {}
+    for row in rows:
+        _, _, grads, _ = exact.batch([row])
+        for n, g in grads.items():
+            acc[n] = acc.get(n, 0) + g * g / len(rows)
+    return acc
+
+
+def group_scores(params, grads, fisher, shape, criterion):
     """Member scores of every layer: [(attention members, MLP members)]."""
-    return [tuple(oracle.members(params, grads, None, i, criterion, block) for block in ("attn", "mlp"))
+    return [tuple(oracle.members(params, grads, fisher, i, criterion, block) for block in ("attn", "mlp"))
             for i in range(shape["layers"])]
 
 
@@ -102,6 +114,9 @@ def score_file(model_name, seed):
     rows = calibration(model_name, seed, model.config.vocab_size)
     _, loss, G = oracle.batch_gradients(model, rows)
     _, loss64, G64, _ = exact.batch(list(rows))
+    second = (model_name, seed) in WITH_SECOND_ORDER
+    A = oracle.fisher_diagonal(model, rows) if second else None
+    A64 = fisher_diagonal64(exact, rows) if second else None
     folds = {"kvHeads": "correct"} if rep == 1 else {"kvHeads": "correct", "kvHeadsPublishedFold": "published"}
     window = (1, layers - 1)
 
@@ -111,9 +126,9 @@ def score_file(model_name, seed):
     if (model_name, seed) in WITH_MEMBERS:
         out["members"] = {}
     close = 0
-    for criterion in CRITERIA:
-        members = group_scores(oracle.named(model), G, shape, criterion)
-        members64 = group_scores(exact.params, G64, shape, criterion)
+    for criterion in CRITERIA + (SECOND_ORDER if second else []):
+        members = group_scores(oracle.named(model), G, A, shape, criterion)
+        members64 = group_scores(exact.params, G64, A64, shape, criterion)
         scores, chosen, off = {}, {}, {}
         for agg in AGGREGATIONS:
             got, want = (reduced(m, shape, agg, folds) for m in (members, members64))

@@ -82,6 +82,7 @@ describe('is another for another', () => {
     'GQA fold': (s) => ({ ...s, prune: { ...s.prune, gqaFold: 'published' } }),
     window: (s) => ({ ...s, prune: { ...s.prune, windows: { attention: [1, 3], mlp: [1, 4] } } }),
     seed: (s) => ({ ...s, prune: { ...s.prune, seed: 43 } }),
+    steps: (s) => ({ ...s, prune: { ...s.prune, steps: 2 } }),
     'number of samples': (s) => ({ ...s, calibration: { ...s.calibration, samples: 1 } }),
     'sequence length': (s) => ({ ...s, evaluate: { ...s.evaluate, seqLen: 64 } }),
     'number of threads': (s) => ({ ...s, threads: 2 }),

@@ -5,7 +5,7 @@ export const magnitudeL1 = defineCriterion({
   kind: 'weight',
   id: 'magnitude-l1',
   title: 'Magnitude, L1: the sum of absolute weights; needs no data',
-  needsGradient: false,
-  salience: (g, { weight }) => g.abs(weight),
+  statistics: [],
+  salience: (g, weight) => g.abs(weight),
   score: (sum) => sum,
 });

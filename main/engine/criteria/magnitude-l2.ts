@@ -5,7 +5,7 @@ export const magnitudeL2 = defineCriterion({
   kind: 'weight',
   id: 'magnitude-l2',
   title: 'Magnitude, L2: the sum of squared weights; needs no data',
-  needsGradient: false,
-  salience: (g, { weight }) => g.mul(weight, weight),
+  statistics: [],
+  salience: (g, weight) => g.mul(weight, weight),
   score: (sum) => sum,
 });

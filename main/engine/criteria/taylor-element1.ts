@@ -5,7 +5,7 @@ export const taylorElement1 = defineCriterion({
   kind: 'weight',
   id: 'taylor-element1',
   title: 'Taylor, element-wise, first order: the sum of each weight’s own effect on the loss',
-  needsGradient: true,
-  salience: (g, { weight, gradient }) => g.abs(g.mul(weight, gradient)),
+  statistics: ['gradient'],
+  salience: (g, weight, of) => g.abs(g.mul(weight, of('gradient'))),
   score: (sum) => sum,
 });

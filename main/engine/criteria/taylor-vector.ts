@@ -5,7 +5,7 @@ export const taylorVector = defineCriterion({
   kind: 'weight',
   id: 'taylor-vector',
   title: 'Taylor, vector-wise: how much the loss changes when a whole row or column goes',
-  needsGradient: true,
-  salience: (g, { weight, gradient }) => g.mul(weight, gradient),
+  statistics: ['gradient'],
+  salience: (g, weight, of) => g.mul(weight, of('gradient')),
   score: Math.abs,
 });

@@ -44,6 +44,14 @@ export async function loadTemplate(nameOrPath: string): Promise<PromptTemplate> 
   );
 }
 
+/** What the model reads of a question; `input` is what it is about, where that stands apart, and may be empty. */
+export function promptOf(
+  { prompt, promptWithInput }: PromptTemplate,
+  { instruction, input }: { readonly instruction: string; readonly input: string },
+): string {
+  return input === '' ? fillIn(prompt, { instruction }) : fillIn(promptWithInput, { instruction, input });
+}
+
 /** Fills a text's {names} in one pass, so that what is filled in may hold braces of its own. */
 export function fillIn(text: string, values: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\{(\w+)\}/g, (place, name: string) => values[name] ?? place);

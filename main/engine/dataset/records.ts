@@ -44,7 +44,8 @@ async function readByName(path: string): Promise<DataFile> {
   }
 }
 
-async function jsonRecords(path: string): Promise<DataRecord[]> {
+/** @throws EngineError row-invalid for what is no array, file-unreadable, json-invalid. */
+export async function jsonRecords(path: string): Promise<DataRecord[]> {
   const rows = await readJsonFile(path, { maxBytes: maxJsonBytes });
   if (Array.isArray(rows)) return rows.map((value: unknown, i) => ({ place: `row ${i + 1}`, value }));
   throw new EngineError(

@@ -17,7 +17,9 @@ export async function openTokenSource(
   vocabSize: number,
   tokenizer: () => Promise<Tokenizer>,
 ): Promise<TokenSource> {
-  return { path, documents: await readDocuments(path), tokenizer, vocabSize };
+  let loaded: Promise<Tokenizer> | undefined;
+  const loadOnce = (): Promise<Tokenizer> => (loaded ??= tokenizer());
+  return { path, documents: await readDocuments(path), tokenizer: loadOnce, vocabSize };
 }
 
 export interface CalibrationSampling {
@@ -33,20 +35,22 @@ const publishedSamples = 10;
  * The calibration set as rows of token ids. Rows of ids are taken as they are, in order. Of texts, rows are drawn at
  * random until one has at least `seqLen` tokens, and a random window of it is taken, as published (docs/method.md, Calibration);
  * of one running text, random windows.
+ * @param draw The step of an iterative pruning, from 0: each draws texts of its own, and takes the rows of ids that come next.
  * @throws EngineError text-too-short where nothing is long enough, tokenizer-mismatch.
  */
 export async function calibrationRows(
   source: TokenSource,
   sampling: CalibrationSampling,
+  draw = 0,
 ): Promise<number[][]> {
   const { documents } = source;
   if (documents.kind === 'ids') {
-    const rows = documents.rows.slice(0, sampling.samples ?? documents.rows.length).map((row) => [...row]);
+    const rows = rowsOfDraw(documents.rows, sampling.samples, draw).map((row) => [...row]);
     checkIds(source, rows.flat());
     return rows;
   }
   const tokenizer = await source.tokenizer();
-  const random = new RandomStream(sampling.seed, 'calibration');
+  const random = new RandomStream(sampling.seed, 'calibration', draw);
   const next =
     documents.kind === 'text'
       ? runningText(tokenizer.encode(documents.text))
@@ -59,6 +63,12 @@ export async function calibrationRows(
   });
   checkIds(source, rows.flat());
   return rows;
+}
+
+/** The next rows at each draw, from the first again where a file ends. */
+function rowsOfDraw<Row>(rows: readonly Row[], samples: number | null, draw: number): Row[] {
+  const count = Math.min(samples ?? rows.length, rows.length);
+  return Array.from({ length: count }, (_, i) => rows[(draw * count + i) % rows.length]);
 }
 
 function runningText(tokens: number[]): () => number[] {

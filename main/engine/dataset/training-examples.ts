@@ -1,7 +1,7 @@
 import { EngineError } from '../errors.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { readTrainingRows, type Round, type TrainingRow } from './conversations.ts';
-import { fillIn, type PromptTemplate } from './prompt-template.ts';
+import { readTrainingRows, type TrainingRow } from './conversations.ts';
+import { fillIn, promptOf, type PromptTemplate } from './prompt-template.ts';
 import type { DataFile } from './records.ts';
 import { requireKnownIds } from './token-rows.ts';
 import { learntTokens, type TrainingExample } from './training-example.ts';
@@ -123,10 +123,6 @@ function encodeAfter(tokenizer: Tokenizer, eosId: number | undefined, text: stri
   if (eosId === undefined) return tokenizer.encode(text, plain);
   const [first, ...rest] = tokenizer.encode(tokenizer.decode([eosId]) + text, plain);
   return first === eosId ? rest : tokenizer.encode(text, plain);
-}
-
-function promptOf({ prompt, promptWithInput }: PromptTemplate, { instruction, input }: Round): string {
-  return input === '' ? fillIn(prompt, { instruction }) : fillIn(promptWithInput, { instruction, input });
 }
 
 function ended(ids: readonly number[], eosId: number | undefined): number[] {

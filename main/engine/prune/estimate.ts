@@ -1,4 +1,4 @@
-import type { Criterion, WeightCriterion } from '../criteria/criterion.ts';
+import { needsData, type Criterion, type WeightCriterion } from '../criteria/criterion.ts';
 import type { GroupMember } from '../derive/groups.ts';
 import { EngineError } from '../errors.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
@@ -59,7 +59,7 @@ export async function estimate(network: Network, request: EstimateRequest): Prom
   }
   const scorer = new MemberScorer(criterion, request.store, request.session);
   try {
-    if (criterion.needsGradient)
+    if (needsData(criterion))
       return { calibrationLoss: await estimateWithGradient(network, scorer, request) };
     await estimateFromWeights(network, scorer, request);
     return {};
@@ -116,7 +116,7 @@ async function estimateWithGradient(
   request: EstimateRequest,
 ): Promise<number> {
   const { store, pace } = request;
-  const batches = packBatches(request.rows, request.batchTokens);
+  const batches = packBatches(request.rows, mostBatchTokens(request));
   const predicted = batches.reduce((total, batch) => total + predictedTokens(batch), 0);
   if (predicted === 0) {
     throw new EngineError(
@@ -130,6 +130,12 @@ async function estimateWithGradient(
   const lossSum = await lossGradients(network, batches, 1 / predicted, request);
   await backwardPass(network, scorer, batches, request);
   return lossSum / predicted;
+}
+
+/** The Fisher information is a mean over single sequences: each goes through alone. */
+function mostBatchTokens({ criterion, batchTokens }: EstimateRequest): number {
+  const isBySequence = criterion.kind === 'weight' && criterion.statistics.includes('fisher');
+  return isBySequence ? 1 : batchTokens;
 }
 
 const upstreamKey = (batch: number): string => `upstream ${batch}`;
@@ -184,7 +190,19 @@ async function backwardPass(
   }
 }
 
-type Contractions = ReadonlyMap<string, ScoredWeight['contractions']>;
+type Contraction = ScoredWeight['contractions'][number];
+type Contractions = ReadonlyMap<string, readonly Contraction[]>;
+
+/**
+ * What the square of a batch's part of the gradient counts in the Fisher information, a batch being one sequence:
+ * its own mean loss has (all predicted tokens / its own) times the gradient that it adds to the set's.
+ */
+function fisherWeightsOf(batches: readonly Batch[]): number[] {
+  const own = batches.map(predictedTokens);
+  const all = own.reduce((a, b) => a + b, 0);
+  const sequences = own.filter((tokens) => tokens > 0).length;
+  return own.map((tokens) => (tokens > 0 ? (all / tokens) ** 2 / sequences : 0));
+}
 
 /** One layer back for every batch; x and dy of the weights to be scored go into the store. */
 async function backwardLayer(
@@ -196,29 +214,28 @@ async function backwardLayer(
   { store, pace }: EstimateRequest,
 ): Promise<Contractions> {
   const names = [...new Set(scored.map(({ param }) => param))];
-  const places = new Map<string, { x: string; dy: string; tokens: number }[]>(
-    names.map((name) => [name, []]),
-  );
+  const fisherWeights = fisherWeightsOf(batches);
+  const places = new Map<string, Contraction[]>(names.map((name) => [name, []]));
   for (const [i, batch] of batches.entries()) {
     const x = await store.get(hiddenKey(layer, i));
     const upstream = await store.get(upstreamKey(i));
     const gradient = await network.backwardLayer(layer, weights, x, upstream, batch, names);
     store.drop(hiddenKey(layer, i));
     await store.put(upstreamKey(i), gradient.dx);
-    await keepContractions(gradient.contractions, i, batch, store, places);
+    const kept = await keepContractions(gradient.contractions, i, store);
+    const rest = { tokens: batch.rows * batch.length, fisherWeight: fisherWeights[i] };
+    for (const [param, keys] of kept) places.get(param)?.push({ ...keys, ...rest });
     await pace.breathe();
   }
   return places;
 }
 
-/** q, k and v share their x, which is kept once. */
+/** Where x and dy of each weight are kept; q, k and v share their x, which is kept once. */
 async function keepContractions(
   contractions: BlockGradient['contractions'],
   batchIndex: number,
-  batch: Batch,
   store: ActivationStore,
-  places: ReadonlyMap<string, { x: string; dy: string; tokens: number }[]>,
-): Promise<void> {
+): Promise<Map<string, { x: string; dy: string }>> {
   const keyOf = new Map<Values, string>();
   const keep = async (values: Values, key: string): Promise<string> => {
     const known = keyOf.get(values);
@@ -227,14 +244,14 @@ async function keepContractions(
     await store.put(key, values);
     return key;
   };
+  const places = new Map<string, { x: string; dy: string }>();
   for (const [param, { x, dy }] of contractions) {
-    const kept = {
+    places.set(param, {
       x: await keep(x, `x ${param} ${batchIndex}`),
       dy: await keep(dy, `dy ${param} ${batchIndex}`),
-      tokens: batch.rows * batch.length,
-    };
-    places.get(param)?.push(kept);
+    });
   }
+  return places;
 }
 
 async function scoreLayer(

@@ -15,6 +15,11 @@ export interface LayerGroup {
   readonly group: CoupledGroup;
   /** The linear weights that are scored: the root first, then in order of execution. */
   readonly scored: readonly GroupMember[];
+  /**
+   * Which of them the published code finds next to the root: it follows a head's values to o_proj's columns before it
+   * comes back to the other projections, and a channel to up_proj, which gate_proj is multiplied by.
+   */
+  readonly second: number;
 }
 
 /** The groups that the published starting points open in one layer. */
@@ -42,6 +47,7 @@ export function layerGroups(
       unitSize: scored[0].unitOf.length / group.unitCount,
       group,
       scored,
+      second: kind === 'attention' ? scored.length - 1 : 1,
     };
   };
   return { attention: make('attention'), mlp: make('mlp') };

@@ -1,4 +1,4 @@
-import type { WeightCriterion } from '../criteria/criterion.ts';
+import type { Statistic, WeightCriterion } from '../criteria/criterion.ts';
 import type { Program } from '../derive/emission.ts';
 import { inputTypeOf, OnnxGraph, type OnnxValue } from '../onnx/onnx-graph.ts';
 import {
@@ -19,12 +19,18 @@ import type { Dtype } from '../tensor/dtype.ts';
  */
 const gradientBlockBytes = { cpu: 8 * 2 ** 20, webgpu: 128 * 2 ** 20 };
 
-/** A linear weight [rows, columns] and where its gradient comes from: x and dy of every batch. */
+/** A linear weight [rows, columns] and where its statistics come from: x and dy of every batch. */
 export interface ScoredWeight {
   readonly feed: Feed;
   readonly dtype: Dtype;
   /** Keys of x and dy in the activation store, one pair a batch, with the batch's tokens. */
-  readonly contractions: readonly { readonly x: string; readonly dy: string; readonly tokens: number }[];
+  readonly contractions: readonly {
+    readonly x: string;
+    readonly dy: string;
+    readonly tokens: number;
+    /** What the square of this batch's gradient counts in the Fisher information; read only where that is asked for. */
+    readonly fisherWeight: number;
+  }[];
 }
 
 /** Summed salience of each row and column of a weight. */
@@ -36,7 +42,8 @@ export interface SalienceSums {
 /**
  * Sums a criterion's salience over the rows and columns of linear weights. The gradient dW = Σ dyᵀ·x is formed over
  * all batches, one block of rows at a time, before salience is taken: |w·g| of a sum is not the sum of |w·g|
- * (ARCHITECTURE.md). No whole gradient leaves the graph.
+ * (ARCHITECTURE.md); the Fisher information of the same block grows beside it, one batch, then a single sequence, at a
+ * time. No more than a block of either is held at once.
  */
 export class MemberScorer {
   private readonly sessions = new Map<string, Promise<Session>>();
@@ -76,74 +83,97 @@ export class MemberScorer {
     const isWhole = weight.feed.data instanceof OnCard;
     const block = isWhole ? weight.feed : rowsOf(weight.feed, from, to);
     const bounds = { from: indices([from], [1]), to: indices([to], [1]) };
-    const sums = (source: GradientSource): Promise<Session> =>
+    const sums = (source: StatisticSource): Promise<Session> =>
       this.session(`sums ${source} ${weight.dtype} ${isWhole}`, () =>
         sumsProgram(this.criterion, weight.dtype, source, isWhole),
       );
-    if (!this.criterion.needsGradient) return (await sums('none')).run({ ...bounds, weight: block });
-    let sofar: Feed | undefined;
+    if (this.criterion.statistics.length === 0) return (await sums('none')).run({ ...bounds, weight: block });
+    let soFar: Readonly<Record<string, Feed>> = {};
     for (const [i, contraction] of weight.contractions.entries()) {
-      const feeds = {
-        ...(await this.contractionFeeds(weight, contraction)),
-        ...bounds,
-        ...(sofar && { sofar }),
-      };
-      const source = sofar ? 'added' : 'fresh';
+      const feeds = { ...(await this.contractionFeeds(weight, contraction)), ...bounds, ...soFar };
+      const source = i === 0 ? 'fresh' : 'added';
       if (i === weight.contractions.length - 1) {
         const results = await (await sums(source)).run({ ...feeds, weight: block });
-        if (sofar?.data instanceof OnCard) sofar.data.dispose();
+        disposeOf(soFar);
         return results;
       }
-      const session = await this.session(`gradient ${source}`, () => gradientProgram(source));
-      const { gradient } = await session.run(feeds);
-      if (sofar?.data instanceof OnCard) sofar.data.dispose();
-      sofar = floats(gradient.values, gradient.dims);
+      const session = await this.session(`statistics ${source}`, () =>
+        statisticsProgram(this.criterion.statistics, source),
+      );
+      const results = await session.run(feeds);
+      disposeOf(soFar);
+      soFar = Object.fromEntries(
+        this.criterion.statistics.map((statistic) => {
+          const { values, dims } = results[statistic];
+          return [`${statistic} so far`, floats(values, dims)];
+        }),
+      );
     }
-    throw new RangeError('A gradient was asked for without any batch.');
+    throw new RangeError('Statistics were asked for without any batch.');
   }
 
   private async contractionFeeds(
     weight: ScoredWeight,
-    { x, dy, tokens }: ScoredWeight['contractions'][number],
+    { x, dy, tokens, fisherWeight }: ScoredWeight['contractions'][number],
   ): Promise<Record<string, Feed>> {
     const [rowCount, columnCount] = weight.feed.dims;
     return {
       x: floats(await this.activations.get(x), [tokens, columnCount]),
       dy: floats(await this.activations.get(dy), [tokens, rowCount]),
+      fisherWeight: floats(Float32Array.of(fisherWeight), [1]),
     };
   }
 
   private session(key: string, make: () => Program): Promise<Session> {
     const known = this.sessions.get(key);
     if (known) return known;
-    const isPassedOn = (output: string): boolean => output === 'gradient';
+    const isPassedOn = (output: string): boolean => output in newStatistic;
     const opened = openSession(make(), { ...this.options, isPassedOn });
     this.sessions.set(key, opened);
     return opened;
   }
 }
 
-type GradientSource = 'none' | 'fresh' | 'added';
+function disposeOf(feeds: Readonly<Record<string, Feed>>): void {
+  for (const { data } of Object.values(feeds)) if (data instanceof OnCard) data.dispose();
+}
 
-/** Rows [from, to) of dyᵀ·x, plus what earlier batches gave. */
-function gradientRows(
+/** Statistics of no batch, of the first one alone, or added to what earlier ones gave. */
+type StatisticSource = 'none' | 'fresh' | 'added';
+
+/** What one batch's gradient adds to a statistic. */
+const newStatistic: Readonly<Record<Statistic, (g: OnnxGraph, gradient: OnnxValue) => OnnxValue>> = {
+  gradient: (_g, gradient) => gradient,
+  fisher: (g, gradient) => g.mul(g.mul(gradient, gradient), g.input('fisherWeight', 'float', [1])),
+};
+
+/** Rows [from, to) of each statistic: from dyᵀ·x, plus what earlier batches gave. */
+function statisticRows(
   g: OnnxGraph,
+  statistics: readonly Statistic[],
   source: 'fresh' | 'added',
   bounds: readonly OnnxValue[] = boundsOf(g),
-): OnnxValue {
+): Map<Statistic, OnnxValue> {
   const x = g.input('x', 'float', ['tokens', 'columns']);
   const dy = g.input('dy', 'float', ['tokens', 'outputs']);
   const slice = g.op('Slice', [dy, ...bounds, g.ints([1])]);
-  const product = g.matmul(g.transpose(slice, [1, 0]), x);
-  return source === 'added' ? g.add(product, g.input('sofar', 'float', ['rows', 'columns'])) : product;
+  const gradient = g.matmul(g.transpose(slice, [1, 0]), x);
+  return new Map(
+    statistics.map((statistic) => {
+      const fresh = newStatistic[statistic](g, gradient);
+      if (source === 'fresh') return [statistic, fresh];
+      return [statistic, g.add(fresh, g.input(`${statistic} so far`, 'float', ['rows', 'columns']))];
+    }),
+  );
 }
 
 /** The block's rows, [from, to). */
 const boundsOf = (g: OnnxGraph): OnnxValue[] => ['from', 'to'].map((name) => g.input(name, 'int64', [1]));
 
-function gradientProgram(source: 'fresh' | 'added'): Program {
+function statisticsProgram(statistics: readonly Statistic[], source: 'fresh' | 'added'): Program {
   const g = new OnnxGraph();
-  g.output('gradient', gradientRows(g, source), 'float', ['rows', 'columns']);
+  for (const [name, value] of statisticRows(g, statistics, source))
+    g.output(name, value, 'float', ['rows', 'columns']);
   return finish(g);
 }
 
@@ -151,7 +181,7 @@ function gradientProgram(source: 'fresh' | 'added'): Program {
 function sumsProgram(
   criterion: WeightCriterion,
   dtype: Dtype,
-  source: GradientSource,
+  source: StatisticSource,
   isWhole: boolean,
 ): Program {
   const g = new OnnxGraph();
@@ -161,8 +191,13 @@ function sumsProgram(
     dtype,
   );
   const weight = isWhole ? g.op('Slice', [given, ...bounds, g.ints([0])]) : given;
-  const gradient = source === 'none' ? weight : gradientRows(g, source, bounds);
-  const salience = criterion.salience(g, { weight, gradient });
+  const known = source === 'none' ? undefined : statisticRows(g, criterion.statistics, source, bounds);
+  const salience = criterion.salience(g, weight, (statistic) => {
+    const value = known?.get(statistic);
+    if (value === undefined)
+      throw new RangeError(`${criterion.id} does not name ${statistic} as what it reads.`);
+    return value;
+  });
   g.output('rowSums', g.reduceSum(salience, [1]), 'float', ['rows']);
   g.output('columnSums', g.reduceSum(salience, [0]), 'float', ['columns']);
   return finish(g);

@@ -20,11 +20,14 @@ export function unitScores(
   aggregation: Aggregation,
   fold: GqaFold,
 ): number[] {
-  const { units, unitSize, scored } = group;
+  const { units, unitSize, scored, second } = group;
   const folded = members.map((scores, i) => foldToRoot(scored[i], scores, group, fold));
   const scores = new Array<number>(units).fill(0);
   for (let channel = 0; channel < units * unitSize; channel++) {
-    const combined = aggregations[aggregation](folded.map((member) => member[channel]));
+    const combined = aggregations[aggregation](
+      folded.map((member) => member[channel]),
+      second,
+    );
     scores[Math.floor(channel / unitSize)] += combined;
   }
   return scores;

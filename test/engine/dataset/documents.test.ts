@@ -35,9 +35,9 @@ describe('plain text', () => {
     expect(await read('a.txt', `${byteOrderMark}One.`)).toEqual({ kind: 'text', text: 'One.' });
   });
 
-  it('is what any other file than .jsonl holds, rows or not', async () => {
+  it('is what any other file than .jsonl, .json and .parquet holds, rows or not', async () => {
     const text = '{"input_ids":[1,2]}\n';
-    expect(await read('rows.json', text)).toEqual({ kind: 'text', text });
+    expect(await read('rows.txt', text)).toEqual({ kind: 'text', text });
     expect(await read('noExtension', text)).toEqual({ kind: 'text', text });
   });
 
@@ -98,7 +98,7 @@ describe('JSONL', () => {
   });
 
   const object =
-    'an object with "text" or "sentence" (a string) or "input_ids" (whole numbers from 0, at least one)';
+    'an object with "text", "sentence", or "instruction" and "output" (strings), or "input_ids" (whole numbers from 0, at least one)';
   it.each([
     ['{"text":"a"', 'JSON'],
     ['plain words', 'JSON'],
@@ -108,6 +108,8 @@ describe('JSONL', () => {
     ['[1,2]', object],
     ['{"txt":"a"}', object],
     ['{"text":5}', object],
+    ['{"instruction":"Count."}', object],
+    ['{"instruction":"Count.","input":5,"output":"1"}', object],
     ['{"input_ids":[]}', object],
     ['{"input_ids":[1.5]}', object],
     ['{"input_ids":[-1]}', object],
@@ -126,5 +128,63 @@ describe('JSONL', () => {
   it('shows no more of a wrong row than a line takes', async () => {
     const { error } = await refused('a.jsonl', 'x'.repeat(5000));
     expect(error.message.endsWith(`found ${'x'.repeat(60)}…`)).toBe(true);
+  });
+});
+
+describe('JSON', () => {
+  const rows = [{ text: 'One\n', id: 7 }, { text: '' }];
+
+  it('is one array of rows, or a row a line as C4 has them', async () => {
+    const expected = { kind: 'texts', texts: ['One\n', ''] };
+    expect(await read('a.json', ` ${JSON.stringify(rows, null, 2)}`)).toEqual(expected);
+    expect(await read('a.json', rows.map((row) => JSON.stringify(row)).join('\n'))).toEqual(expected);
+    expect(await read('a.json', '[{"input_ids":[1,2]}]')).toEqual({ kind: 'ids', rows: [[1, 2]] });
+  });
+
+  it('names the row that is wrong', async () => {
+    const { file, error } = await refused('a.json', '[{"text":"a"},{"txt":"b"}]');
+    expect(error.message.startsWith(`${file}, row 2: expected an object with "text"`)).toBe(true);
+  });
+});
+
+describe('Alpaca', () => {
+  it('rows become one text each: the question in Alpaca’s template, and its answer', async () => {
+    const content = JSON.stringify([
+      { instruction: 'Sort {output}.', input: '', output: '[1]' },
+      { instruction: 'Translate.', input: 'Good day', output: 'Bonjour' },
+    ]);
+    expect(await read('alpaca_data.json', content)).toEqual({
+      kind: 'texts',
+      texts: [
+        'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nSort {output}.\n\n### Response:\n[1]',
+        'Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\nTranslate.\n\n### Input:\nGood day\n\n### Response:\nBonjour',
+      ],
+    });
+  });
+
+  it('is read from Parquet, an input of null among it; a text beside it is taken as it is', async () => {
+    const documents = await readDocuments(path.resolve('test/golden/parquet/alpaca.parquet'));
+    const texts = documents.kind === 'texts' ? documents.texts : [];
+    expect(texts.map((text) => text.split('### ').slice(1).join('|'))).toEqual([
+      'Instruction:\nName a colour.\n\n|Response:\nRed.',
+      'Instruction:\nTranslate to French.\n\n|Input:\nGood day\n\n|Response:\nBonjour – « salut ».',
+      'Instruction:\nCount.\n\n|Response:\n1 2 3',
+    ]);
+    const both = '{"instruction":"a","output":"b","text":"c"}\n';
+    expect(await read('a.jsonl', both)).toEqual({ kind: 'texts', texts: ['c'] });
+  });
+});
+
+describe('Parquet as the hub has it', () => {
+  it.each([
+    [
+      'bookcorpus',
+      ['first', 'second', 'third', 'fourth', 'fifth'].map((n) => `she took the ${n} path home .`),
+    ],
+    ['c4', ['A page.\nOf two lines – in all.', 'Another page.']],
+    ['wikitext', ['', ' = A heading = \n', '', ' Some words about it . \n', ' And more @-@ of them . \n']],
+  ])('%s: the column text, every row group, in order', async (name, texts) => {
+    const found = await readDocuments(path.resolve(`test/golden/parquet/${name}.parquet`));
+    expect(found).toEqual({ kind: 'texts', texts });
   });
 });

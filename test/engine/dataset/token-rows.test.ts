@@ -44,6 +44,15 @@ describe('calibration rows of ids', () => {
     expect(await calibrationRows(rowsOfIds(rows), { ...sampling, samples: 50 })).toEqual(rows);
   });
 
+  it('are the next ones at every step, from the first again behind the last', async () => {
+    const two = { ...sampling, samples: 2 };
+    const of = (draw: number): Promise<number[][]> => calibrationRows(rowsOfIds(rows.slice(0, 3)), two, draw);
+    expect(await of(0)).toEqual([rows[0], rows[1]]);
+    expect(await of(1)).toEqual([rows[2], rows[0]]);
+    expect(await of(2)).toEqual([rows[1], rows[2]]);
+    expect(await calibrationRows(rowsOfIds(rows), sampling, 5)).toHaveLength(rows.length);
+  });
+
   it('must be ids of the model, as far as they are used', async () => {
     const error = await rejection(calibrationRows(rowsOfIds([[1], [100]]), sampling));
     expect(error.code).toBe('tokenizer-mismatch');
@@ -76,6 +85,13 @@ describe('calibration rows of texts', () => {
     expect(rows).toHaveLength(10);
     expect(await calibrationRows(data, sampling)).toEqual(rows);
     expect(await calibrationRows(data, { ...sampling, seed: 43 })).not.toEqual(rows);
+  });
+
+  it('are others at every step, each repeatable', async () => {
+    const drawn = await Promise.all([0, 1, 2].map((draw) => calibrationRows(data, sampling, draw)));
+    expect(drawn[0]).toEqual(await calibrationRows(data, sampling));
+    expect(drawn[1]).toEqual(await calibrationRows(data, sampling, 1));
+    expect(new Set(drawn.map((rows) => JSON.stringify(rows))).size).toBe(3);
   });
 
   it('begin with the same rows when more are drawn', async () => {

@@ -2,19 +2,46 @@ import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeCheckpoint } from '../../../main/engine/checkpoint/write-checkpoint.ts';
+import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
+import type { Network } from '../../../main/engine/runtime/network.ts';
 import { Cancelled, paceOf } from '../../../main/engine/runtime/pace.ts';
+import { numbers, type Values } from '../../../main/engine/runtime/session.ts';
 import { toFloat32 } from '../../../main/engine/tensor/half.ts';
+import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated, type Estimated } from '../../fixtures/estimating.ts';
 import { goldenForward, goldenModelFolder, goldenScores } from '../../fixtures/golden-files.ts';
 import { openNetwork } from '../../fixtures/open-network.ts';
 import { rejection } from '../checkpoint/rejection.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 
-const taylors = ['taylor-vector', 'taylor-element1'];
+const taylors = ['taylor-vector', 'taylor-element1', 'taylor-element2', 'taylor-mixed'];
 
 /** 40 rows of 24 tokens. */
 const { inputIds: rows } = goldenScores('gqa-3');
 const fewRows = rows.slice(0, 6);
+
+/** Counts the numbers of x and dy that are kept at once. */
+class WatchedStore extends ActivationStore {
+  readonly numbers = new Map<string, number>();
+  mostNumbers = 0;
+
+  constructor() {
+    super(path.join(temporaryFolder(), 'activations'), Infinity);
+  }
+
+  override async put(key: string, values: Values): Promise<void> {
+    await super.put(key, values);
+    if (!/^(x|dy) /.test(key)) return;
+    this.numbers.set(key, numbers(values).length);
+    const total = [...this.numbers.values()].reduce((a, b) => a + b, 0);
+    this.mostNumbers = Math.max(this.mostNumbers, total);
+  }
+
+  override drop(key: string): void {
+    super.drop(key);
+    this.numbers.delete(key);
+  }
+}
 
 const byLayer = ({ scores }: Estimated): unknown[] => [...scores.values()].sort((a, b) => a.layer - b.layer);
 
@@ -93,6 +120,51 @@ describe('windows', () => {
       expect((await estimated(network, { criterion, rows: fewRows, windows })).scores.size).toBe(0);
     }
   });
+});
+
+describe('the Fisher information', () => {
+  const scoresOf = async (rows: readonly (readonly number[])[]): Promise<readonly number[][]> => {
+    const network = await openNetwork(goldenModelFolder('gqa'));
+    const { scores } = await estimated(network, { criterion: 'taylor-element2', rows, batchTokens: 64 });
+    return [0, 1, 2, 3].map((layer) => [
+      ...(scores.get(layer)?.heads ?? []),
+      ...(scores.get(layer)?.channels ?? []),
+    ]);
+  };
+
+  it('is a mean over sequences of any lengths, each by its own mean loss', async () => {
+    // A row of one token predicts nothing, and counts for nothing.
+    const ragged = [...goldenForward('gqa').raggedIds, [5]];
+    const together = await scoresOf(ragged);
+    const alone = await Promise.all(ragged.slice(0, -1).map((row) => scoresOf([row])));
+    together.forEach((scores, layer) => {
+      const mean = scores.map((_, i) => alone.reduce((sum, of) => sum + of[layer][i], 0) / alone.length);
+      expect(worstOfLargest(scores, mean), `layer ${layer}`).toBeLessThan(1e-4);
+    });
+  });
+});
+
+describe('memory', () => {
+  /** Numbers of x and dy kept for the weights of one layer; q, k and v share an x, as do gate and up. */
+  const numbersOf = (tokens: number, { config }: Network['model']): number => {
+    const [{ heads, kvHeads, mlpWidth }] = config.layers;
+    const { hiddenSize, headDim } = config;
+    const x = 2 * hiddenSize + heads * headDim + mlpWidth;
+    const dy = (heads + 2 * kvHeads) * headDim + 2 * mlpWidth + 2 * hiddenSize;
+    return tokens * (x + dy);
+  };
+
+  it.each(taylors)(
+    'of %s holds what the statistics of one layer are made of, never of two',
+    async (criterion) => {
+      const network = await openNetwork(goldenModelFolder('gqa'));
+      const store = new WatchedStore();
+      const { scores } = await estimated(network, { criterion, rows, batchTokens: 96, store });
+      expect(scores.size).toBe(4);
+      expect(store.mostNumbers).toBe(numbersOf(rows.length * rows[0].length, network.model));
+      expect(store.numbers.size).toBe(0);
+    },
+  );
 });
 
 describe('calibration', () => {

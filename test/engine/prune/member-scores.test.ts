@@ -2,7 +2,11 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { WeightCriterion } from '../../../main/engine/criteria/criterion.ts';
 import { criterionNamed } from '../../../main/engine/criteria/index.ts';
-import { MemberScorer, type SalienceSums } from '../../../main/engine/prune/member-scores.ts';
+import {
+  MemberScorer,
+  type SalienceSums,
+  type ScoredWeight,
+} from '../../../main/engine/prune/member-scores.ts';
 import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
 import { weightFeed } from '../../../main/engine/runtime/session.ts';
 import type { Dtype } from '../../../main/engine/tensor/dtype.ts';
@@ -47,9 +51,14 @@ function weightCriterion(id: string): WeightCriterion {
   return criterion;
 }
 
-const salienceOf: Readonly<Record<string, (w: number, g: number) => number>> = {
+/** What the square of each batch's gradient counts. */
+const fisherWeights = [3, 0.5];
+
+const salienceOf: Readonly<Record<string, (w: number, g: number, fisher: number) => number>> = {
   'taylor-vector': (w, g) => w * g,
   'taylor-element1': (w, g) => Math.abs(w * g),
+  'taylor-element2': (w, _g, fisher) => w * w * fisher,
+  'taylor-mixed': (w, g, fisher) => Math.abs(w * g - 0.5 * w * w * fisher),
   'magnitude-l1': (w) => Math.abs(w),
   'magnitude-l2': (w) => w * w,
 };
@@ -62,10 +71,14 @@ function reference(id: string, weight: Float32Array, { rows, columns }: Shape): 
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       let gradient = 0;
-      for (const { x, dy, tokens } of batches) {
-        for (let t = 0; t < tokens; t++) gradient += dy[t * rows + row] * x[t * columns + column];
+      let fisher = 0;
+      for (const [i, { x, dy, tokens }] of batches.entries()) {
+        let own = 0;
+        for (let t = 0; t < tokens; t++) own += dy[t * rows + row] * x[t * columns + column];
+        gradient += own;
+        fisher += fisherWeights[i] * own * own;
       }
-      const salience = salienceAt(weight[row * columns + column], gradient);
+      const salience = salienceAt(weight[row * columns + column], gradient, fisher);
       sums.rows[row] += salience;
       sums.columns[column] += salience;
     }
@@ -81,11 +94,11 @@ async function scored(
   const store = new ActivationStore(path.join(temporaryFolder(), 'activations'), Infinity);
   const scorer = new MemberScorer(weightCriterion(id), store, session);
   onTestFinished(() => scorer.release());
-  const contractions: { x: string; dy: string; tokens: number }[] = [];
+  const contractions: ScoredWeight['contractions'][number][] = [];
   for (const [i, { x, dy, tokens }] of batchesOf(shape).entries()) {
     await store.put(`x ${i}`, x);
     await store.put(`dy ${i}`, dy);
-    contractions.push({ x: `x ${i}`, dy: `dy ${i}`, tokens });
+    contractions.push({ x: `x ${i}`, dy: `dy ${i}`, tokens, fisherWeight: fisherWeights[i] });
   }
   const raw = fromFloat32(numbers(shape.rows * shape.columns, 9), dtype);
   const feed = weightFeed(raw, dtype, [shape.rows, shape.columns]);
@@ -96,8 +109,11 @@ describe('salience is summed over rows and columns', () => {
   it.each([
     ['taylor-vector', 'F32', 'a small weight', small],
     ['taylor-element1', 'BF16', 'a small weight', small],
+    ['taylor-element2', 'F16', 'a small weight', small],
+    ['taylor-mixed', 'F32', 'a small weight', small],
     ['magnitude-l1', 'F16', 'a small weight', small],
     ['taylor-element1', 'F16', 'a weight of several blocks', large],
+    ['taylor-mixed', 'BF16', 'a weight of several blocks', large],
     ['magnitude-l2', 'BF16', 'a weight of several blocks', large],
   ] as const)('%s, %s, %s', async (id, dtype, _what, shape) => {
     const [found, expected] = await scored(id, dtype, shape);

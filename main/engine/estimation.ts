@@ -1,0 +1,56 @@
+import type { CalibrationSet } from './calibration.ts';
+import type { Criterion } from './criteria/criterion.ts';
+import { sessionOptions, withNetwork } from './measure-model.ts';
+import { estimate, type EstimateResult } from './prune/estimate.ts';
+import { readScores, writeScores } from './run-scores.ts';
+import type { RunSettings } from './run.ts';
+import { ActivationStore } from './runtime/activation-store.ts';
+import type { Model } from './runtime/model.ts';
+import type { Pace } from './runtime/pace.ts';
+
+/** What an estimation found out, and on how much. */
+export interface Estimated extends EstimateResult {
+  readonly rows: number;
+  readonly tokens: number;
+}
+
+/** By what, on what and with what seed structures are scored. */
+export interface Estimation {
+  readonly criterion: Criterion;
+  readonly settings: RunSettings;
+  readonly set: CalibrationSet;
+  readonly seed: number;
+}
+
+/** Scores the structures of a model into a folder's scores/, those of layers that have none there yet. */
+export async function estimateModel(
+  model: Model,
+  { criterion, settings, set: { rows }, seed }: Estimation,
+  { folder, scratchPath }: { readonly folder: string; readonly scratchPath: string },
+  pace: Pace,
+): Promise<Estimated> {
+  const { prune, memory } = settings;
+  const done = new Set((await readScores(folder)).keys());
+  const store = new ActivationStore(scratchPath, memory.activationBytes);
+  const result = await withNetwork(model, settings, async (network) => {
+    try {
+      return await estimate(network, {
+        criterion,
+        aggregation: prune.aggregation,
+        fold: prune.gqaFold,
+        windows: prune.windows,
+        seed,
+        rows,
+        batchTokens: memory.batchTokens,
+        store,
+        session: sessionOptions(settings),
+        pace,
+        done,
+        save: (scores) => writeScores(folder, scores),
+      });
+    } finally {
+      await store.close();
+    }
+  });
+  return { ...result, rows: rows.length, tokens: rows.reduce((total, row) => total + row.length, 0) };
+}
