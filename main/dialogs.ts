@@ -5,8 +5,8 @@ type Words = ReturnType<typeof wordsFor>;
 type Parent = BrowserWindow | undefined;
 
 /** @returns the folder's path; undefined when the person closes the dialog. */
-export function pickFolder(parent: Parent, words: Words): Promise<string | undefined> {
-  return pick(parent, { title: words.pickModel, properties: ['openDirectory'] });
+export function pickFolder(parent: Parent, title: string): Promise<string | undefined> {
+  return pick(parent, { title, properties: ['openDirectory'] });
 }
 
 /** @returns the file's path; undefined when the person closes the dialog. */

@@ -20,6 +20,7 @@ import { exportComparison } from './comparison-export.ts';
 import { pickFolder, pickText } from './dialogs.ts';
 import { generationHandlers } from './generation-calls.ts';
 import { EngineError } from './engine/errors.ts';
+import { taskIds } from './engine/evaluate/tasks/index.ts';
 import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
 import { modelTargets } from './engine/recovery.ts';
@@ -95,7 +96,7 @@ export function tell<N extends StreamName>(
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
   const { id, name, modelName, createdAt, state, queuePosition, held, cancelling } = run;
   const { recipe, report, forecast, annotation, sizeBytes } = run;
-  const { criterion, ratio } = recipe.prune;
+  const { criterion, ratio, mode } = recipe.prune;
   return {
     id,
     name,
@@ -106,7 +107,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     held,
     cancelling,
     criterion,
-    ratio,
+    ratio: mode === 'none' ? 0 : ratio,
     stages: stagesOf(recipe),
     report: report && reportOf(report),
     layers: forecast?.layers ?? [],
@@ -124,6 +125,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       threads: availableParallelism(),
       totalMemoryBytes: totalmem(),
       runsFolder: studio.runsFolder,
+      taskIds: [...taskIds],
       electron: process.versions.electron,
     }),
     'device:find': async ({ device: wish }) => {
@@ -138,7 +140,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       return settings;
     },
     'model:pick': async () => {
-      const path = await pickFolder(window.current, words());
+      const path = await pickFolder(window.current, words().pickModel);
       return path === undefined ? null : studio.grants.grant(path, 'folder');
     },
     'model:demo': () => studio.models.demo(),
@@ -148,6 +150,10 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       return modelSummary(studio.grants.find(modelId, 'folder'), model);
     },
     'plan:preview': ({ modelId, prune }) => studio.previewPlan(modelId, prune),
+    'tasks:pick': async () => {
+      const path = await pickFolder(window.current, words().pickTaskData);
+      return path === undefined ? null : studio.grants.grant(path, 'folder');
+    },
     'text:pick': async () => {
       const path = await pickText(window.current, words());
       return path === undefined ? null : studio.grants.grant(path, 'file');

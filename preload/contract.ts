@@ -57,6 +57,8 @@ export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
 /** What the Plan step decides, under the recipe's own keys. */
 export const pruneSettingsSchema = z.strictObject({
+  /** none: the model is evaluated as it is; left out: block. */
+  mode: z.enum(['block', 'none']).optional(),
   criterion: z.enum([
     'taylor-vector',
     'taylor-element1',
@@ -98,10 +100,23 @@ export const calibrationSchema = z.strictObject({
 });
 export type CalibrationSettings = z.infer<typeof calibrationSchema>;
 
+/** What the model is asked in words, under the recipe's own keys. */
+const tasksSettingsSchema = z.strictObject({
+  names: z.array(z.string().min(1).max(64)).min(1).max(32),
+  /** The folder of the data. */
+  dataId: id.nullable(),
+  fewShot: z.int().min(0).max(100),
+  bos: z.boolean(),
+  limit: z.int().min(1).nullable(),
+});
+export type TasksSettings = z.infer<typeof tasksSettingsSchema>;
+
 export const evaluationSchema = z.strictObject({
   textId: id.nullable(),
   seqLen: z.int().min(2).max(32_768),
   samples: z.int().min(1).nullable(),
+  /** null, or left out: nothing is asked. */
+  tasks: tasksSettingsSchema.nullable().optional(),
   /** null, or left out: no time is measured. */
   cost: costSettingsSchema.nullable().optional(),
 });
@@ -287,6 +302,8 @@ export const runDetailSchema = z.object({
     recovery: pickedSchema.nullable(),
     /** A prompt template of one's own. */
     template: pickedSchema.nullable(),
+    /** The folder of the tasks' data. */
+    tasks: pickedSchema.nullable(),
   }),
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
@@ -318,6 +335,8 @@ export const appInfoSchema = z.object({
   threads: count,
   totalMemoryBytes: z.number(),
   runsFolder: z.string(),
+  /** Ids of the tasks that a model can be asked. */
+  taskIds: z.array(z.string()),
   electron: z.string(),
 });
 export type AppInfo = z.infer<typeof appInfoSchema>;
@@ -345,6 +364,8 @@ export const calls = {
     request: z.strictObject({ modelId: id, prune: pruneSettingsSchema }),
     response: planPreviewSchema,
   },
+  /** A folder with the data of tasks. */
+  'tasks:pick': { request: nothing, response: pickedSchema.nullable() },
   'text:pick': { request: nothing, response: pickedSchema.nullable() },
   /** The demo's texts, for the demo model. */
   'text:demo': {

@@ -101,6 +101,17 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await shoot('results-end');
   await page.keyboard.press('Control+2');
   await shoot('runs');
+  await page.locator('.runs-table tbody input[type=checkbox]').first().check();
+  await page.locator('.screen-actions button').first().click();
+  await page.locator('.comparison-table').waitFor();
+  await sleep(800);
+  await shoot('compare');
+  await page.locator('.compare-view label').nth(1).click();
+  await page.locator('textarea').first().fill('The climate of the country is');
+  await next();
+  await page.locator('.answer').first().waitFor();
+  await sleep(15_000);
+  await shoot('generation');
   await page.keyboard.press('Control+1');
   await shoot('home');
   await page.keyboard.press('Control+,');

@@ -12,7 +12,12 @@ export interface RunRequest {
 export type PruneRequest = Pick<
   Recipe['prune'],
   'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed'
-> & { readonly steps?: number | undefined };
+> & {
+  /** Left out: block. */
+  readonly mode?: Recipe['prune']['mode'] | undefined;
+  /** Left out: one. */
+  readonly steps?: number | undefined;
+};
 
 export interface CalibrationRequest {
   readonly sourceId: string | null;
@@ -25,7 +30,13 @@ export interface EvaluationRequest {
   readonly textId: string | null;
   readonly seqLen: number;
   readonly samples: number | null;
+  readonly tasks?: TasksRequest | null | undefined;
   readonly cost?: Recipe['evaluate']['cost'] | undefined;
+}
+
+/** The recipe's own keys; the data are a folder. */
+export interface TasksRequest extends Omit<NonNullable<Recipe['evaluate']['tasks']>, 'data'> {
+  readonly dataId: string | null;
 }
 
 /** The recipe's own keys; `template` is the name of a bundled one, or the id of a file. */

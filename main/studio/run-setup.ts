@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
 import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
+import type { EvaluationSettings } from '../engine/evaluation.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
 import { describeModel } from '../engine/runtime/model.ts';
 import type { FileGrants, Granted } from './grants.ts';
+import { isFolder } from './is-folder.ts';
 import type { ModelLibrary } from './model-library.ts';
 import { modelFilesIn } from './run-identity.ts';
 import type { KeptRun } from './run-library.ts';
@@ -27,6 +29,8 @@ export interface RunSetup {
     readonly recovery: Granted | null;
     /** A prompt template of one's own. */
     readonly template: Granted | null;
+    /** The folder of the tasks' data. */
+    readonly tasks: Granted | null;
   };
 }
 
@@ -39,6 +43,7 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
     evaluation: await grantText(evaluate.text, grants),
     recovery: await grantText(recover?.data ?? null, grants),
     template: await grantText(ownTemplate(recover), grants),
+    tasks: await grantFolder(evaluate.tasks?.data ?? null, grants),
   };
   return {
     modelId: (await isAsItWas(run)) ? models.grant(model).id : null,
@@ -54,12 +59,20 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
         textId: texts.evaluation?.id ?? null,
         seqLen: evaluate.seqLen,
         samples: evaluate.samples,
+        tasks: evaluate.tasks ? tasksRequestOf(evaluate.tasks, texts.tasks) : null,
         cost: evaluate.cost ? costRequestOf(evaluate.cost) : null,
       },
       recover: recover ? recoverRequestOf(recover, texts.recovery, texts.template) : null,
     },
     texts,
   };
+}
+
+function tasksRequestOf(
+  { names, fewShot, bos, limit }: NonNullable<EvaluationSettings['tasks']>,
+  data: Granted | null,
+): EvaluationRequest['tasks'] {
+  return { names: [...names], fewShot, bos, limit, dataId: data?.id ?? null };
 }
 
 const costRequestOf = (cost: CostSettings): EvaluationRequest['cost'] => ({
@@ -111,6 +124,10 @@ async function isAsItWas({ stored, forecast, createdAt }: KeptRun): Promise<bool
 
 const ownTemplate = (recover: RecoverySettings | undefined): string | null =>
   recover === undefined || templateNames.includes(recover.template) ? null : recover.template;
+
+async function grantFolder(path: string | null, grants: FileGrants): Promise<Granted | null> {
+  return path !== null && (await isFolder(path)) ? grants.grant(path, 'folder') : null;
+}
 
 async function grantText(path: string | null, grants: FileGrants): Promise<Granted | null> {
   if (path === null) return null;

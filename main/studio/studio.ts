@@ -34,6 +34,7 @@ import type {
   PruneRequest,
   RecoverRequest,
   RunRequest,
+  TasksRequest,
 } from './run-request.ts';
 import { setupOf, type RunSetup } from './run-setup.ts';
 import { RunStarter } from './run-starter.ts';
@@ -219,12 +220,13 @@ export class Studio {
     });
   }
 
-  async measureText(modelId: string, { textId, ...rest }: EvaluationRequest): Promise<TextMeasure> {
+  async measureText(modelId: string, { textId, seqLen, samples }: EvaluationRequest): Promise<TextMeasure> {
     return this.lookouts.look({
       kind: 'measure-text',
       model: this.grants.pathOf(modelId, 'folder'),
       text: this.grants.pathOf(requireText(textId), 'file'),
-      ...rest,
+      seqLen,
+      samples,
     });
   }
 
@@ -401,17 +403,26 @@ export class Studio {
   private recipeOf({ prune, calibration, evaluate, recover }: RunRequest, model: InspectedModel): Recipe {
     const fileOf = (id: string | null): string | null => id && this.grants.pathOf(id, 'file');
     const { sourceId, ...sampling } = calibration;
-    const { textId, ...chunks } = evaluate;
+    const { textId, tasks, ...chunks } = evaluate;
     return checkRecipe(
       {
         model: model.folder,
         prune,
         calibration: { source: fileOf(sourceId), ...sampling },
-        evaluate: { text: fileOf(textId), ...chunks },
+        evaluate: { text: fileOf(textId), ...chunks, ...(tasks && { tasks: this.tasksOf(tasks) }) },
         ...(recover && { recover: this.recoverOf(recover) }),
         device: this.settings.value.device,
       },
       'The run',
+    );
+  }
+
+  private tasksOf({ dataId, ...rest }: TasksRequest): Recipe['evaluate']['tasks'] {
+    if (dataId !== null) return { ...rest, data: this.grants.pathOf(dataId, 'folder') };
+    throw new Refusal(
+      'request-invalid',
+      'No folder was picked for the tasks.',
+      'Pick the folder of their data.',
     );
   }
 

@@ -12,9 +12,12 @@ const marks = { better: '▲', worse: '▼', same: '=' } as const;
 /** Every number of every model, with its difference from the baseline. */
 export function NumbersTable({
   comparison,
+  switchesDigits = true,
   onBaseline,
 }: {
   readonly comparison: Comparison;
+  /** Whether the button for short or full numbers is here, and not elsewhere on the screen. */
+  readonly switchesDigits?: boolean;
   readonly onBaseline: (key: string) => void;
 }): ReactNode {
   const { t } = useTranslation();
@@ -28,9 +31,11 @@ export function NumbersTable({
       title={t('compare.numbers')}
       className="wide"
       actions={
-        <Button size="small" type="text" aria-pressed={isExact} onClick={() => store.toggleExactNumbers()}>
-          {isExact ? t('bar.shorten') : t('bar.exact')}
-        </Button>
+        switchesDigits && (
+          <Button size="small" type="text" aria-pressed={isExact} onClick={() => store.toggleExactNumbers()}>
+            {isExact ? t('bar.shorten') : t('bar.exact')}
+          </Button>
+        )
       }
     >
       <div className="table-scroll" tabIndex={0} role="group" aria-label={t('compare.numbers')}>

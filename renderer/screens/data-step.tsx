@@ -1,8 +1,11 @@
+import { Button } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { TextMeasure, TextPreview } from '../../preload/contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
+import { CostPanel } from '../evaluation/cost-panel.tsx';
+import { TasksPanel } from '../evaluation/tasks-panel.tsx';
 import { NumberField } from '../components/number-field.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
@@ -11,10 +14,11 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { go } from '../studio/route.ts';
-import { lacksCalibration, usesGradient } from '../wizard/draft.ts';
+import { lacksCalibration, lacksTaskData, usesGradient } from '../wizard/draft.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
 import type { Asked } from '../wizard/use-asked.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
+import { useStartRun } from '../wizard/use-start-run.ts';
 import { useTextMeasure, useTextPreview } from '../wizard/use-text-preview.ts';
 import { NoModel } from './no-model.tsx';
 
@@ -38,8 +42,11 @@ export function DataStep(): ReactNode {
       ? 'calibrationUnusable'
       : measure.failure !== null || measure.answer?.chunks === 0
         ? 'evaluationUnusable'
-        : null;
+        : lacksTaskData(draft)
+          ? 'taskData'
+          : null;
   const blocked = missing ?? unusable;
+  const { evaluate, isStarting, failure, forgetFailure } = useStartRun();
   return (
     <Screen
       title={t('steps.data')}
@@ -49,6 +56,20 @@ export function DataStep(): ReactNode {
         onAct: () => go({ screen: 'new', step: 'recovery' }),
         blockedBy: blocked && t(`data.missing.${blocked}`),
       }}
+      actions={
+        <Button
+          onClick={evaluate}
+          loading={isStarting}
+          disabled={
+            model === null ||
+            !model.hasWeights ||
+            (draft.evaluationText === null && draft.tasks === null && draft.cost === null) ||
+            (unusable !== null && unusable !== 'calibrationUnusable')
+          }
+        >
+          {t('actions.evaluateOnly')}
+        </Button>
+      }
       above={
         <>
           <WizardSteps current="data" runId={draft.runId} />
@@ -56,6 +77,7 @@ export function DataStep(): ReactNode {
         </>
       }
     >
+      {failure && <ErrorNotice error={failure} onClose={forgetFailure} />}
       {model === null ? (
         <NoModel />
       ) : (
@@ -63,6 +85,8 @@ export function DataStep(): ReactNode {
           <div className="column">
             <CalibrationPanel />
             <EvaluationPanel measure={measure} />
+            <TasksPanel />
+            <CostPanel />
           </div>
           <SamplesPanel rows={rows} />
         </div>

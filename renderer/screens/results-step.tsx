@@ -1,9 +1,11 @@
-import { useMemo, type ReactNode } from 'react';
+import { useMemo, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { RunDetail, RunReport, RunSummary } from '../../preload/contract.ts';
 import type { TrainingCurves } from '../../preload/recovery-contract.ts';
 import { DifferenceChart } from '../charts/difference-chart.tsx';
 import { WidthsChart } from '../charts/widths-chart.tsx';
+import { NumbersTable } from '../compare/numbers-table.tsx';
+import { TasksChart } from '../compare/tasks-chart.tsx';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { copyText } from '../components/clipboard.ts';
 import { CopyButton } from '../components/copy-button.tsx';
@@ -24,6 +26,7 @@ import { RecoveryPanel } from '../recovery/recovery-panel.tsx';
 import { LossChart } from '../recovery/training-charts.tsx';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
+import { useAsked } from '../wizard/use-asked.ts';
 import { useRunSetup } from '../wizard/use-run-setup.ts';
 
 /** Step 6: what the run came to. */
@@ -36,12 +39,8 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
   const models = report && modelsOf(report);
   return (
     <Screen
-      title={
-        run
-          ? t(report?.recovery ? 'results.recoveredTitle' : 'results.title', { model: run.modelName })
-          : t('steps.results')
-      }
-      subtitle={run && report && <Verdict report={report} />}
+      title={run ? t(`results.${titleOf(report)}`, { model: run.modelName }) : t('steps.results')}
+      subtitle={run && report && !isEvaluation(report) && <Verdict report={report} />}
       primary={
         run && {
           label: t('actions.openFolder'),
@@ -59,7 +58,7 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
           />
           <BeforeAfterBar
             before={models?.before ?? null}
-            after={models?.after ?? null}
+            after={report && isEvaluation(report) ? null : (models?.after ?? null)}
             recovered={models?.recovered ?? null}
             control={models?.control ?? null}
             isPredicted={false}
@@ -72,6 +71,15 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
       {run && report && <ResultsBody run={run} report={report} detail={detail} curves={curves} />}
     </Screen>
   );
+}
+
+/** Whether the run pruned and trained nothing. */
+const isEvaluation = ({ recovery, removedOfParameters }: RunReport): boolean =>
+  recovery === null && removedOfParameters === 0;
+
+function titleOf(report: RunReport | null): 'recoveredTitle' | 'evaluatedTitle' | 'title' {
+  if (report?.recovery) return 'recoveredTitle';
+  return report !== null && isEvaluation(report) ? 'evaluatedTitle' : 'title';
 }
 
 /** Rises of perplexity up to which a model is close to what it was, and up to which training usually brings it back. */
@@ -150,15 +158,31 @@ function ResultsBody({
   return (
     <div className="results">
       <ResultsMap layers={layers} />
+      <Measured runId={run.id} />
       {report.recovery && <LossChart curves={curves} height={240} />}
       {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
-      <DifferenceChart report={report} />
-      <HowItWasMade report={report} />
-      <WidthsChart kind="heads" layers={run.layers} />
-      <WidthsChart kind="mlpWidth" layers={run.layers} />
+      {!isEvaluation(report) && <DifferenceChart report={report} />}
+      {!isEvaluation(report) && <HowItWasMade report={report} />}
+      {!isEvaluation(report) && <WidthsChart kind="heads" layers={run.layers} />}
+      {!isEvaluation(report) && <WidthsChart kind="mlpWidth" layers={run.layers} />}
       {detail && <RecipePanel detail={detail} />}
       <WidthsTablePanel layers={layers} />
     </div>
+  );
+}
+
+/** Every number of the run's models, tasks and times among them, beside published rows of the same recipe. */
+function Measured({ runId }: { readonly runId: string }): ReactNode {
+  const [baseline, setBaseline] = useState<string | null>(null);
+  const request = { runs: [{ runId, roles: null }], modelIds: [], baseline, published: true };
+  const { answer: comparison, failure } = useAsked('compare:models', request, runId, 0);
+  if (failure) return <ErrorNotice error={failure} />;
+  if (comparison === null) return null;
+  return (
+    <>
+      <NumbersTable comparison={comparison} switchesDigits={false} onBaseline={setBaseline} />
+      <TasksChart comparison={comparison} />
+    </>
   );
 }
 

@@ -6,6 +6,7 @@ import type {
   PruneSettings,
   RunDetail,
   RunSettings,
+  TasksSettings,
 } from '../../preload/contract.ts';
 import type { RecoverSettings } from '../../preload/recovery-contract.ts';
 import {
@@ -40,7 +41,13 @@ export interface Draft {
   readonly calibrationText: Picked | null;
   readonly calibration: Omit<CalibrationSettings, 'sourceId'>;
   readonly evaluationText: Picked | null;
-  readonly evaluation: Omit<EvaluationSettings, 'textId'>;
+  readonly evaluation: Pick<EvaluationSettings, 'seqLen' | 'samples'>;
+  /** What is asked in words; null for nothing. */
+  readonly tasks: Omit<TasksSettings, 'dataId'> | null;
+  /** Where the tasks' data lie. */
+  readonly taskData: Picked | null;
+  /** How original and pruned model are timed beside each other; null: not. */
+  readonly cost: NonNullable<EvaluationSettings['cost']> | null;
   readonly recovers: boolean;
   readonly recoveryText: Picked | null;
   readonly recovery: RecoveryDraft;
@@ -70,6 +77,9 @@ export const emptyDraft: Draft = {
   calibration: { samples: null, seqLen: 64, seed: 42 },
   evaluationText: null,
   evaluation: { seqLen: 128, samples: null },
+  tasks: null,
+  taskData: null,
+  cost: null,
   recovers: false,
   recoveryText: null,
   recovery: publishedRecovery,
@@ -94,6 +104,9 @@ export type DraftAction =
   | { readonly type: 'calibration-changed'; readonly change: Partial<Draft['calibration']> }
   | { readonly type: 'evaluation-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'evaluation-changed'; readonly change: Partial<Draft['evaluation']> }
+  | { readonly type: 'tasks-changed'; readonly tasks: Draft['tasks'] }
+  | { readonly type: 'task-data-chosen'; readonly folder: Picked | null }
+  | { readonly type: 'cost-changed'; readonly cost: Draft['cost'] }
   | { readonly type: 'recovery-switched'; readonly isOn: boolean }
   | { readonly type: 'recovery-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'recovery-changed'; readonly change: Partial<RecoveryDraft> }
@@ -145,6 +158,12 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
       return edited(draft, { evaluationText: action.text });
     case 'evaluation-changed':
       return edited(draft, { evaluation: { ...draft.evaluation, ...action.change } });
+    case 'tasks-changed':
+      return edited(draft, { tasks: action.tasks });
+    case 'task-data-chosen':
+      return edited(draft, { taskData: action.folder });
+    case 'cost-changed':
+      return edited(draft, { cost: action.cost });
     case 'recovery-switched':
       return edited(draft, { recovers: action.isOn });
     case 'recovery-text-chosen':
@@ -180,9 +199,18 @@ function draftOf(model: ModelSummary, { settings, texts }: Pick<RunDetail, 'sett
     calibration: { samples, seqLen, seed },
     evaluationText: texts.evaluation,
     evaluation: { seqLen: settings.evaluate.seqLen, samples: settings.evaluate.samples },
+    tasks: tasksOf(settings.evaluate),
+    taskData: texts.tasks,
+    cost: settings.evaluate.cost ?? null,
     ...recoveryOf(model, settings.recover, texts.recovery),
     recoveryTemplate: texts.template,
   };
+}
+
+function tasksOf({ tasks }: EvaluationSettings): Draft['tasks'] {
+  if (!tasks) return null;
+  const { names, fewShot, bos, limit } = tasks;
+  return { names, fewShot, bos, limit };
 }
 
 function recoveryOf(
@@ -234,17 +262,20 @@ function edited(draft: Draft, change: Partial<Draft>): Draft {
 }
 
 /** Why a draft cannot become a run yet; null when it can. */
-export type Missing = 'model' | 'weights' | 'calibration' | 'recovery';
+export type Missing = 'model' | 'weights' | 'calibration' | 'taskData' | 'recovery';
 
 export function missingFor(draft: Draft): Missing | null {
   if (draft.model === null) return 'model';
   if (!draft.model.hasWeights) return 'weights';
   if (lacksCalibration(draft)) return 'calibration';
+  if (lacksTaskData(draft)) return 'taskData';
   return draft.recovers && draft.recoveryText === null ? 'recovery' : null;
 }
 
 export const lacksCalibration = ({ prune, calibrationText }: Draft): boolean =>
   usesGradient(prune.criterion) && calibrationText === null;
+
+export const lacksTaskData = ({ tasks, taskData }: Draft): boolean => tasks !== null && taskData === null;
 
 /** The draft's recovery as main is asked about it, whether it is switched on or not. */
 export const recoverSettingsOf = ({ recovery, recoveryText }: Draft): RecoverSettings => ({
@@ -259,7 +290,18 @@ export function runSettingsOf(draft: Draft): RunSettings {
     modelId: draft.model.model.id,
     prune: draft.prune,
     calibration: { ...draft.calibration, sourceId: draft.calibrationText?.id ?? null },
-    evaluate: { ...draft.evaluation, textId: draft.evaluationText?.id ?? null },
+    evaluate: {
+      ...draft.evaluation,
+      textId: draft.evaluationText?.id ?? null,
+      tasks: draft.tasks && { ...draft.tasks, dataId: draft.taskData?.id ?? null },
+      cost: draft.cost,
+    },
     recover: draft.recovers ? recoverSettingsOf(draft) : null,
   };
+}
+
+/** What to ask main for to evaluate the model as it is. @throws RangeError for a draft without a model. */
+export function evaluationSettingsOf(draft: Draft): RunSettings {
+  const settings = runSettingsOf(draft);
+  return { ...settings, prune: { ...settings.prune, mode: 'none' }, recover: null };
 }

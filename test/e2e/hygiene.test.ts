@@ -43,6 +43,7 @@ describe('a request', () => {
     const { page } = shared();
     const { id: modelId } = await call(page, 'model:demo');
     const calibration = { sourceId: null, samples: null, seqLen: 64, seed: 42 };
+    const comparison = { runs: [], modelIds: [], baseline: null, published: true };
     const requests: readonly (readonly [name: string, request?: unknown])[] = [
       ['model:inspect'],
       ['model:inspect', modelId],
@@ -58,6 +59,22 @@ describe('a request', () => {
       ['text:preview', { modelId, calibration: { ...calibration, seqLen: 1e9 } }],
       ['run:reorder', { runIds: [null] }],
       ['run:get', { runId: ['a'] }],
+      ['run:deleted', {}],
+      ['run:restore', { runId: 7 }],
+      ['run:purge'],
+      ['run:annotate', { name: 'x' }],
+      ['run:annotate', { runId: 'a', name: '' }],
+      ['run:annotate', { runId: 'a', name: 'x'.repeat(201) }],
+      ['run:annotate', { runId: 'a', tags: 'one, two' }],
+      ['run:annotate', { runId: 'a', tags: Array(21).fill('tag') }],
+      ['run:annotate', { runId: 'a', note: 'x'.repeat(10_001) }],
+      ['run:annotate', { runId: 'a', folder: '/etc' }],
+      ['compare:models', { ...comparison, runs: ['a'] }],
+      ['compare:models', { ...comparison, runs: [{ runId: 'a', roles: ['published'] }] }],
+      ['compare:models', { ...comparison, modelIds: Array(51).fill(modelId) }],
+      ['compare:models', { ...comparison, path: '/etc' }],
+      ['compare:export', { ...comparison, format: 'exe', language: 'en' }],
+      ['compare:export', { ...comparison, format: 'csv', language: 'en', path: '/etc/passwd' }],
       ['no:such-call', {}],
       ['toString'],
       ['__proto__'],
@@ -96,6 +113,7 @@ describe('a request', () => {
         ['recovery:preview', { modelId: id, recover }],
         ['recovery:preview', { modelId: model.id, recover: { ...recover, dataId: id } }],
         ['recovery:estimate', { modelId: model.id, prune, recover: { ...recover, template: id } }],
+        ['compare:models', { runs: [], modelIds: [id], baseline: null, published: true }],
         ['run:start', { ...run, modelId: id }],
         ['run:start', { ...run, evaluate: { ...evaluate, textId: id } }],
         ['run:start', { ...run, calibration: { ...calibration, sourceId: id } }],
@@ -114,7 +132,17 @@ describe('a request', () => {
         calibration: { ...calibration, sourceId: model.id },
       }),
     ).toBe('file-kind');
-    for (const name of ['get', 'cancel', 'kill', 'resume', 'delete', 'open-folder']) {
+    for (const name of [
+      'get',
+      'cancel',
+      'kill',
+      'resume',
+      'delete',
+      'restore',
+      'purge',
+      'annotate',
+      'open-folder',
+    ]) {
       expect(await refusal(page, `run:${name}`, { runId: '../../etc' })).toBe('run-unknown');
     }
     expect(await call(page, 'run:list')).toEqual([]);

@@ -166,6 +166,7 @@ describe('without a mouse', () => {
       ['Alt+2', 'Plan'],
       ['Alt+1', 'Model'],
       ['Control+2', 'Runs'],
+      ['Control+3', 'Compare'],
       ['Control+Comma', 'Settings'],
       ['Control+1', 'Home'],
       ['Control+N', 'Model'],
@@ -193,28 +194,25 @@ describe('without a mouse', () => {
     await page.locator('html[data-theme=light]').waitFor();
   });
 
-  it('a question before what cannot be undone begins at the way back, and Escape is one', async () => {
+  it('a run that was deleted is brought back from where the keyboard is, or goes for good', async () => {
     const { page } = shared();
     await page.keyboard.press('Control+2');
-    const remove = button(page, /^Delete: /);
-    const question = page.getByRole('tooltip').filter({ hasText: 'Delete this run?' });
-    await tabTo(page, remove);
+    await tabTo(page, button(page, /^Delete: /));
     await page.keyboard.press('Enter');
-    await expectFocus(question.getByRole('button', { name: 'Keep' }));
-    await page.keyboard.press('Escape');
-    await question.waitFor({ state: 'hidden' });
-    await expectFocus(remove);
-    await page.keyboard.press('Enter');
-    await expectFocus(question.getByRole('button', { name: 'Keep' }));
-    await page.keyboard.press('Enter');
-    await question.waitFor({ state: 'hidden' });
-    await expectFocus(remove);
-    await page.keyboard.press('Enter');
-    await expectFocus(question.getByRole('button', { name: 'Keep' }));
-    await tabTo(page, question.getByRole('button', { name: 'Delete' }));
-    await page.keyboard.press('Enter');
+    await expectFocus(button(page, /^Undo: /));
     await page.getByText('No runs yet.').waitFor();
+    await page.keyboard.press('Enter');
+    await expectFocus(page.getByRole('heading', { level: 1 }));
+    expect(await call(page, 'run:list')).toHaveLength(1);
+    await tabTo(page, button(page, /^Delete: /));
+    await page.keyboard.press('Enter');
+    await expectFocus(button(page, /^Undo: /));
+    await page.keyboard.press('Tab');
+    await expectFocus(button(page, /^Delete for good: /));
+    await page.keyboard.press('Enter');
+    await button(page, /^Undo: /).waitFor({ state: 'detached' });
     expect(await call(page, 'run:list')).toEqual([]);
+    expect(await call(page, 'run:deleted')).toEqual([]);
   });
 
   it('what is not possible yet says why, to those who see it too', async () => {

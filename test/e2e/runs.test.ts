@@ -130,7 +130,7 @@ describe('a run', () => {
     expect(await call(page, 'run:start', { modelId, ...again.settings })).toEqual({ runId });
   });
 
-  it('that the person kills is cancelled at once; then it can be deleted, with its folder', async () => {
+  it('that the person kills is cancelled at once; then it can be deleted for good, with its folder', async () => {
     const studio = await startStudio();
     const runId = await startLongRun(studio);
     await midway(studio, runId);
@@ -142,6 +142,8 @@ describe('a run', () => {
     await expect.poll(() => workerPids(studio)).toEqual([]);
     expect(existsSync(runFolder)).toBe(true);
     await call(studio.page, 'run:delete', { runId });
+    expect(existsSync(runFolder)).toBe(false);
+    await call(studio.page, 'run:purge', { runId });
     expect(await readdir(path.dirname(runFolder))).toEqual([]);
     expect(await call(studio.page, 'run:list')).toEqual([]);
     expect(await refusal(studio.page, 'run:get', { runId })).toBe('run-unknown');

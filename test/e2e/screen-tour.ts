@@ -33,7 +33,7 @@ interface Stop {
 const title = (page: Page, name: string): Promise<void> =>
   page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
 
-async function goTo(page: Page, place: 'Home' | 'New run' | 'Runs' | 'Settings'): Promise<void> {
+async function goTo(page: Page, place: 'Home' | 'New run' | 'Runs' | 'Compare' | 'Settings'): Promise<void> {
   await page.getByRole('navigation', { name: 'Studio' }).getByRole('button', { name: place }).click();
 }
 
@@ -101,6 +101,13 @@ const stops: readonly Stop[] = [
     go: async ({ page }) => {
       await goTo(page, 'Runs');
       await page.getByText('No runs yet.').waitFor();
+    },
+  },
+  {
+    name: 'compare, without runs',
+    go: async ({ page }) => {
+      await goTo(page, 'Compare');
+      await page.getByText('No run has finished yet.').waitFor();
     },
   },
   {
@@ -190,8 +197,24 @@ const stops: readonly Stop[] = [
     },
   },
   {
+    name: 'data, with tasks and speed',
+    go: async (visit) => {
+      const { app, page } = visit;
+      const tasks = region(page, 'Zero-shot tasks');
+      await tasks.getByText('On', { exact: true }).click();
+      await dialogAnswers(app, visit.folder);
+      await tasks.getByRole('button', { name: 'Choose data folder…' }).click();
+      await tasks.getByRole('group', { name: 'Tasks' }).waitFor();
+      await region(page, 'Speed and memory').getByText('On', { exact: true }).click();
+      await page.getByRole('spinbutton', { name: 'Rounds' }).waitFor();
+    },
+  },
+  {
     name: 'recovery, off',
     go: async ({ page }) => {
+      for (const name of ['Zero-shot tasks', 'Speed and memory']) {
+        await region(page, name).getByText('Off', { exact: true }).click();
+      }
       await goOn(page, 'Data');
       await title(page, 'Recovery');
     },
@@ -253,21 +276,31 @@ const stops: readonly Stop[] = [
     floats: true,
   },
   {
-    name: 'runs, one about to be deleted',
+    name: 'runs, one being named',
     go: async ({ page }) => {
       await page.getByRole('tooltip').getByRole('button', { name: 'Stop now' }).click();
       await page.getByRole('main').getByText('Cancelled', { exact: true }).waitFor();
       await goTo(page, 'Runs');
-      await page.getByRole('button', { name: /^Delete: / }).click();
-      await isAsked(page, 'Delete this run?');
+      await page.getByRole('button', { name: /^Edit: / }).click();
+      await page.getByRole('textbox', { name: 'Tags' }).fill('first, 第二');
     },
-    floats: true,
-    stays: (page) => page.getByText('Delete this run?').waitFor(),
+    stays: (page) => page.getByRole('textbox', { name: 'Tags' }).waitFor(),
+  },
+  {
+    name: 'runs, one deleted',
+    go: async ({ page }) => {
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('第二').waitFor();
+      await page.getByRole('button', { name: /^Delete: / }).click();
+      await page.getByRole('button', { name: /^Undo: / }).waitFor();
+    },
+    stays: (page) => page.getByRole('button', { name: /^Undo: / }).waitFor(),
   },
   {
     name: 'run, training',
     go: async ({ page }) => {
-      await page.getByRole('button', { name: 'Keep' }).click();
+      await page.getByRole('button', { name: /^Undo: / }).click();
+      await page.getByRole('button', { name: /^Delete: / }).waitFor();
       await startRecovery(page, '3000');
       await title(page, 'Recovering demo');
       // All its charts are there once a few steps are: nothing comes or goes while it is looked at.
@@ -303,6 +336,26 @@ const stops: readonly Stop[] = [
     },
   },
   { name: 'results, with a layer open', go: ({ page }) => openLayer(page) },
+  {
+    name: 'compare, numbers and charts',
+    go: async ({ page }) => {
+      await goTo(page, 'Runs');
+      await page.getByRole('checkbox', { name: /magnitude-l2/, disabled: false }).check();
+      await page.getByRole('button', { name: 'Compare (1)' }).click();
+      await region(page, 'Numbers').getByRole('table').waitFor();
+      await region(page, 'Model maps').getByRole('application').first().waitFor();
+    },
+  },
+  {
+    name: 'compare, generation',
+    go: async ({ page }) => {
+      await page.getByText('Generation', { exact: true }).click();
+      await page.getByRole('textbox', { name: 'Prompt' }).fill('The climate of the country is');
+      await type(page.getByRole('spinbutton', { name: 'New tokens' }), '12');
+      await page.getByRole('button', { name: 'Generate', exact: true }).click();
+      await expect.poll(() => page.getByText(/^Done: /).count(), { timeout: 60_000 }).toBe(2);
+    },
+  },
   {
     name: 'home, with runs',
     go: async ({ page }) => {

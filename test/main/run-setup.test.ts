@@ -55,7 +55,7 @@ describe('the setup of a run', () => {
         seed: 7,
       },
       calibration: { sourceId: textId, samples: 2, seqLen: 16, seed: 9 },
-      evaluate: { textId, seqLen: 8, samples: 1, cost: null },
+      evaluate: { textId, seqLen: 8, samples: 1, tasks: null, cost: null },
       recover: null,
     });
   });
@@ -64,7 +64,7 @@ describe('the setup of a run', () => {
     await rm(rows);
     const { modelId, settings, texts } = await setup();
     expect(modelId).not.toBeNull();
-    expect(texts).toEqual({ calibration: null, evaluation: null, recovery: null, template: null });
+    expect(texts).toEqual({ calibration: null, evaluation: null, recovery: null, template: null, tasks: null });
     expect([settings.calibration.sourceId, settings.evaluate.textId]).toEqual([null, null]);
   });
 });

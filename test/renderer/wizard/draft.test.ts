@@ -124,7 +124,7 @@ describe('the draft of a run', () => {
     const settings: Omit<RunSettings, 'modelId'> = {
       prune: { ...emptyDraft.prune, ratio: 0.4, layers: { attention: [0, 3], mlp: [1, 4] } },
       calibration: { sourceId: 'text', samples: 5, seqLen: 32, seed: 1 },
-      evaluate: { textId: null, seqLen: 16, samples: 3 },
+      evaluate: { textId: null, seqLen: 16, samples: 3, tasks: null, cost: null },
       recover: {
         ...publishedRecovery,
         dataId: 'text',
@@ -135,7 +135,10 @@ describe('the draft of a run', () => {
     const opened = (runId: string | null): DraftAction => ({
       type: 'run-opened',
       model: model('b', 4),
-      setup: { settings, texts: { calibration: text, evaluation: null, recovery: text, template: null } },
+      setup: {
+        settings,
+        texts: { calibration: text, evaluation: null, recovery: text, template: null, tasks: null },
+      },
       runId,
     });
 
