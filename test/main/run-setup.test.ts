@@ -25,7 +25,13 @@ beforeEach(async () => {
   const recipe = checkRecipe(
     {
       model,
-      prune: { ratio: 0.4, aggregation: 'max', layers: { attention: [0, 2], mlp: [1, 3] }, seed: 7 },
+      prune: {
+        ratio: 0.4,
+        aggregation: 'second',
+        layers: { attention: [0, 2], mlp: [1, 3] },
+        seed: 7,
+        steps: 3,
+      },
       calibration: { source: rows, samples: 2, seqLen: 16, seed: 9 },
       evaluate: { text: rows, seqLen: 8, samples: 1 },
     },
@@ -48,11 +54,12 @@ describe('the setup of a run', () => {
     expect(settings).toEqual({
       prune: {
         criterion: 'taylor-element1',
-        aggregation: 'max',
+        aggregation: 'second',
         ratio: 0.4,
         gqaFold: 'correct',
         layers: { attention: [0, 2], mlp: [1, 3] },
         seed: 7,
+        steps: 3,
       },
       calibration: { sourceId: textId, samples: 2, seqLen: 16, seed: 9 },
       evaluate: { textId, seqLen: 8, samples: 1, tasks: null, cost: null },
