@@ -149,7 +149,9 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .option('--memory <size>', 'memory budget, e.g. 4GiB', asMemorySize, 'auto')
     .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('cpu'))
     .option(...json)
-    .action(async (folder: string, options: GenerateOptions) => {
+    .action(async (folder: string, options: GenerateOptions, command: Command) => {
+      if (options.system !== undefined && !options.chat)
+        command.error('error: --system needs --chat', { exitCode: exitCode.usage });
       end(await generateCommand(folder, options));
     });
   program

@@ -106,7 +106,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     queuePosition,
     held,
     cancelling,
-    criterion,
+    criterion: mode === 'none' ? 'none' : criterion,
     ratio: mode === 'none' ? 0 : ratio,
     stages: stagesOf(recipe),
     report: report && reportOf(report),

@@ -1,3 +1,4 @@
+import { EngineError } from './errors.ts';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hashFile } from './checkpoint/hash-file.ts';
@@ -127,6 +128,15 @@ async function protocolOf(source: TokenSource, samples: number | null): Promise<
 }
 
 /** Whether a tokenizer puts a token of its own in front of a text. */
+function noBos(folder: string): EngineError {
+  return new EngineError(
+    'recipe-invalid',
+    `evaluate.tasks.bos asks for a BOS in front of each question, but the tokenizer of ${folder} puts none there.`,
+    { folder },
+    'Leave evaluate.tasks.bos (--bos) out.',
+  );
+}
+
 function addsBos(tokenizer: Tokenizer): boolean {
   const [first] = tokenizer.encode('a');
   const [plain] = tokenizer.encode('a', { addSpecialTokens: false });
@@ -246,6 +256,7 @@ async function askTask(
   const { model } = network;
   const tokenizer = await load();
   const bos = settings.tasks?.bos === true;
+  if (bos && !addsBos(tokenizer)) throw noBos(model.folder);
   const trees = await task.trees(tokenizer, model.config.maxPositions, bos, partOf(pace, 0, encodingPart));
   for (const { ids } of trees) requireKnownIds(model.config.vocabSize, ids, task.task.id, false);
   requireRoomFor(Math.max(...trees.map(({ ids }) => ids.length)), model, memory);

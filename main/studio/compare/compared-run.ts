@@ -49,7 +49,10 @@ export async function comparedRun(
       ...taskMeasures(quality.tasks ?? null),
       ...(role === 'control'
         ? []
-        : machineMeasures(report.cost, role === 'original' ? 'before' : 'after', names.run)),
+        : machineMeasures(report.cost, role === 'original' ? 'before' : 'after', {
+            run: names.run,
+            original: report.model,
+          })),
     ],
   });
   const { before, after, recovery } = report;
@@ -57,7 +60,7 @@ export async function comparedRun(
   return {
     runId,
     name: names.run,
-    recipe: stored.recipe,
+    recipe: toldRecipe(stored.recipe),
     subjects: [
       subjectOf('original', before, before),
       ...(isPruned ? [subjectOf('pruned', after, after)] : []),
@@ -122,4 +125,9 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
 export function runTitle({ settings, recipe }: StoredRun, modelName = basename(settings.model)): string {
   const { criterion, ratio } = settings.prune;
   return recipe.prune.mode === 'none' ? modelName : `${modelName}, ${criterion} ${ratio}`;
+}
+
+/** What a run that prunes nothing says of pruning is not what it did. */
+function toldRecipe(recipe: StoredRun['recipe']): object {
+  return recipe.prune.mode === 'none' ? { ...recipe, prune: { mode: 'none' } } : recipe;
 }

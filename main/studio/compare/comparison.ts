@@ -150,7 +150,7 @@ function cellOf(row: MeasureSubject, subject: Subject, base: Subject | undefined
   if (measure === undefined) return { value: null, error: null, change: null, verdict: null };
   const { value, error } = measure;
   const reference = base === subject ? undefined : base?.measures.find(({ id }) => id === row.id);
-  if (reference === undefined) return { value, error, change: null, verdict: null };
+  if (reference === undefined || measure.isNoisy) return { value, error, change: null, verdict: null };
   return {
     value,
     error,

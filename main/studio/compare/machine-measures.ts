@@ -5,10 +5,15 @@ import type { Measure, MeasureKind, MeasureUnit, Protocol } from './measure.ts';
 export type TimedModel = 'before' | 'after';
 
 /**
- * Times and memory of a model, as its run measured them. Speeds of two runs are not compared, since the machine had
- * other things to do; how many times as fast as its own original a model is can be.
+ * Times and memory of a model, as its run measured them. Speeds are not judged, since the machine had other things to
+ * do; how many times as fast as its own original a model is was measured in turn, and is.
+ * @param original Folder of the run's original, which `times as fast` refers to.
  */
-export function machineMeasures(cost: CostReport | undefined, name: TimedModel, run: string): Measure[] {
+export function machineMeasures(
+  cost: CostReport | undefined,
+  name: TimedModel,
+  { run, original }: { readonly run: string; readonly original: string },
+): Measure[] {
   const at = cost?.models.findIndex((model) => model.name === name) ?? -1;
   if (cost === undefined || at < 0) return [];
   const { settings, threads } = cost;
@@ -20,10 +25,11 @@ export function machineMeasures(cost: CostReport | undefined, name: TimedModel, 
     const own = (kind: MeasureKind, unit: MeasureUnit, value: number): Measure => ({
       ...measured(kind, unit, value, { ...setting, run }),
       id: `${kind} ${how} ${run}`,
+      isNoisy: true,
     });
     const times = (kind: MeasureKind, factor: Factor | undefined): Measure => ({
       ...measured(kind, 'factor', factor?.factor ?? 1, { ...setting, run: null }),
-      id: `${kind} ${how}`,
+      id: `${kind} ${how} ${original}`,
       // The limits lie two standard errors away on either side.
       error: factor === undefined ? 0 : (factor.high - factor.low) / 4,
     });
@@ -37,7 +43,7 @@ export function machineMeasures(cost: CostReport | undefined, name: TimedModel, 
     ];
   });
   const peak = measured('peak-memory', 'bytes', cost.models[at].peakBytes, null);
-  return [{ ...peak, id: `peak-memory ${threads}` }, ...points];
+  return [{ ...peak, id: `peak-memory ${threads} ${cost.models[at].residency}`, isNoisy: true }, ...points];
 }
 
 interface Factor {

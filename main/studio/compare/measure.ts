@@ -65,6 +65,8 @@ export interface Measure extends MeasureSubject {
   readonly value: number;
   /** Standard error, or half the spread, in the unit of the value; null where it is exact or not known. */
   readonly error: number | null;
+  /** A time or a peak by itself: what else the machine did is in it, so that a difference of two says nothing. */
+  readonly isNoisy?: true;
   /** What published tables hold the same number under, measured by the same protocol; null where they hold none. */
   readonly printedAs: string | null;
 }

@@ -54,6 +54,9 @@ export function taskMeasures(tasks: TaskScores | null): Measure[] {
   const isPrinted = fewShot === 0 && limit === null && !bos;
   const how = `${fewShot} ${bos} ${limit} ${protocol}`;
   const asked = { about: 'tasks', fewShot, bos, limit, harness: protocol } as const;
+  const data = [...names]
+    .sort()
+    .map((name) => `${name} ${results[name].samples} ${results[name].dataSha256}`);
   const scores = names.map((name): Measure => {
     const { counted, acc, accNorm, accStderr, accNormStderr, samples, dataSha256 } = results[name];
     const isNormed = counted === 'acc_norm' && accNorm !== null;
@@ -72,14 +75,17 @@ export function taskMeasures(tasks: TaskScores | null): Measure[] {
   return [
     ...scores,
     {
-      id: `task-average ${[...names].sort().join(' ')} ${how}`,
+      id: `task-average ${data.join(' ')} ${how}`,
       kind: 'task-average',
       subject: '',
       protocol: { ...asked, metric: null, tasks: names.length },
       unit: 'share',
       better: 'higher',
       value: average,
-      error: null,
+      // Of the mean of independent scores.
+      error: scores.every(({ error }) => error !== null)
+        ? Math.hypot(...scores.map(({ error }) => error ?? NaN)) / scores.length
+        : null,
       printedAs: isPrinted && tasks.isPapersAverage ? 'average' : null,
     },
   ];

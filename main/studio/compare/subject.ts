@@ -1,5 +1,4 @@
 import type { LayerShape } from '../../engine/families/family.ts';
-import type { Recipe } from '../recipe.ts';
 import type { Measure } from './measure.ts';
 
 /** Which of a run's models; `model` is one of no run. */
@@ -23,7 +22,8 @@ export interface ComparedRun {
   readonly runId: string;
   /** What it goes by. */
   readonly name: string;
-  readonly recipe: Recipe;
+  /** To be told, in the recipe's own keys. */
+  readonly recipe: object;
   readonly subjects: readonly Subject[];
   /** What published rows are found by. */
   readonly pruning: Pruning | null;
