@@ -10,6 +10,8 @@ const scored = (dataSha256: string, samples: number): Scores['results'][string] 
   accNorm: null,
   accNormStderr: null,
   samples,
+  available: samples,
+  version: 1,
   dataSha256,
 });
 
