@@ -144,9 +144,14 @@ function TaskNumbers({ tasks }: { readonly tasks: Tasks }): ReactNode {
           onChange={(limit) => change({ limit })}
         />
       </div>
-      <Checkbox checked={tasks.bos} onChange={() => change({ bos: !tasks.bos })}>
+      <div>
+        <Checkbox
+          aria-label={t('data.taskBos')}
+          checked={tasks.bos}
+          onChange={() => change({ bos: !tasks.bos })}
+        />{' '}
         <Term name="taskBos">{t('data.taskBos')}</Term>
-      </Checkbox>
+      </div>
     </>
   );
 }

@@ -35,8 +35,10 @@ it.each(['dist/app.js', 'dist/cli.js', 'dist/worker.js'])(
     const map: unknown = JSON.parse(await readFile(`${bundle}.map`, 'utf8'));
     const { sources } = map as { sources: string[] };
     expect(sources).not.toEqual([]);
-    expect(sources.filter((source) => !/^\.\.\/(main|preload|resources\/templates)\//.test(source))).toEqual(
-      [],
-    );
+    expect(
+      sources.filter(
+        (source) => !/^\.\.\/(main|preload|resources\/(templates|tasks|published))\//.test(source),
+      ),
+    ).toEqual([]);
   },
 );
