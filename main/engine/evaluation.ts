@@ -1,8 +1,8 @@
-import { EngineError } from './errors.ts';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hashFile } from './checkpoint/hash-file.ts';
 import { evaluationTokens, requireKnownIds, type TokenSource } from './dataset/token-rows.ts';
+import { EngineError } from './errors.ts';
 import type { MeasuredPerplexity, PerplexityProtocol } from './evaluate/perplexity.ts';
 import { harnessVersion, writeHarnessFiles, type AnsweredTask } from './evaluate/tasks/harness-files.ts';
 import { paperTaskIds, taskNamed } from './evaluate/tasks/index.ts';

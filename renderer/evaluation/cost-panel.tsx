@@ -1,7 +1,7 @@
-import { Segmented } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NumberField } from '../components/number-field.tsx';
+import { OnOff } from '../components/on-off.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Term } from '../glossary/term.tsx';
 import type { Draft } from '../wizard/draft.ts';
@@ -22,15 +22,11 @@ export function CostPanel(): ReactNode {
     <Panel
       title={<Term name="measuredCost">{t('data.cost')}</Term>}
       actions={
-        <Segmented
+        <OnOff
           name="cost"
-          aria-label={t('data.cost')}
-          value={cost === null ? 'off' : 'on'}
-          options={(['off', 'on'] as const).map((value) => ({
-            value,
-            label: t(`recovery.switches.${value}`),
-          }))}
-          onChange={(value) => change(value === 'on' ? usualCost : null)}
+          label={t('data.cost')}
+          isOn={cost !== null}
+          onTurn={(isOn) => change(isOn ? usualCost : null)}
         />
       }
     >

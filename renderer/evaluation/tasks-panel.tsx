@@ -1,10 +1,11 @@
 import { FolderOutlined } from '@ant-design/icons';
-import { Button, Checkbox, Segmented } from 'antd';
+import { Button, Checkbox } from 'antd';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { StudioError } from '../../preload/contract.ts';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { NumberField } from '../components/number-field.tsx';
+import { OnOff } from '../components/on-off.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Term } from '../glossary/term.tsx';
 import { call, errorOf } from '../studio/bridge.ts';
@@ -28,18 +29,7 @@ export function TasksPanel(): ReactNode {
   return (
     <Panel
       title={<Term name="tasks">{t('data.tasks')}</Term>}
-      actions={
-        <Segmented
-          name="tasks"
-          aria-label={t('data.tasks')}
-          value={tasks === null ? 'off' : 'on'}
-          options={(['off', 'on'] as const).map((value) => ({
-            value,
-            label: t(`recovery.switches.${value}`),
-          }))}
-          onChange={(value) => turn(value === 'on')}
-        />
-      }
+      actions={<OnOff name="tasks" label={t('data.tasks')} isOn={tasks !== null} onTurn={turn} />}
     >
       <p className="quiet">{t('data.tasksText')}</p>
       {tasks !== null && (

@@ -1,4 +1,3 @@
-import { Segmented } from 'antd';
 import { useEffect, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ModelSummary } from '../../preload/contract.ts';
@@ -6,6 +5,7 @@ import type { TrainingForecast, TrainingPreview } from '../../preload/recovery-c
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
+import { OnOff } from '../components/on-off.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
 import { TextSource } from '../components/text-source.tsx';
@@ -161,18 +161,7 @@ function SwitchPanel({ ground }: { readonly ground: PresetGround }): ReactNode {
   return (
     <Panel
       title={<Term name="recovery">{t('recovery.switch')}</Term>}
-      actions={
-        <Segmented
-          name="recovers"
-          aria-label={t('recovery.switch')}
-          value={draft.recovers ? 'on' : 'off'}
-          options={(['off', 'on'] as const).map((value) => ({
-            value,
-            label: t(`recovery.switches.${value}`),
-          }))}
-          onChange={(value) => turn(value === 'on')}
-        />
-      }
+      actions={<OnOff name="recovers" label={t('recovery.switch')} isOn={draft.recovers} onTurn={turn} />}
     >
       <p className="quiet">{t(draft.recovers ? 'recovery.onText' : 'recovery.offText')}</p>
     </Panel>
