@@ -4,6 +4,7 @@ import type { Family, LayerShape, ModelConfig, NetworkShape } from '../families/
 import type { GraphBuilder } from '../ir/graph.ts';
 import { blockGraph, modelGraph } from '../runtime/model-graph.ts';
 import type { LayerScores } from './estimate.ts';
+import type { SelectionOptions } from './prune-settings.ts';
 import { keepHighest, removedUnits } from './select.ts';
 import { inWindow, type LayerWindow } from './windows.ts';
 
@@ -31,8 +32,6 @@ export interface ModelCosts {
 }
 
 export interface LocalSelection {
-  /** Left out: heads and MLP channels inside the windows; channel: hidden indices through the whole network. */
-  readonly mode?: 'channel' | 'none';
   readonly ratio: number;
   readonly windows: { readonly attention: LayerWindow; readonly mlp: LayerWindow };
 }
@@ -49,7 +48,10 @@ export function checkRatio(ratio: number): void {
 }
 
 /** The widths that a selection leaves: known before any weight is read. */
-export function prunedShape(config: ModelConfig, selection: LocalSelection): NetworkShape {
+export function prunedShape(
+  config: ModelConfig,
+  selection: LocalSelection & Pick<SelectionOptions, 'mode'>,
+): NetworkShape {
   const { hiddenSize, layers } = config;
   if (selection.mode !== 'channel') return { hiddenSize, layers: prunedShapes(config, selection) };
   return { hiddenSize: hiddenSize - removedUnits(hiddenSize, 1, selection.ratio), layers };
