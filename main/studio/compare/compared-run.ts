@@ -109,12 +109,13 @@ async function layersOf({ folder, settings }: StoredRun): Promise<Layers> {
 async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pruning | null> {
   const described = await describeModel(settings.model).catch(() => null);
   if (described === null) return null;
-  const { criterion, aggregation, ratio, windows } = settings.prune;
+  const { mode = 'block', criterion, aggregation, ratio, windows } = settings.prune;
   return {
     family: described.family.id,
     parameters: report.before.parameters,
     criterion,
     aggregation,
+    mode,
     ratio,
     attention: windows.attention,
     mlp: windows.mlp,
@@ -124,7 +125,9 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
 /** What a run goes by where nobody gave it a name. */
 export function runTitle({ settings, recipe }: StoredRun, modelName = basename(settings.model)): string {
   const { criterion, ratio } = settings.prune;
-  return recipe.prune.mode === 'none' ? modelName : `${modelName}, ${criterion} ${ratio}`;
+  const { mode } = recipe.prune;
+  if (mode === 'none') return modelName;
+  return `${modelName}, ${mode === 'block' ? '' : `${mode} `}${criterion} ${ratio}`;
 }
 
 /** What a run that prunes nothing says of pruning is not what it did. */
