@@ -15,7 +15,7 @@ export interface ComparisonCell {
   readonly isOfPruned: boolean;
 }
 
-export interface ComparisonRow extends Omit<MeasureSubject, 'marks'> {
+export interface ComparisonRow extends MeasureSubject {
   /** What tells the row from others that would be called the same; empty where none would. */
   readonly apart: string;
   readonly cells: readonly ComparisonCell[];
@@ -70,7 +70,7 @@ export function compare({ runs, roles, models, published, baseline }: Comparands
       layers,
     })),
     baseline: base?.key ?? null,
-    rows: rowsOf(subjects).map(({ marks: _, ...row }) => ({
+    rows: rowsOf(subjects).map((row) => ({
       ...row,
       cells: subjects.map((subject) => cellOf(row, subject, base)),
     })),
