@@ -67,7 +67,10 @@ export class ModelDependencies {
 
   weights(): WeightsPart[] {
     const parts = new Map<Place, WeightsPart['weights'][number][]>();
-    for (const value of this.graph.params.values()) {
+    const inOrderOfUse = this.graph.nodes.flatMap(({ inputs }) =>
+      Object.values(inputs).filter(({ kind }) => kind === 'param'),
+    );
+    for (const value of new Set(inOrderOfUse)) {
       const { place, label } = this.placed(value.name);
       const weight = { name: value.name, label, shape: shapeOf(value) as number[] };
       parts.set(place, [...(parts.get(place) ?? []), weight]);

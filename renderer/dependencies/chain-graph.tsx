@@ -160,11 +160,10 @@ function VertexBox({ id, data: { vertex } }: NodeProps<VertexNode>): ReactNode {
   const { t } = useTranslation();
   const texts = useChainTexts();
   const hand = use(HandContext);
-  const name = texts.vertex(vertex);
   const isStart = vertex.step === 0;
   const goes =
     vertex.op === 'layers' ? t('dependencies.stands', { vertices: vertex.stands }) : texts.goes(vertex);
-  const title = vertex.op === 'layers' ? texts.place(vertex.place) : name;
+  const title = texts.shortName(vertex);
   const step = isStart ? t('dependencies.chosen') : t('dependencies.step', { step: vertex.step });
   const kind = vertex.op === 'layers' ? 'layers' : vertex.params.length > 0 ? 'weight' : 'op';
   return (
@@ -173,10 +172,10 @@ function VertexBox({ id, data: { vertex } }: NodeProps<VertexNode>): ReactNode {
       <button
         type="button"
         data-vertex={id}
-        className={`chain-vertex ${kind}${isStart ? ' start' : ''}`}
+        className={`nopan chain-vertex ${kind}${isStart ? ' start' : ''}`}
         tabIndex={hand?.current === id ? 0 : -1}
         aria-pressed={hand?.selected === id}
-        aria-label={[title, goes, step].join(', ')}
+        aria-label={[texts.vertex(vertex), goes, step].join(', ')}
         onClick={() => hand?.onSelect(id)}
         onFocus={() => hand?.onFocus(id)}
         onKeyDown={(event) => hand?.onKey(event, id)}
@@ -215,7 +214,7 @@ function useFlowEdges(chain: Chain, colors: Palette): Edge[] {
         if (part === undefined) return [];
         const { rule, travelled, inDegree, outDegree } = part;
         const color = rule === 'beyond' ? colors.worse : rule === 'shared' ? colors.textQuiet : colors.accent;
-        const arrow = { type: MarkerType.ArrowClosed, color, width: 16, height: 16 };
+        const arrow = { type: MarkerType.ArrowClosed, color, width: 12, height: 12 };
         const label =
           rule === 'shared'
             ? t('dependencies.sharedShort')
@@ -229,6 +228,7 @@ function useFlowEdges(chain: Chain, colors: Palette): Edge[] {
             target: edge.to,
             className: `chain-edge ${rule}`,
             label,
+            labelBgPadding: [3, 0],
             style: { stroke: color },
             ...(travelled === 'forward' ? { markerEnd: arrow } : { markerStart: arrow }),
           },

@@ -2,7 +2,7 @@ import { Graph, layout } from '@dagrejs/dagre';
 import type { Chain } from '../../preload/dependency-contract.ts';
 
 /** Size of a vertex in the picture, in CSS pixels at full size. */
-export const vertexSize = { width: 176, height: 50 } as const;
+export const vertexSize = { width: 138, height: 46 } as const;
 
 /** The place of a vertex's middle. */
 export interface Point {
@@ -13,7 +13,7 @@ export interface Point {
 /** The chain in layers, data flowing from top to bottom. */
 export function layoutChain({ vertices, edges }: Chain): ReadonlyMap<string, Point> {
   const graph = new Graph();
-  graph.setGraph({ rankdir: 'TB', nodesep: 22, ranksep: 34 });
+  graph.setGraph({ rankdir: 'TB', nodesep: 14, ranksep: 40 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { id } of vertices) graph.setNode(id, { ...vertexSize });
   for (const { from, to } of edges) graph.setEdge(from, to);

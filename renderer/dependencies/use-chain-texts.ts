@@ -16,6 +16,8 @@ export interface ChainTexts {
   readonly place: (place: ChainVertex['place']) => string;
   /** What a vertex is called: its weight, its op, or its layers. */
   readonly vertex: (vertex: ChainVertex) => string;
+  /** The same in few letters: the last part of a weight's name. */
+  readonly shortName: (vertex: ChainVertex) => string;
   readonly op: (op: string) => string;
   /** `rows 4–7`. */
   readonly indices: (member: Indices) => string;
@@ -28,7 +30,7 @@ export interface ChainTexts {
 }
 
 /** How many indices lie in ranges. */
-export const countOf = (ranges: ChainMember['ranges']): number =>
+const countOf = (ranges: ChainMember['ranges']): number =>
   ranges.reduce((total, [from, to]) => total + to - from, 0);
 
 /** The names of what is in a chain, in the language on screen. */
@@ -58,11 +60,16 @@ export function useChainTexts(): ChainTexts {
       const isOne = countOf(ranges) === 1;
       return t(`dependencies.indices.${side}${isOne ? 'One' : 'Many'}`, { ranges: rangesText(ranges) });
     };
+    const vertex: ChainTexts['vertex'] = (of) => {
+      if (Array.isArray(of.place)) return place(of.place);
+      return of.params[0]?.label.replace(/\.weight$/, '') ?? op(of.op);
+    };
     return {
       place,
       op,
       indices,
-      vertex: (of) => of.params[0]?.label.replace(/\.weight$/, '') ?? op(of.op),
+      vertex,
+      shortName: (of) => vertex(of).split('.').at(-1) ?? '',
       shape: (shape) =>
         shape
           .map((size) =>

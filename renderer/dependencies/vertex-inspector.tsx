@@ -6,7 +6,7 @@ import { Facts, type Fact } from '../components/facts.tsx';
 import { Field } from '../components/field.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { leadingPart } from './chain-graph.tsx';
-import { countOf, useChainTexts } from './use-chain-texts.ts';
+import { useChainTexts } from './use-chain-texts.ts';
 
 /** What goes of the selected vertex, and which edges carry the chain to it and on, rule by rule. */
 export function VertexInspector({
@@ -27,13 +27,6 @@ export function VertexInspector({
     ...vertex.params.slice(0, 1).flatMap((member) => [
       { name: t('dependencies.goes'), value: texts.indices(member) },
       { name: t('dependencies.shape'), value: texts.shape(member.shape) },
-      {
-        name: t('dependencies.share'),
-        value: t('dependencies.shareOf', {
-          count: formats.count(countOf(member.ranges)),
-          of: formats.count(Number(member.shape[member.dim])),
-        }),
-      },
     ]),
     ...(vertex.params.length === 0 && vertex.activation !== null
       ? [
@@ -55,9 +48,7 @@ export function VertexInspector({
   ];
   return (
     <div className="vertex-inspector">
-      <h3 className="vertex-name">
-        {Array.isArray(vertex.place) ? texts.place(vertex.place) : texts.vertex(vertex)}
-      </h3>
+      <h3 className="vertex-name">{texts.vertex(vertex)}</h3>
       {Array.isArray(vertex.place) ? (
         <CollapsedLayers vertex={vertex} range={vertex.place} onOpenLayer={onOpenLayer} />
       ) : (
@@ -156,8 +147,7 @@ function useEdgeNames(chain: Chain, edge: ChainEdge): { from: string; to: string
   const texts = useChainTexts();
   const nameOf = (id: string): string => {
     const vertex = chain.vertices.find((one) => one.id === id);
-    if (vertex === undefined) return id;
-    return Array.isArray(vertex.place) ? texts.place(vertex.place) : texts.vertex(vertex);
+    return vertex === undefined ? id : texts.shortName(vertex);
   };
   return { from: nameOf(edge.from), to: nameOf(edge.to) };
 }

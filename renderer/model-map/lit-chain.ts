@@ -61,6 +61,8 @@ function layerBoxes(
       { x, width, y: y - 1, height: 2, isLine: true },
     ];
   }
-  const { headsBand, mlpBand } = layout;
-  return [{ x, width, y: headsBand.y, height: mlpBand.y + mlpBand.height - headsBand.y }];
+  return [
+    { x, width, ...layout.headsBand },
+    { x, width, ...mlp },
+  ];
 }

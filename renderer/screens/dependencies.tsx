@@ -129,7 +129,7 @@ function ChainView({
   const { t } = useTranslation();
   const [selectedId, select] = useState<string | null>(null);
   const [currentId, moveTo] = useState<string | null>(null);
-  const height = useMapHeight(420, 300);
+  const height = useMapHeight(420, 340);
   const layers = useMemo(() => wholeModel(model.layers), [model.layers]);
   const start = chain.vertices.find(({ step }) => step === 0) ?? chain.vertices[0];
   const find = (id: string | null): typeof start =>
@@ -137,7 +137,7 @@ function ChainView({
   const selected = find(selectedId);
   const map = (
     <Panel title={t('map.title')} className="map-panel">
-      <ModelMap layers={layers} removal="planned" lit={chain.lit} onChooseSpot={onChooseSpot} height={230} />
+      <ModelMap layers={layers} removal="planned" lit={chain.lit} onChooseSpot={onChooseSpot} height={200} />
     </Panel>
   );
   return (
