@@ -175,6 +175,7 @@ function VertexBox({ id, data: { vertex } }: NodeProps<VertexNode>): ReactNode {
         className={`nopan chain-vertex ${kind}${isStart ? ' start' : ''}`}
         tabIndex={hand?.current === id ? 0 : -1}
         aria-pressed={hand?.selected === id}
+        title={[texts.vertex(vertex), goes].join(', ')}
         aria-label={[texts.vertex(vertex), goes, step].join(', ')}
         onClick={() => hand?.onSelect(id)}
         onFocus={() => hand?.onFocus(id)}
