@@ -5,8 +5,8 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
-import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
 import { dependencyCalls } from './dependency-contract.ts';
+import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
 import {
