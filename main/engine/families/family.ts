@@ -50,6 +50,8 @@ export interface Positions {
   readonly slots?: number;
   /** Where they are no row but a tree, whose tokens see what leads to them alone. */
   readonly tree?: TokenTree;
+  /** Token ids of each row of the batch, earlier positions included: for a family that `readsTokens`. */
+  readonly rows?: readonly Int32Array[];
 }
 
 /** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
@@ -63,6 +65,8 @@ export interface Family {
   readonly id: string;
   /** Values of config.json's `architectures` that it reads. */
   readonly architectures: readonly string[];
+  /** Tells the family's configs from another's under the same architecture; all of them where it is left out. */
+  recognises?(source: Readonly<Record<string, unknown>>): boolean;
   /** @throws EngineError config-invalid or feature-unsupported, naming the key. */
   readConfig(source: Readonly<Record<string, unknown>>): ModelConfig;
   /** config.json of the same model with other layer widths, in a form that `readConfig` reads back. */
@@ -75,8 +79,15 @@ export interface Family {
   block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
   /** Hidden states to logits. */
   head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
-  /** For the tokens of a row, one after the other, or those of a tree. */
+  /** Whether what blocks read beside hidden states depends on the tokens, not on their number alone. */
+  readonly readsTokens?: boolean;
+  /**
+   * For the tokens of a row, one after the other, or those of a tree.
+   * @throws EngineError tokens-invalid where a family that `readsTokens` cannot tell their positions.
+   */
   sideInputs(config: ModelConfig, positions: Positions): Readonly<Record<string, SideInput>>;
+  /** What one layer reads beside its weights and others may read differently: slopes of heads. None where left out. */
+  layerInputs?(config: ModelConfig, layer: number): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */
   publishedCacheBytes(config: ModelConfig): number;
