@@ -71,10 +71,10 @@ export const chatglm2 = defineFamily({
     };
   },
 
-  writeConfig: (config, layers) =>
+  writeConfig: (config, shape) =>
     writeStockConfig(
       config,
-      layers,
+      shape,
       { kv_channels: config.headDim },
       'transformers with the modeling file of ChatGLM2 or 3 (trust_remote_code)',
       keys,

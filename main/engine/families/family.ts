@@ -7,19 +7,35 @@ export interface LayerShape {
   readonly mlpWidth: number;
 }
 
+/** The widths of a network: all that pruning changes of a config. */
+export interface NetworkShape {
+  readonly hiddenSize: number;
+  readonly layers: readonly LayerShape[];
+  /** Of each layer that is left, which one it was and which of its heads it still has; where a plan is known. */
+  readonly origins?: readonly { readonly layer: number; readonly heads: readonly number[] }[];
+}
+
+/** Which heads of the unpruned model each layer has, for families that tell heads apart by their number. */
+export interface HeadOrigins {
+  /** Heads of an unpruned layer. */
+  readonly of: number;
+  /** Ascending, one list a layer. */
+  readonly kept: readonly (readonly number[])[];
+}
+
 /** What a family reads out of config.json. */
-export interface ModelConfig {
+export interface ModelConfig extends NetworkShape {
   readonly familyId: string;
   readonly vocabSize: number;
-  readonly hiddenSize: number;
   readonly headDim: number;
-  readonly layers: readonly LayerShape[];
   readonly maxPositions: number;
   readonly tiedEmbeddings: boolean;
   /** Further numbers and switches of the family, under its own names. */
   readonly details: Readonly<Record<string, number | boolean>>;
   /** Frequencies of the rotary embedding, radians a position. [headDim / 2] */
   readonly rotaryFrequencies: Float32Array;
+  /** Undefined where nothing was pruned, or no family needs to know. */
+  readonly headOrigins?: HeadOrigins | undefined;
   /** config.json as it was read. */
   readonly source: Readonly<Record<string, unknown>>;
 }
@@ -69,8 +85,12 @@ export interface Family {
   recognises?(source: Readonly<Record<string, unknown>>): boolean;
   /** @throws EngineError config-invalid or feature-unsupported, naming the key. */
   readConfig(source: Readonly<Record<string, unknown>>): ModelConfig;
-  /** config.json of the same model with other layer widths, in a form that `readConfig` reads back. */
-  writeConfig(config: ModelConfig, layers: readonly LayerShape[]): WrittenConfig;
+  /** config.json of the same model with other widths, in a form that `readConfig` reads back. */
+  writeConfig(config: ModelConfig, shape: NetworkShape): WrittenConfig;
+  /** Other names under which a checkpoint may have a parameter. */
+  storedNames?(name: string): readonly string[];
+  /** Where files store the head beside an embedding that it is tied to by default: it is untied where the two differ. */
+  readonly separateHead?: { readonly embedding: string; readonly head: string };
   /** Token ids to hidden states. */
   embed(g: GraphBuilder, config: ModelConfig): Value;
   /** Prefix of a layer's parameter names. */

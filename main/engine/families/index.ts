@@ -1,5 +1,9 @@
 import { EngineError } from '../errors.ts';
 import { ConfigReader, isRecord } from './config-reader.ts';
+import { baichuan13b } from './baichuan13b.ts';
+import { baichuan7b } from './baichuan7b.ts';
+import { bloom } from './bloom.ts';
+import { chatglm } from './chatglm.ts';
 import { chatglm2 } from './chatglm2.ts';
 import type { Family, ModelConfig } from './family.ts';
 import { llama } from './llama.ts';
@@ -8,7 +12,17 @@ import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 
 /** Every architecture that the studio knows. */
-export const families: readonly Family[] = [llama, mistral, qwen2, qwen3, chatglm2];
+export const families: readonly Family[] = [
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  baichuan7b,
+  baichuan13b,
+  bloom,
+  chatglm,
+  chatglm2,
+];
 
 /**
  * The family and the meaning of a config.json's content.

@@ -1,6 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { ConfigReader } from './config-reader.ts';
-import type { LayerShape, ModelConfig, WrittenConfig } from './family.ts';
+import type { LayerShape, ModelConfig, NetworkShape, WrittenConfig } from './family.ts';
 
 /** More layers than any published model has by a factor of ten. */
 const maxLayers = 4096;
@@ -109,12 +109,17 @@ export function withoutLayerShapes(source: Readonly<Record<string, unknown>>): R
  */
 export function writeStockConfig(
   config: ModelConfig,
-  layers: readonly LayerShape[],
+  { hiddenSize, layers }: NetworkShape,
   further: Readonly<Record<string, unknown>>,
   loader: string,
   keys = stockKeys,
 ): WrittenConfig {
-  const base = { ...withoutLayerShapes(config.source), ...further };
+  const base = {
+    ...withoutLayerShapes(config.source),
+    hidden_size: hiddenSize,
+    [keys.layers]: layers.length,
+    ...further,
+  };
   const first = uniformShape(layers);
   if (first) {
     return {
@@ -123,6 +128,27 @@ export function writeStockConfig(
     };
   }
   return { json: { ...base, ...withLayerShapes(layers, keys) }, loaders: unequalLoaders(loader) };
+}
+
+/**
+ * config.json of a family whose stock loader takes a head to be as wide as hidden size / heads: it opens what lost no
+ * heads, with MLPs of one width.
+ */
+export function writeFixedHeadConfig(
+  config: ModelConfig,
+  shape: NetworkShape,
+  further: Readonly<Record<string, unknown>>,
+  loader: string,
+  keys: ShapeKeys,
+): WrittenConfig {
+  const { headDim } = config;
+  const written = writeStockConfig(config, shape, { head_dim: headDim, ...further }, loader, keys);
+  const first = uniformShape(shape.layers);
+  if (!first || first.heads * headDim === shape.hiddenSize) return written;
+  return {
+    ...written,
+    loaders: `LLM-Pruner Studio opens this folder. ${loader} refuses it: it takes heads to be as wide as the hidden size divided by their number, and ${first.heads} heads of ${headDim} are not ${shape.hiddenSize}.`,
+  };
 }
 
 /** Of a folder whose layers differ in width. */

@@ -12,7 +12,7 @@ import {
   swiGlu,
 } from './decoder-parts.ts';
 import type { Family, LayerShape, ModelConfig } from './family.ts';
-import { readLayerShapes } from './layer-shapes.ts';
+import { readLayerShapes, stockKeys } from './layer-shapes.ts';
 import { causalMask, rotaryFrequencies, rotaryTables, treeMask } from './rotary-frequencies.ts';
 
 /** What sets the relatives of LLaMA apart, as `details` of their configs. */
@@ -38,11 +38,12 @@ export function readLlamaConfig(
   familyId: string,
   familyName: string,
   details: LlamaDetails,
+  keys = stockKeys,
 ): ModelConfig {
   requireActivation(config, familyName, 'silu');
   refuseQuantised(config);
   const hiddenSize = config.count('hidden_size');
-  const layers = readLayerShapes(config);
+  const layers = readLayerShapes(config, keys);
   const headDim = headDimOf(config, 'head_dim', hiddenSize, config.count('num_attention_heads'));
   return {
     familyId,

@@ -15,8 +15,8 @@ export const mistral = defineFamily({
     return readLlamaConfig(config, 'mistral', 'Mistral', details);
   },
 
-  writeConfig: (config, layers) =>
-    writeStockConfig(config, layers, { head_dim: config.headDim }, 'transformers (MistralForCausalLM)'),
+  writeConfig: (config, shape) =>
+    writeStockConfig(config, shape, { head_dim: config.headDim }, 'transformers (MistralForCausalLM)'),
 });
 
 /**

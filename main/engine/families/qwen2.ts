@@ -16,6 +16,6 @@ export const qwen2 = defineFamily({
     return readLlamaConfig(config, 'qwen2', 'Qwen2', { attentionBias: false, mlpBias: false, qkvBias: true });
   },
 
-  writeConfig: (config, layers) =>
-    writeStockConfig(config, layers, { head_dim: config.headDim }, 'transformers (Qwen2ForCausalLM)'),
+  writeConfig: (config, shape) =>
+    writeStockConfig(config, shape, { head_dim: config.headDim }, 'transformers (Qwen2ForCausalLM)'),
 });

@@ -20,6 +20,6 @@ export const qwen3 = defineFamily({
     return { ...read, source };
   },
 
-  writeConfig: (config, layers) =>
-    writeStockConfig(config, layers, { head_dim: config.headDim }, 'transformers (Qwen3ForCausalLM)'),
+  writeConfig: (config, shape) =>
+    writeStockConfig(config, shape, { head_dim: config.headDim }, 'transformers (Qwen3ForCausalLM)'),
 });

@@ -98,4 +98,4 @@ export function treeMask({ parents, positions }: TokenTree, window = 0): SideInp
 }
 
 /** Float32's lowest number, as transformers masks: finite, so that no row of a softmax is NaN. */
-const maskedScore = -3.4028234663852886e38;
+export const maskedScore = -3.4028234663852886e38;

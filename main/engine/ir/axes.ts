@@ -81,6 +81,11 @@ export function unify(left: Axis, right: Axis): void {
 function bind(free: Atom, target: Axis): void {
   inferMissingFactor(target, free.size);
   const size = sizeOf(target);
+  if (target.kind === 'product' && target.factors.includes(free)) {
+    // Queries and keys out of one axis of heads, h = (h r): r is 1, and nothing else is to be said.
+    if (size !== free.size) throw mismatch(free, target);
+    return;
+  }
   if (target.kind === 'atom') target.size ??= free.size;
   else if (free.size !== undefined && size === undefined) throw mismatch(free, target);
   if (free.size !== undefined && size !== undefined && free.size !== size) throw mismatch(free, target);

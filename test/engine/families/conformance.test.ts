@@ -6,7 +6,7 @@ import { adaptableTargets } from '../../../main/engine/derive/lora.ts';
 import { families } from '../../../main/engine/families/index.ts';
 import type { Family, LayerShape, ModelConfig } from '../../../main/engine/families/family.ts';
 import { readModelConfig } from '../../../main/engine/families/index.ts';
-import { modelCosts, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { lossWeights, packBatches, predictedTokens, type Batch } from '../../../main/engine/runtime/batch.ts';
 import { Decoder } from '../../../main/engine/runtime/decoder.ts';
 import { planMemory } from '../../../main/engine/runtime/memory-plan.ts';
@@ -80,7 +80,7 @@ describe.each(goldenFamilyNames)('%s', (name) => {
   it('costs what its weights are', async () => {
     const { model } = await openNetwork(golden.folder);
     const { family, config, checkpoint } = model;
-    const { parameters } = modelCosts(family, config, config.layers, () => 4);
+    const { parameters } = modelCosts(family, config, config, () => 4);
     expect(parameters).toBe(golden.parameters);
     const elements = [...checkpoint.tensors.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
     expect(parameters).toBe(elements.reduce((a, b) => a + b, 0));
@@ -98,7 +98,7 @@ describe.each(goldenFamilyNames)('%s', (name) => {
       const expected = await logitsOf(reference, few);
       await reference.release();
       expect(worstOfLargest(await logitsOf(pruned, few), expected)).toBeLessThan(tolerance.sliced);
-      const { parameters, weightBytes } = modelCosts(family, config, shapesAfter(plan), () => 4);
+      const { parameters, weightBytes } = modelCosts(family, config, shapeLeftBy(plan, config), () => 4);
       expect(weightBytes).toBe(pruned.model.checkpoint.totalBytes);
       expect(parameters).toBe(weightBytes / 4);
     };
@@ -111,9 +111,11 @@ describe.each(goldenFamilyNames)('%s', (name) => {
     const rep = first.heads / first.kvHeads;
     const narrow = { heads: rep, kvHeads: 1, mlpWidth: 7 };
     for (const layers of [config.layers.map(() => narrow), [narrow, ...config.layers.slice(1)]]) {
-      const { json, loaders } = family.writeConfig(config, layers);
+      const origins = layers.map(({ heads }, layer) => ({ layer, heads: range(0, heads) }));
+      const { json, loaders } = family.writeConfig(config, { hiddenSize: config.hiddenSize, layers, origins });
       const { config: found } = readModelConfig(JSON.parse(JSON.stringify(json)));
-      expect({ ...found, familyId: '', source: {} }).toEqual({ ...config, familyId: '', layers, source: {} });
+      const plain = { familyId: '', headOrigins: undefined, source: {} };
+      expect({ ...found, ...plain }).toEqual({ ...config, layers, ...plain });
       expect(loaders).toMatch(/LLM-Pruner Studio open/);
     }
   });

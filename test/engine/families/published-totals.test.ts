@@ -38,6 +38,32 @@ const chatglm2 = {
   tie_word_embeddings: false,
 };
 
+const chatglm = {
+  architectures: ['ChatGLMModel'],
+  num_layers: 28,
+  vocab_size: 130528,
+  hidden_size: 4096,
+  inner_hidden_size: 16384,
+  num_attention_heads: 32,
+  max_sequence_length: 2048,
+  position_encoding_2d: true,
+  bos_token_id: 130004,
+  mask_token_id: 130000,
+  gmask_token_id: 130001,
+};
+
+const baichuan = (
+  [hidden, layers, heads, width]: [number, number, number, number],
+  architecture: string,
+): Record<string, unknown> => ({
+  architectures: [architecture],
+  vocab_size: 64000,
+  hidden_size: hidden,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+  intermediate_size: width,
+});
+
 /** Totals of the published models, a tied tensor counted once. */
 const published: readonly [name: string, source: Record<string, unknown>, total: number][] = [
   ['LLaMA-7B', llamaLike('LlamaForCausalLM', [32000, 4096, 32], [32, 32, 128], 11008), 6_738_415_616],
@@ -65,6 +91,23 @@ const published: readonly [name: string, source: Record<string, unknown>, total:
   ['Qwen2.5-7B', llamaLike('Qwen2ForCausalLM', [152064, 3584, 28], [28, 4, 128], 18944), 7_615_616_512],
   ['Qwen3-0.6B', llamaLike('Qwen3ForCausalLM', [151936, 1024, 28], [16, 8, 128], 3072, tied), 596_049_920],
   ['Qwen3-8B', llamaLike('Qwen3ForCausalLM', [151936, 4096, 36], [32, 8, 128], 12288), 8_190_735_360],
+  [
+    'Baichuan-7B',
+    { ...baichuan([4096, 32, 32, 11008], 'BaiChuanForCausalLM'), max_position_embeddings: 4096 },
+    7_000_559_616,
+  ],
+  [
+    'Baichuan-13B',
+    { ...baichuan([5120, 40, 40, 13696], 'BaichuanForCausalLM'), model_max_length: 4096 },
+    13_264_901_120,
+  ],
+  [
+    'BLOOM-7b1',
+    { architectures: ['BloomForCausalLM'], vocab_size: 250880, n_embed: 4096, n_layer: 30, n_head: 32 },
+    7_069_016_064,
+  ],
+  ['ChatGLM-6B', chatglm, 6_173_286_400],
+  ['ChatGLM-6B, head and embedding apart', { ...chatglm, tie_word_embeddings: false }, 6_707_929_088],
   ['ChatGLM2-6B', { ...chatglm2, seq_length: 32768 }, 6_243_584_000],
   ['ChatGLM3-6B', { ...chatglm2, seq_length: 8192 }, 6_243_584_000],
 ];
@@ -72,6 +115,6 @@ const published: readonly [name: string, source: Record<string, unknown>, total:
 describe('the parameters that follow from a published config', () => {
   it.each(published)('%s', (_name, source, total) => {
     const { family, config } = readModelConfig(source);
-    expect(modelCosts(family, config, config.layers, () => 2).parameters).toBe(total);
+    expect(modelCosts(family, config, config, () => 2).parameters).toBe(total);
   });
 });
