@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
-import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
+import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
 import {

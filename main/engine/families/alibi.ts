@@ -9,7 +9,7 @@ const ownKeys = { heads: 'alibi_num_heads', kept: 'alibi_heads_per_layer' } as c
  * Slopes of `heads` heads (ALiBi, arXiv 2108.12409): with n the largest power of two in them 2^(-8(i + 1)/n) for the first n;
  * the others take every second slope of twice as many.
  */
-export function alibiSlopes(heads: number): number[] {
+function alibiSlopes(heads: number): number[] {
   const n = 2 ** Math.floor(Math.log2(heads));
   return Array.from({ length: heads }, (_, i) =>
     i < n ? 2 ** ((-8 * (i + 1)) / n) : 2 ** ((-4 * (2 * (i - n) + 1)) / n),

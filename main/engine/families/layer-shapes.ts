@@ -152,6 +152,6 @@ export function writeFixedHeadConfig(
 }
 
 /** Of a folder whose layers differ in width. */
-export function unequalLoaders(loader: string): string {
+function unequalLoaders(loader: string): string {
   return `LLM-Pruner Studio opens this folder. Its layers differ in width (${perLayerKeys.join(', ')} in config.json), which no stock loader can express: ${loader} refuses it.`;
 }

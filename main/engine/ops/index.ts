@@ -15,6 +15,7 @@ export { rotaryInterleaved } from './rotary-interleaved.ts';
 export { rowMaskedAttention } from './row-masked-attention.ts';
 export { rowRotary } from './row-rotary.ts';
 export { scale } from './scale.ts';
+export { shortfall } from './shortfall.ts';
 export { silu } from './silu.ts';
 export { splitGate } from './split-gate.ts';
 export { splitHeads } from './split-heads.ts';

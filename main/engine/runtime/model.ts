@@ -53,13 +53,12 @@ export async function openModel(folder: string): Promise<Model> {
 
 /** A checkpoint that has parameters under other names, as the family knows them, is read under those of the graph. */
 function underOwnNames({ family, config }: DescribedModel, checkpoint: Checkpoint): Checkpoint {
-  const { storedNames } = family;
-  if (!storedNames) return checkpoint;
+  if (!family.storedNames) return checkpoint;
   const missing = [...modelGraph(family, config).graph.params.keys()].filter(
     (name) => !checkpoint.tensors.has(name),
   );
   const renamed = missing.flatMap((name) => {
-    const stored = storedNames(name).find((candidate) => checkpoint.tensors.has(candidate));
+    const stored = family.storedNames?.(name).find((candidate) => checkpoint.tensors.has(candidate));
     return stored === undefined ? [] : [[name, stored] as const];
   });
   return renamed.length > 0 ? renamedCheckpoint(checkpoint, new Map(renamed)) : checkpoint;

@@ -112,7 +112,11 @@ describe.each(goldenFamilyNames)('%s', (name) => {
     const narrow = { heads: rep, kvHeads: 1, mlpWidth: 7 };
     for (const layers of [config.layers.map(() => narrow), [narrow, ...config.layers.slice(1)]]) {
       const origins = layers.map(({ heads }, layer) => ({ layer, heads: range(0, heads) }));
-      const { json, loaders } = family.writeConfig(config, { hiddenSize: config.hiddenSize, layers, origins });
+      const { json, loaders } = family.writeConfig(config, {
+        hiddenSize: config.hiddenSize,
+        layers,
+        origins,
+      });
       const { config: found } = readModelConfig(JSON.parse(JSON.stringify(json)));
       const plain = { familyId: '', headOrigins: undefined, source: {} };
       expect({ ...found, ...plain }).toEqual({ ...config, layers, ...plain });
