@@ -11,6 +11,8 @@ import hashlib, importlib, json, os, shutil, sys, types
 import torch, transformers
 from safetensors.torch import save_file
 
+import oracle
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "families")
 VOCAB = 97
@@ -72,8 +74,24 @@ MODELS = {
     "baichuan-13b": (38, "baichuan13b", dict(BAICHUAN, architectures=["BaichuanForCausalLM"], hidden_size=36,
                                              num_hidden_layers=2, num_attention_heads=6, intermediate_size=44,
                                              model_max_length=128)),
+    # A tenth of twenty heads is two.
+    "chatglm-20": (40, "chatglm", dict(GLM1, num_layers=2, hidden_size=80, inner_hidden_size=50,
+                                       num_attention_heads=20)),
     "chatglm": (39, "chatglm", dict(GLM1, num_layers=3, hidden_size=32, inner_hidden_size=56, num_attention_heads=4)),
 }
+
+
+# Which rows of which weight a structure is made of, for the published formulas: the fused weights cut into their parts.
+# name: (ratio, prefix of a layer, what cuts a layer's tensors into members)
+SCORED = {
+    "chatglm": (0.5, "transformer.layers.{}.", "interleaved"),
+    "chatglm-20": (0.1, "transformer.layers.{}.", "interleaved"),
+    "bloom": (0.5, "transformer.h.{}.", "interleaved"),
+    "chatglm2": (0.5, "transformer.encoder.layers.{}.", "stacked"),
+    "baichuan-7b": (0.5, "model.layers.{}.", "packed"),
+}
+CRITERIA = ("vector", "element1", "l1", "l2")
+AGGREGATIONS = ("sum", "max", "first", "second", "last")
 
 
 # ------------------------------------------------------------------ models
@@ -183,7 +201,79 @@ def golden(sources, name):
             "parameters": sum(p.numel() for p in used.values())}
     with open(os.path.join(folder, "golden.json"), "w") as f:
         f.write(json.dumps(info, separators=(",", ":")) + "\n")
+    if name in SCORED:
+        scored = scores_of(name, weights, {n: p.grad.detach() for n, p in used.items()})
+        with open(os.path.join(folder, "scores.json"), "w") as f:
+            f.write(json.dumps(scored, separators=(",", ":")) + "\n")
     print(f"{name}: {info['parameters']} parameters, loss {loss.item():.4f}, logits std {logits.std():.2f}")
+
+
+# ------------------------------------------------------------------ scores
+
+def parts_of(name, kind, tensors, prefix):
+    """The members of a layer's two groups as (tensor, side), head_dim, and query heads a KV head."""
+    _, _, config = MODELS[name]
+    get = lambda part: tensors[prefix + part + ".weight"]
+    if kind == "packed":
+        q, k, v = get("self_attn.W_pack").chunk(3)
+        heads = config["num_attention_heads"]
+        mlp = {"gate": (get("mlp.gate_proj"), "row"), "up": (get("mlp.up_proj"), "row"),
+               "down": (get("mlp.down_proj"), "column")}
+        return (dict(q=(q, "row"), k=(k, "row"), v=(v, "row"), o=(get("self_attn.o_proj"), "column")), mlp,
+                config["hidden_size"] // heads, 1)
+    fused = tensors[next(n for n in tensors if n.startswith(prefix) and "query_key_value.weight" in n)]
+    dense = tensors[next(n for n in tensors if n.startswith(prefix) and n.endswith(".dense.weight"))]
+    up, down = get("mlp.dense_h_to_4h"), get("mlp.dense_4h_to_h")
+    if kind == "interleaved":
+        heads = config.get("num_attention_heads") or config["n_head"]
+        d = config["hidden_size"] // heads
+        q, k, v = fused.view(heads, 3, d, -1).transpose(0, 1).reshape(3, heads * d, -1)
+        mlp, rep = {"gate": (up, "row"), "down": (down, "column")}, 1
+    else:
+        heads, d, groups = config["num_attention_heads"], config["kv_channels"], config["multi_query_group_num"]
+        q, k, v = fused.split([heads * d, groups * d, groups * d])
+        gate, rest = up.chunk(2)
+        mlp, rep = {"gate": (gate, "row"), "up": (rest, "row"), "down": (down, "column")}, heads // groups
+    return dict(q=(q, "row"), k=(k, "row"), v=(v, "row"), o=(dense, "column")), mlp, d, rep
+
+
+def channel_scores(members, how):
+    """An MLP without a gate has two members: the first is the root, the second executes last."""
+    if len(members) == 3:
+        return oracle.channel_scores(members, how)
+    if how in ("second", "last"):
+        return members["down"]
+    return members["gate"] if how == "first" else oracle.aggregate(
+        {"gate": members["gate"], "up": torch.zeros_like(members["gate"]), "down": members["down"]}, how, "mlp")
+
+
+def digits(x, n=9):
+    if isinstance(x, torch.Tensor):
+        return [float(f"{v:.{n}g}") for v in x.tolist()]
+    return float(f"{x:.{n}g}")
+
+
+def scores_of(name, weights, grads):
+    """LLM-Pruner's scores and the structures that stay, by the formulas of oracle.py on the separated weights."""
+    ratio, prefix, kind = SCORED[name]
+    layers = MODELS[name][2].get("num_layers") or MODELS[name][2].get("num_hidden_layers") or MODELS[name][2]["n_layer"]
+    out = {}
+    for criterion in CRITERIA:
+        for how in AGGREGATIONS:
+            per = []
+            for layer in range(layers):
+                w = parts_of(name, kind, weights, prefix.format(layer))
+                g = parts_of(name, kind, grads, prefix.format(layer))
+                attention, mlp = [{m: oracle.member_score(t, g[i][m][0], None, criterion, side)
+                                   for m, (t, side) in w[i].items()} for i in (0, 1)]
+                _, _, d, rep = w
+                heads = oracle.attention_kv_scores(d, attention, how, "correct")
+                channels = channel_scores(mlp, how)
+                picked = oracle.select_layer(heads, channels, d, rep, ratio)
+                per.append({"heads": digits(heads), "channels": digits(channels),
+                            **{k: (digits(v, 3) if isinstance(v, float) else v) for k, v in picked.items()}})
+            out.setdefault(criterion, {})[how] = per
+    return {"ratio": ratio, "scores": out}
 
 
 def save(tensors, path):
