@@ -70,7 +70,7 @@ export const badModels: readonly BadInput[] = [
     what: 'a folder without weights',
     code: 'file-missing',
     sentence:
-      'has no weights: expected model.safetensors or model.safetensors.index.json, found no file of weights',
+      'has no weights: expected model.safetensors, pytorch_model.bin, or an index of shards, found no file of weights',
     arrange: spoilt((model) => rm(path.join(model, weights))),
   },
   {
