@@ -106,7 +106,8 @@ class TorchArchive {
     private readonly path: string,
   ) {
     const found = [...entries.values()].filter(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
-    if (found.length !== 1) throw this.invalid(`it holds ${found.length} files named ${PICKLE}, expected one`);
+    if (found.length !== 1)
+      throw this.invalid(`it holds ${found.length} files named ${PICKLE}, expected one`);
     [this.pickle] = found;
     if (this.pickle.sizeBytes > MAX_PICKLE_BYTES) {
       throw this.invalid(
@@ -186,7 +187,8 @@ class TorchArchive {
   /** ('storage', type, key, device, elements) */
   private storage(id: unknown): Storage {
     const [kind, type, key, , elements] = this.requireTuple(id, 'a persistent id').items;
-    const known = type instanceof KnownGlobal ? storageTypes.get(type.name.slice('torch.'.length)) : undefined;
+    const known =
+      type instanceof KnownGlobal ? storageTypes.get(type.name.slice('torch.'.length)) : undefined;
     if (kind !== 'storage' || known === undefined || typeof key !== 'string' || !isCount(elements)) {
       throw this.invalid('a storage in its pickle is not described as torch.save does');
     }
@@ -207,7 +209,12 @@ class TorchArchive {
   private tensor([storage, firstElement, size, stride]: readonly unknown[]): TorchTensor {
     const shape = this.requireTuple(size, 'the shape of a tensor').items;
     const strides = this.requireTuple(stride, 'the strides of a tensor').items;
-    if (!(storage instanceof Storage) || !isCount(firstElement) || !shape.every(isCount) || !strides.every(isCount)) {
+    if (
+      !(storage instanceof Storage) ||
+      !isCount(firstElement) ||
+      !shape.every(isCount) ||
+      !strides.every(isCount)
+    ) {
       throw this.invalid('a tensor in its pickle is not described as torch.save does');
     }
     if (shape.length > MAX_RANK) {

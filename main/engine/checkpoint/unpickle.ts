@@ -74,7 +74,9 @@ class Unpickler {
       const step = steps.get(opcode);
       if (step === undefined) {
         const shown = `0x${opcode.toString(16).padStart(2, '0')}`;
-        throw this.invalid(`byte ${at} of its pickle is ${shown}, which is no instruction that builds tensors`);
+        throw this.invalid(
+          `byte ${at} of its pickle is ${shown}, which is no instruction that builds tensors`,
+        );
       }
       step(this);
     }
@@ -87,7 +89,8 @@ class Unpickler {
 
   /** Nothing below the last mark: that belongs to a value not yet begun. */
   pop(): unknown {
-    if (this.stack.length <= (this.marks.at(-1) ?? 0)) throw this.invalid('its pickle takes a value that is not there');
+    if (this.stack.length <= (this.marks.at(-1) ?? 0))
+      throw this.invalid('its pickle takes a value that is not there');
     return this.stack.pop();
   }
 
@@ -113,7 +116,8 @@ class Unpickler {
   }
 
   remember(index: number): void {
-    if (this.memo.size === MAX_MEMO && !this.memo.has(index)) throw this.tooMany('remembered values', MAX_MEMO);
+    if (this.memo.size === MAX_MEMO && !this.memo.has(index))
+      throw this.tooMany('remembered values', MAX_MEMO);
     this.memo.set(index, this.top());
   }
 
@@ -122,7 +126,8 @@ class Unpickler {
   }
 
   recall(index: number): void {
-    if (!this.memo.has(index)) throw this.invalid(`its pickle recalls value ${index}, which it never remembered`);
+    if (!this.memo.has(index))
+      throw this.invalid(`its pickle recalls value ${index}, which it never remembered`);
     this.push(this.memo.get(index));
   }
 
@@ -178,7 +183,8 @@ class Unpickler {
     const callee = this.pop();
     if (!(args instanceof Tuple)) throw this.invalid('its pickle calls with what are no arguments');
     if (!(callee instanceof KnownGlobal)) throw this.invalid('its pickle calls what is no global');
-    if (callee.build === undefined) throw this.invalid(`its pickle calls ${callee.name}, which is only a type`);
+    if (callee.build === undefined)
+      throw this.invalid(`its pickle calls ${callee.name}, which is only a type`);
     this.push(callee.build(args.items));
   }
 

@@ -125,10 +125,18 @@ function weightMapOf(index: unknown, path: string): object {
   throw indexInvalid(path, 'it has no weight_map object from tensor names to files');
 }
 
-function requireShardName(file: unknown, name: string, path: string, { shard, extension }: FileNames): string {
+function requireShardName(
+  file: unknown,
+  name: string,
+  path: string,
+  { shard, extension }: FileNames,
+): string {
   if (typeof file === 'string' && shard.test(file)) return file;
   const found = typeof file === 'string' ? quoted(file) : typeof file;
-  throw indexInvalid(path, `tensor ${quoted(name)} is said to be in ${found}, expected a ${extension} file beside it`);
+  throw indexInvalid(
+    path,
+    `tensor ${quoted(name)} is said to be in ${found}, expected a ${extension} file beside it`,
+  );
 }
 
 async function noCheckpoint(folder: string): Promise<EngineError> {

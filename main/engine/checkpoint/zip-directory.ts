@@ -28,7 +28,13 @@ const LOCATOR_BYTES = 20;
 const END64_BYTES = 56;
 const LOCAL_BYTES = 30;
 
-const signatures = { local: 0x04034b50, central: 0x02014b50, end: 0x06054b50, end64: 0x06064b50, locator: 0x07064b50 };
+const signatures = {
+  local: 0x04034b50,
+  central: 0x02014b50,
+  end: 0x06054b50,
+  end64: 0x06064b50,
+  locator: 0x07064b50,
+};
 
 const zip64Field = 1;
 const inZip64 = 0xffffffff;
@@ -110,14 +116,16 @@ class Archive {
   private async bigDirectory(tail: Uint8Array, endAt: number): Promise<Directory> {
     if (endAt < LOCATOR_BYTES) throw this.invalid('the place of its 64-bit directory is missing');
     const locator = this.cursor(tail.subarray(endAt - LOCATOR_BYTES, endAt));
-    if (locator.u32() !== signatures.locator) throw this.invalid('the place of its 64-bit directory is missing');
+    if (locator.u32() !== signatures.locator)
+      throw this.invalid('the place of its 64-bit directory is missing');
     locator.u32();
     const recordOffset = locator.u64();
     if (recordOffset + END64_BYTES > this.fileBytes) {
       throw this.invalid(`its 64-bit directory should be at byte ${recordOffset}, outside the file`);
     }
     const record = this.cursor(await this.read(recordOffset, END64_BYTES));
-    if (record.u32() !== signatures.end64) throw this.invalid(`byte ${recordOffset} is not its 64-bit directory`);
+    if (record.u32() !== signatures.end64)
+      throw this.invalid(`byte ${recordOffset} is not its 64-bit directory`);
     record.slice(28);
     return { entries: record.u64(), sizeBytes: record.u64(), offset: record.u64() };
   }
@@ -126,7 +134,11 @@ class Archive {
     const { entries, sizeBytes, offset } = directory;
     if (entries > MAX_ENTRIES) {
       const facts = { entries, maxEntries: MAX_ENTRIES };
-      throw this.invalid(`it has ${entries} entries; at most ${MAX_ENTRIES} are allowed`, 'limit-exceeded', facts);
+      throw this.invalid(
+        `it has ${entries} entries; at most ${MAX_ENTRIES} are allowed`,
+        'limit-exceeded',
+        facts,
+      );
     }
     if (sizeBytes > MAX_DIRECTORY_BYTES) {
       const facts = { directoryBytes: sizeBytes, maxDirectoryBytes: MAX_DIRECTORY_BYTES };
@@ -185,7 +197,8 @@ class Archive {
     extra: Uint8Array,
     [plain, packed, headerOffset]: readonly [number, number, number],
   ): [plain: number, packed: number, headerOffset: number] {
-    if (plain !== inZip64 && packed !== inZip64 && headerOffset !== inZip64) return [plain, packed, headerOffset];
+    if (plain !== inZip64 && packed !== inZip64 && headerOffset !== inZip64)
+      return [plain, packed, headerOffset];
     const fields = this.cursor(extra);
     while (!fields.isAtEnd) {
       const id = fields.u16();
@@ -203,7 +216,9 @@ class Archive {
     if (headerOffset + LOCAL_BYTES > this.fileBytes) throw this.outside(name);
     const header = this.cursor(await this.read(headerOffset, LOCAL_BYTES));
     if (header.u32() !== signatures.local) {
-      throw this.invalid(`its entry ${quoted(name)} does not begin at byte ${headerOffset}, as its directory says`);
+      throw this.invalid(
+        `its entry ${quoted(name)} does not begin at byte ${headerOffset}, as its directory says`,
+      );
     }
     header.slice(22);
     const offset = headerOffset + LOCAL_BYTES + header.u16() + header.u16();

@@ -11,6 +11,7 @@ import { defineExporter, type ModelCard, type ModelSource } from './exporter.ts'
 const companionFiles = [
   'tokenizer.json',
   'tokenizer.model',
+  'ice_text.model',
   'tokenizer_config.json',
   'special_tokens_map.json',
   'added_tokens.json',

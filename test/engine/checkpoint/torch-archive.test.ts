@@ -1,4 +1,13 @@
-import { closeSync, copyFileSync, existsSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -34,12 +43,18 @@ const hex = (values: ArrayBufferView): string =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('hex');
 
 describe.each(['state-dict', 'views', 'types', 'types-protocol-2'])('%s, as torch.save writes it', (name) => {
-  const expected = JSON.parse(readFileSync(join(golden, name, 'expected.json'), 'utf8')) as Record<string, Expected>;
+  const expected = JSON.parse(readFileSync(join(golden, name, 'expected.json'), 'utf8')) as Record<
+    string,
+    Expected
+  >;
   const weights = Object.entries(expected).filter(([, { dtype }]) => ['F32', 'F16', 'BF16'].includes(dtype));
 
   it('has the tensors that were saved', async () => {
     const { tensors, others } = await open(join(golden, name));
-    const found = [...tensors.values(), ...others.values()].map(({ name: key, dtype, shape }) => [key, { dtype, shape }]);
+    const found = [...tensors.values(), ...others.values()].map(({ name: key, dtype, shape }) => [
+      key,
+      { dtype, shape },
+    ]);
     const saved = Object.entries(expected).map(([key, { dtype, shape }]) => [key, { dtype, shape }]);
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(saved));
     expect(tensors.size).toBe(weights.length);
@@ -63,7 +78,8 @@ describe('a sharded model', () => {
       await open(join(golden, '../models/half-f16')),
     ];
     expect(new Set(torch.tensors.keys())).toEqual(new Set(safetensors.tensors.keys()));
-    for (const name of safetensors.tensors.keys()) expect(await torch.read(name)).toEqual(await safetensors.read(name));
+    for (const name of safetensors.tensors.keys())
+      expect(await torch.read(name)).toEqual(await safetensors.read(name));
     expect(torch.totalBytes).toBe(safetensors.totalBytes);
   });
 
@@ -105,7 +121,10 @@ describe('a large file', () => {
     const moved = Buffer.from(whole.subarray(at));
     const shift = (position: number): void =>
       void moved.writeBigUInt64LE(moved.readBigUInt64LE(position) + BigInt(gap), position);
-    const [extra, end64] = [moved.indexOf(Buffer.from([1, 0, 24, 0])), moved.indexOf(Buffer.from('PK\x06\x06', 'latin1'))];
+    const [extra, end64] = [
+      moved.indexOf(Buffer.from([1, 0, 24, 0])),
+      moved.indexOf(Buffer.from('PK\x06\x06', 'latin1')),
+    ];
     for (const position of [extra + 4 + 16, end64 + 48, end64 + 56 + 8]) shift(position);
     writeSync(file, moved, 0, moved.length, gap + at);
     closeSync(file);
@@ -120,7 +139,9 @@ describe('a large file', () => {
     const storage = new Float32Array(rows * columns);
     for (let row = 0; row < rows; row++) storage.fill(row % 251, row * columns, (row + 1) * columns);
     const view = viewOf({ elements: storage.length, shape: [columns, rows], strides: [1, columns] });
-    const checkpoint = await open(folderWith(torchBytes(pickled.dict({ w: view }), Buffer.from(storage.buffer))));
+    const checkpoint = await open(
+      folderWith(torchBytes(pickled.dict({ w: view }), Buffer.from(storage.buffer))),
+    );
     const found = await checkpoint.readRows('w', 599, 600);
     expect(found.length).toBe(rows);
     expect(toFloat32(found, 'F32').every((value, row) => value === row % 251)).toBe(true);
@@ -134,7 +155,9 @@ describe('a pickle that asks for code', () => {
   };
 
   it.each(Object.entries(refused))('%s is refused by the name %s', async (name, global) => {
-    const error = await rejection(openCheckpoint(folderWith(readFileSync(join(golden, 'attacks', `${name}.bin`)))));
+    const error = await rejection(
+      openCheckpoint(folderWith(readFileSync(join(golden, 'attacks', `${name}.bin`)))),
+    );
     expect(error).toMatchObject({ code: 'code-refused', facts: { global } });
     expect(error.message).toContain(`asks for "${global}"`);
     expect(existsSync(marker)).toBe(false);
@@ -153,28 +176,57 @@ const view = { elements: 4, shape: [4], strides: [1] };
 const oneTensor = (options: Partial<Parameters<typeof viewOf>[0]>): Buffer =>
   torchBytes(pickled.dict({ w: viewOf({ ...view, ...options }) }), four);
 const raw = (...bytes: readonly (number | string)[]): Buffer =>
-  torchBytes(Buffer.concat(bytes.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part)))));
+  torchBytes(
+    Buffer.concat(
+      bytes.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.of(part))),
+    ),
+  );
 const plainData = Buffer.concat([pickled.start, pickled.dict({}), pickled.end]);
 
 describe('a damaged or hostile file', () => {
   const cases: readonly (readonly [what: string, bytes: () => Uint8Array, code: string, says: string])[] = [
-    ['views past the storage', () => oneTensor({ shape: [5] }), 'header-invalid', 'does not fit its storage of 4'],
-    ['views that begin past it', () => oneTensor({ first: 1 }), 'header-invalid', 'does not fit its storage of 4'],
-    ['strides past it', () => oneTensor({ shape: [2, 2], strides: [3, 1] }), 'header-invalid', 'does not fit'],
+    [
+      'views past the storage',
+      () => oneTensor({ shape: [5] }),
+      'header-invalid',
+      'does not fit its storage of 4',
+    ],
+    [
+      'views that begin past it',
+      () => oneTensor({ first: 1 }),
+      'header-invalid',
+      'does not fit its storage of 4',
+    ],
+    [
+      'strides past it',
+      () => oneTensor({ shape: [2, 2], strides: [3, 1] }),
+      'header-invalid',
+      'does not fit',
+    ],
     [
       'a tensor that repeats one element a billion times',
       () => oneTensor({ shape: [1_000_000_000], strides: [0] }),
       'header-invalid',
       'does not fit its storage of 4',
     ],
-    ['sizes past 2^53', () => oneTensor({ shape: [2n ** 62n] }), 'header-invalid', 'not described as torch.save does'],
+    [
+      'sizes past 2^53',
+      () => oneTensor({ shape: [2n ** 62n] }),
+      'header-invalid',
+      'not described as torch.save does',
+    ],
     [
       'sizes whose product passes 2^53',
       () => oneTensor({ shape: [2 ** 40, 2 ** 40], strides: [1, 1] }),
       'header-invalid',
       'does not fit',
     ],
-    ['negative strides', () => oneTensor({ strides: [-1] }), 'header-invalid', 'not described as torch.save does'],
+    [
+      'negative strides',
+      () => oneTensor({ strides: [-1] }),
+      'header-invalid',
+      'not described as torch.save does',
+    ],
     ['fewer strides than dimensions', () => oneTensor({ strides: [] }), 'header-invalid', 'but 0 strides'],
     [
       'more dimensions than PyTorch has',
@@ -182,10 +234,25 @@ describe('a damaged or hostile file', () => {
       'limit-exceeded',
       'at most 64',
     ],
-    ['a storage of another size', () => oneTensor({ elements: 3 }), 'header-invalid', 'has 16 bytes; 3 elements'],
+    [
+      'a storage of another size',
+      () => oneTensor({ elements: 3 }),
+      'header-invalid',
+      'has 16 bytes; 3 elements',
+    ],
     ['a storage that is not there', () => oneTensor({ key: '7' }), 'header-invalid', 'lacks the storage "7"'],
-    ['a storage outside the archive', () => oneTensor({ key: '../data.pkl' }), 'header-invalid', 'lacks the storage'],
-    ['no tensors but a number', () => torchBytes(pickled.int(1)), 'header-invalid', 'holds no dict of tensors'],
+    [
+      'a storage outside the archive',
+      () => oneTensor({ key: '../data.pkl' }),
+      'header-invalid',
+      'lacks the storage',
+    ],
+    [
+      'no tensors but a number',
+      () => torchBytes(pickled.int(1)),
+      'header-invalid',
+      'holds no dict of tensors',
+    ],
     [
       'the state of a training',
       () => torchBytes(pickled.dict({ epoch: pickled.int(1) })),
@@ -194,7 +261,12 @@ describe('a damaged or hostile file', () => {
     ],
     ['a value never remembered', () => raw('h', 9), 'header-invalid', 'recalls value 9'],
     ['a whole number of 4 GB', () => raw(0x8b, '\xff\xff\xff\xff'), 'limit-exceeded', 'has 4294967295 bytes'],
-    ['a text longer than the file', () => raw('X', '\xff\xff\xff\x7f'), 'header-invalid', 'ends in the middle'],
+    [
+      'a text longer than the file',
+      () => raw('X', '\xff\xff\xff\x7f'),
+      'header-invalid',
+      'ends in the middle',
+    ],
     ['an empty stack', () => raw('a'), 'header-invalid', 'takes a value that is not there'],
     ['a list that was not begun', () => raw('t'), 'header-invalid', 'did not begin'],
     ['a call of a type', () => raw('ctorch\nFloatStorage\n)R'), 'header-invalid', 'only a type'],
@@ -225,19 +297,30 @@ describe('a damaged or hostile file', () => {
     ],
     [
       'two pickles',
-      () => zipBytes([{ name: 'a/data.pkl', data: plainData }, { name: 'b/data.pkl', data: plainData }]),
+      () =>
+        zipBytes([
+          { name: 'a/data.pkl', data: plainData },
+          { name: 'b/data.pkl', data: plainData },
+        ]),
       'header-invalid',
       'holds 2 files named data.pkl',
     ],
     [
       'a big-endian byte order',
-      () => zipBytes([{ name: 'a/data.pkl', data: plainData }, { name: 'a/byteorder', data: Buffer.from('big') }]),
+      () =>
+        zipBytes([
+          { name: 'a/data.pkl', data: plainData },
+          { name: 'a/byteorder', data: Buffer.from('big') },
+        ]),
       'feature-unsupported',
       '"big"',
     ],
     [
       'a compressed entry, such as a zip bomb has',
-      () => zipBytes([{ name: 'a/data.pkl', data: Buffer.alloc(20), method: 8, sizeBytes: 2 ** 31, packedBytes: 20 }]),
+      () =>
+        zipBytes([
+          { name: 'a/data.pkl', data: Buffer.alloc(20), method: 8, sizeBytes: 2 ** 31, packedBytes: 20 },
+        ]),
       'feature-unsupported',
       'is compressed (method 8)',
     ],
@@ -283,7 +366,11 @@ describe('a damaged or hostile file', () => {
     ],
     [
       'two entries of one name',
-      () => zipBytes([{ name: 'a/data.pkl', data: plainData }, { name: 'a/data.pkl', data: plainData }]),
+      () =>
+        zipBytes([
+          { name: 'a/data.pkl', data: plainData },
+          { name: 'a/data.pkl', data: plainData },
+        ]),
       'header-invalid',
       'two entries named',
     ],
@@ -299,7 +386,12 @@ describe('a damaged or hostile file', () => {
       'limit-exceeded',
       'at most 100000',
     ],
-    ['half of it', () => torchBytes(pickled.dict({})).subarray(0, 100), 'header-truncated', 'has no directory at its end'],
+    [
+      'half of it',
+      () => torchBytes(pickled.dict({})).subarray(0, 100),
+      'header-truncated',
+      'has no directory at its end',
+    ],
     ['a Git LFS pointer', () => Buffer.from('version https://git-lfs'), 'header-invalid', 'Git LFS pointer'],
     ['no file of PyTorch', () => Buffer.from('GGUF'), 'header-invalid', 'not a file of PyTorch'],
     ['an empty file', () => Buffer.alloc(0), 'header-invalid', 'not a file of PyTorch'],

@@ -53,7 +53,15 @@ export function zipBytes(entries: readonly Entry[], options: ZipOptions = {}): B
     const nameBytes = Buffer.from(name);
     const narrow = (value: number): Buffer => u32(isWide ? 0xffffffff : value);
     const extra = isWide
-      ? Buffer.concat([u16(0x7777), u16(0), u16(1), u16(24), u64(sizeBytes), u64(packedBytes), u64(headerOffset)])
+      ? Buffer.concat([
+          u16(0x7777),
+          u16(0),
+          u16(1),
+          u16(24),
+          u64(sizeBytes),
+          u64(packedBytes),
+          u64(headerOffset),
+        ])
       : Buffer.alloc(0);
     const padding = Buffer.alloc((64 - ((at + 30 + nameBytes.length) % 64)) % 64);
     directory.push(
@@ -113,7 +121,14 @@ export interface ViewOptions {
 }
 
 /** A tensor: a view of a storage. */
-export function viewOf({ key = '0', type = 'FloatStorage', elements, first = 0, shape, strides }: ViewOptions): Buffer {
+export function viewOf({
+  key = '0',
+  type = 'FloatStorage',
+  elements,
+  first = 0,
+  shape,
+  strides,
+}: ViewOptions): Buffer {
   const number = (value: number | bigint): Buffer => pickled.long(BigInt(value));
   const storage = Buffer.concat([
     pickled.tuple(
