@@ -250,7 +250,7 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
     hasWeights,
     weightFormat,
     hasTokenizer,
-    costs: model.costsWith(layers),
+    costs: model.costsWith(config),
     hiddenSize,
     headDim,
     vocabSize,

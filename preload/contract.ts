@@ -5,8 +5,9 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
-import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
+import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
+import { pruneSettingsSchema } from './prune-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
@@ -57,27 +58,6 @@ export const modelSummarySchema = z.object({
 });
 export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
-/** What the Plan step decides, under the recipe's own keys. */
-export const pruneSettingsSchema = z.strictObject({
-  /** none: the model is evaluated as it is; left out: block. */
-  mode: z.enum(['block', 'none']).optional(),
-  criterion: z.enum([
-    'taylor-vector',
-    'taylor-element1',
-    'taylor-element2',
-    'taylor-mixed',
-    'magnitude-l1',
-    'magnitude-l2',
-    'random',
-  ]),
-  aggregation: z.enum(['sum', 'mean', 'max', 'prod', 'first', 'second', 'last']),
-  ratio: z.number().gt(0).lt(1),
-  gqaFold: z.enum(['correct', 'published']),
-  layers: z.strictObject({ attention: layerWindow, mlp: layerWindow }),
-  seed,
-  /** One where it is left out. */
-  steps: z.int().min(1).max(1000).optional(),
-});
 export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
 
 export const planPreviewSchema = z.object({

@@ -45,7 +45,7 @@ const weightFormats = {
 export async function inspect(folder: string, { json }: CommonOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
   const { config, family, hasWeights, weightFormat } = model;
-  const costs = model.costsWith(config.layers);
+  const costs = model.costsWith(config);
   const document = {
     family: family.id,
     ...costs,

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { weightFormatIn, type WeightFormat } from '../engine/checkpoint/weight-files.ts';
 import { EngineError } from '../engine/errors.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
-import type { LayerShape } from '../engine/families/family.ts';
+import type { NetworkShape } from '../engine/families/family.ts';
 import {
   describeModel,
   declaredBytesPerElement,
@@ -11,13 +11,13 @@ import {
   type DescribedModel,
 } from '../engine/runtime/model.ts';
 
-/** A model as its folder tells it, with what it costs by any widths of its layers. */
+/** A model as its folder tells it, with what it costs by any widths. */
 export interface InspectedModel extends DescribedModel {
   /** Whether the weights are there; their shapes have then been checked. */
   readonly hasWeights: boolean;
   /** How their files are written; null where there are none. */
   readonly weightFormat: WeightFormat | null;
-  costsWith(layers: readonly LayerShape[]): ModelCosts;
+  costsWith(shape: NetworkShape): ModelCosts;
 }
 
 /**
@@ -63,6 +63,6 @@ function inspected(
     config,
     hasWeights: weightFormat !== null,
     weightFormat,
-    costsWith: (layers) => modelCosts(family, config, layers, bytesOf),
+    costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };
 }

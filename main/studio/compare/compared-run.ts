@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readJsonFile } from '../../engine/checkpoint/read-json.ts';
 import type { LayerShape } from '../../engine/families/family.ts';
@@ -9,6 +10,7 @@ import { inspectModel } from '../inspect-model.ts';
 import { readReport, type StoredRun } from '../run-store.ts';
 import { costMeasures } from './cost-measures.ts';
 import { machineMeasures } from './machine-measures.ts';
+import type { Measure } from './measure.ts';
 import {
   perplexityMeasures,
   reportedPerplexity,
@@ -35,24 +37,33 @@ export async function comparedRun(
 ): Promise<ComparedRun> {
   const report = await readReport(stored.folder);
   const layers = await layersOf(stored);
+  const timed = (name: 'before' | 'after'): Measure[] =>
+    machineMeasures(report.cost, name, { runId, run: names.run, original: report.model });
+  const timesOf = (role: RunRole): Measure[] => {
+    if (role === 'control') return [];
+    if (role === 'recovered') return timed('after').map((measure) => ({ ...measure, isOfPruned: true }));
+    return timed(role === 'original' ? 'before' : 'after');
+  };
+  const original = await placeOf(stored.settings.model);
+  const folders: Readonly<Record<RunRole, string | null>> = {
+    original,
+    pruned: await placeOf(join(stored.folder, runFiles.model)),
+    recovered: await placeOf(join(stored.folder, runFiles.recovered)),
+    control: null,
+  };
   const subjectOf = (role: RunRole, costs: ModelCosts, quality: Quality): Subject => ({
     key: `${runId} ${role}`,
     name: role === 'original' ? names.model : names.run,
     role,
     source: null,
     runId,
-    folder: stored.settings.model,
+    folder: folders[role],
     layers: role === 'original' || role === 'control' ? layers.before : layers.after,
     measures: [
       ...costMeasures(costs),
       ...perplexityMeasures(perplexitiesOf(quality, report, stored)),
       ...taskMeasures(quality.tasks ?? null),
-      ...(role === 'control'
-        ? []
-        : machineMeasures(report.cost, role === 'original' ? 'before' : 'after', {
-            run: names.run,
-            original: report.model,
-          })),
+      ...timesOf(role),
     ],
   });
   const { before, after, recovery } = report;
@@ -75,9 +86,21 @@ export async function comparedRun(
 export async function comparedModel(key: string, folder: string, name: string): Promise<Subject> {
   const model = await inspectModel(folder);
   const { layers } = model.config;
-  const measures = costMeasures(model.costsWith(layers));
-  return { key, name, role: 'model', source: null, runId: null, folder, layers, measures };
+  const measures = costMeasures(model.costsWith(model.config));
+  return {
+    key,
+    name,
+    role: 'model',
+    source: null,
+    runId: null,
+    folder: await placeOf(folder),
+    layers,
+    measures,
+  };
 }
+
+/** One name for a folder that several lead to; its name as it is where it is gone. */
+const placeOf = (folder: string): Promise<string> => realpath(folder).catch(() => folder);
 
 /** A report from before there were several texts tells one number, and its text only by the path. */
 function perplexitiesOf(
@@ -90,7 +113,7 @@ function perplexitiesOf(
   if (perplexities !== undefined && perplexities.length > 0)
     return perplexities.map((measured) => reportedPerplexity(measured, isWhole));
   if (perplexity === null || evaluation === null || text === null) return [];
-  return [{ ...evaluation, text, reading: '', isWhole, perplexity }];
+  return [{ ...evaluation, text, reading: [], isWhole, perplexity }];
 }
 
 interface Layers {
@@ -111,6 +134,7 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
   if (described === null) return null;
   const { criterion, aggregation, ratio, windows } = settings.prune;
   return {
+    folder: settings.model,
     family: described.family.id,
     parameters: report.before.parameters,
     criterion,

@@ -69,10 +69,9 @@ export function publishedBeside(runs: readonly ComparedRun[]): Subject[] {
 function besideRun({ pruning, subjects }: ComparedRun): Subject[] {
   if (pruning === null) return [];
   const measured = subjects.flatMap(({ measures }) => measures);
-  const folder = subjects[0].folder ?? '';
   const wantsTuned = subjects.some(({ role }) => role === 'recovered');
   return published.models
-    .filter((model) => isSameModel(model, pruning, folder))
+    .filter((model) => isSameModel(model, pruning))
     .flatMap((model) => {
       const recipe = model.recipes.find((printed) => isSameRecipe(printed, pruning));
       if (recipe === undefined) return [];
@@ -91,15 +90,11 @@ function besideRun({ pruning, subjects }: ComparedRun): Subject[] {
     });
 }
 
-function isSameModel(
-  { family, parameters, named }: PublishedModel,
-  pruning: Pruning,
-  folder: string,
-): boolean {
+function isSameModel({ family, parameters, named }: PublishedModel, pruning: Pruning): boolean {
   return (
     family === pruning.family &&
     (parameters === null || parameters === pruning.parameters) &&
-    new RegExp(named, 'i').test(folder.split(/[/\\]/).pop() ?? '')
+    new RegExp(named, 'i').test(pruning.folder.split(/[/\\]/).pop() ?? '')
   );
 }
 

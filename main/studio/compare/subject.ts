@@ -11,7 +11,7 @@ export interface Subject {
   readonly role: RunRole | 'model' | 'published';
   readonly source: string | null;
   readonly runId: string | null;
-  /** The folder that the model, or the original of its run, lies in. */
+  /** The folder that the model lies in; null where it has none of its own. */
   readonly folder: string | null;
   readonly layers: readonly LayerShape[] | null;
   readonly measures: readonly Measure[];
@@ -31,6 +31,8 @@ export interface ComparedRun {
 
 /** How a model was pruned, as far as published results tell it. */
 export interface Pruning {
+  /** The original's folder, as it was named. */
+  readonly folder: string;
   readonly family: string;
   readonly parameters: number;
   readonly criterion: string;
