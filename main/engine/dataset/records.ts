@@ -74,14 +74,26 @@ export function linesOf(content: string, path: string): DataRecord[] {
   });
 }
 
+function outsideFile(path: string, start: number, end: number, sizeBytes: number): EngineError {
+  return new EngineError(
+    'file-unreadable',
+    `${path} could not be read as Parquet: it asks for bytes ${start} to ${end} of ${sizeBytes}.`,
+    { path, start, end, sizeBytes },
+    'The file is damaged. Get it again from where it came.',
+  );
+}
+
 /** @throws EngineError file-missing, file-unreadable. */
 export async function parquetRecords(path: string): Promise<DataRecord[]> {
   const { handle, sizeBytes } = await openForReading(path);
   const file: AsyncBuffer = {
     byteLength: sizeBytes,
-    slice: async (start, end = sizeBytes) => {
-      const bytes = await readBytes(handle, path, start, end - start);
-      return bytes.buffer as ArrayBuffer;
+    slice: (start, end = sizeBytes) => {
+      // At once, not in the promise: several ranges are asked for, and the others would be left without anyone to hear.
+      if (!(start >= 0 && start <= end && end <= sizeBytes)) throw outsideFile(path, start, end, sizeBytes);
+      const reading = readBytes(handle, path, start, end - start).then(({ buffer }) => buffer as ArrayBuffer);
+      reading.catch(() => undefined);
+      return reading;
     },
   };
   try {

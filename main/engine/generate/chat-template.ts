@@ -26,7 +26,7 @@ export interface ChatTemplate {
    * The prompt after which the model answers; special tokens are in it by their names.
    * @throws EngineError template-invalid where the template refuses the messages or fails.
    */
-  render(messages: readonly ChatMessage[]): string;
+  readonly render: (messages: readonly ChatMessage[]) => string;
 }
 
 /** As in tokenizer-files.ts. */

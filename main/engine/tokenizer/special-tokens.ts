@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addedToken, configSchema, namedToken, tokenId } from './schema.ts';
+import { type addedToken, configSchema, namedToken, tokenId } from './schema.ts';
 import type { SentencePiece } from './sentence-piece.ts';
 import { readSettings } from './tokenizer-files.ts';
 
