@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
+import { dependencyCalls } from './dependency-contract.ts';
 import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
@@ -95,6 +96,8 @@ export type TasksSettings = z.infer<typeof tasksSettingsSchema>;
 
 export const evaluationSchema = z.strictObject({
   textId: id.nullable(),
+  /** Further texts, each measured like the first; left out: none. */
+  moreTextIds: z.array(id).max(32).optional(),
   seqLen: z.int().min(2).max(32_768),
   samples: z.int().min(1).nullable(),
   /** null, or left out: nothing is asked. */
@@ -281,6 +284,8 @@ export const runDetailSchema = z.object({
   texts: z.object({
     calibration: pickedSchema.nullable(),
     evaluation: pickedSchema.nullable(),
+    /** Further texts to evaluate on, those of them that are still there. */
+    moreEvaluation: z.array(pickedSchema),
     recovery: pickedSchema.nullable(),
     /** A prompt template of one's own. */
     template: pickedSchema.nullable(),
@@ -405,6 +410,7 @@ export const calls = {
   /** Opens the system's dialog and writes the comparison there; null when the person closes it. */
   'compare:export': { request: comparisonExportSchema, response: z.object({ path: z.string().nullable() }) },
   'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
+  ...dependencyCalls,
   ...generationCalls,
 } as const satisfies Record<string, Call>;
 
