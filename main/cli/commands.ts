@@ -35,10 +35,16 @@ export interface CommonOptions {
   readonly json: boolean;
 }
 
+const weightFormats = {
+  safetensors: 'safetensors',
+  torch: 'PyTorch .bin',
+  none: 'config.json only',
+} as const;
+
 /** llm-pruner inspect MODEL */
 export async function inspect(folder: string, { json }: CommonOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
-  const { config, family, hasWeights } = model;
+  const { config, family, hasWeights, weightFormat } = model;
   const costs = model.costsWith(config);
   const document = {
     family: family.id,
@@ -50,13 +56,14 @@ export async function inspect(folder: string, { json }: CommonOptions): Promise<
     tiedEmbeddings: config.tiedEmbeddings,
     layerShapes: config.layers,
     hasWeights,
+    weightFormat,
   };
   print(json, document, () =>
     formatPairs([
       ['Model', `${basename(model.folder)} (${family.id})`],
       ['Parameters', grouped(costs.parameters)],
       ['MACs (64 tokens)', scaledMacs(costs.macs)],
-      ['Weights', `${mebibytes(costs.weightBytes)}${hasWeights ? '' : ' (config.json only)'}`],
+      ['Weights', `${mebibytes(costs.weightBytes)} (${weightFormats[weightFormat ?? 'none']})`],
       ['Memory (fp16, published formula)', mebibytes(costs.memoryBytes)],
       ['Layers', String(config.layers.length)],
       ['Hidden size', grouped(config.hiddenSize)],

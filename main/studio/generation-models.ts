@@ -5,6 +5,7 @@ import { loadChatTemplate } from '../engine/generate/chat-template.ts';
 import { runFiles } from '../engine/run.ts';
 import { hasConfig } from '../engine/run-stages.ts';
 import { decodingMemoryBytes, planDecoding, type DecodingPlan } from '../engine/runtime/decoding-plan.ts';
+import { hasTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import type { FileGrants } from './grants.ts';
 import { inspectModel } from './inspect-model.ts';
 import type { ModelLibrary } from './model-library.ts';
@@ -93,7 +94,7 @@ export async function textAbilities(
       throw error;
     },
   );
-  return { hasTokenizer: await isThere(join(folder, 'tokenizer.json')), hasChatTemplate: await template };
+  return { hasTokenizer: await hasTokenizer(folder), hasChatTemplate: await template };
 }
 
 function isThere(path: string): Promise<boolean> {

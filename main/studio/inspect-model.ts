@@ -1,4 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
+import { weightFormatIn, type WeightFormat } from '../engine/checkpoint/weight-files.ts';
 import { EngineError } from '../engine/errors.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
 import type { NetworkShape } from '../engine/families/family.ts';
@@ -14,6 +15,8 @@ import {
 export interface InspectedModel extends DescribedModel {
   /** Whether the weights are there; their shapes have then been checked. */
   readonly hasWeights: boolean;
+  /** How their files are written; null where there are none. */
+  readonly weightFormat: WeightFormat | null;
   costsWith(shape: NetworkShape): ModelCosts;
 }
 
@@ -25,12 +28,14 @@ export async function inspectModel(folder: string): Promise<InspectedModel> {
   const described = await describeModel(folder).catch(async (error: unknown) => {
     throw error instanceof EngineError && error.code === 'file-missing' ? await noModel(folder) : error;
   });
-  const hasWeights = (await readdir(folder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
-  if (!hasWeights) return inspected(described, false, declaredBytesPerElement(described));
+  const names = await readdir(folder);
+  const isAnyShardThere = names.some((file) => file.endsWith('.safetensors'));
+  const weightFormat = weightFormatIn(names) ?? (isAnyShardThere ? 'safetensors' : null);
+  if (weightFormat === null) return inspected(described, null, declaredBytesPerElement(described));
   const model = await openModel(folder);
   const bytesOf = storedBytesPerElement(model);
   await model.checkpoint.close();
-  return inspected(described, true, bytesOf);
+  return inspected(described, weightFormat, bytesOf);
 }
 
 async function noModel(folder: string): Promise<EngineError> {
@@ -48,7 +53,7 @@ async function noModel(folder: string): Promise<EngineError> {
 
 function inspected(
   described: DescribedModel,
-  hasWeights: boolean,
+  weightFormat: WeightFormat | null,
   bytesOf: (param: string) => number,
 ): InspectedModel {
   const { family, config, folder } = described;
@@ -56,7 +61,8 @@ function inspected(
     folder,
     family,
     config,
-    hasWeights,
+    hasWeights: weightFormat !== null,
+    weightFormat,
     costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };
 }

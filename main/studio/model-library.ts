@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
+import { hasTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import { isFolder } from './is-folder.ts';
 import { inspectModel, type InspectedModel } from './inspect-model.ts';
 import type { FileGrants, Granted } from './grants.ts';
@@ -62,7 +61,7 @@ export class ModelLibrary {
     this.inspected.delete(folder);
     const model = {
       ...(await inspectModel(folder)),
-      hasTokenizer: await isThere(join(folder, 'tokenizer.json')),
+      hasTokenizer: await hasTokenizer(folder),
     };
     this.inspected.set(folder, model);
     if (folder !== this.demoFolder) await this.remember(folder);
@@ -82,11 +81,4 @@ export class ModelLibrary {
     const paths = [folder, ...this.recent.value.paths.filter((path) => path !== folder)];
     await this.recent.replace({ paths: paths.slice(0, mostRecent) });
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

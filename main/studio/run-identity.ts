@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readError } from '../engine/checkpoint/file-errors.ts';
 import { hashFile } from '../engine/checkpoint/hash-file.ts';
+import { isOtherWeights, weightFormatIn } from '../engine/checkpoint/weight-files.ts';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
 import { taskFilesOf, textsOf } from '../engine/evaluation.ts';
@@ -11,7 +12,7 @@ import { engineVersion } from './engine-version.ts';
 import { recordIdentity, type IdentifiedRun, type StoredRun } from './run-store.ts';
 
 /** Files of a model folder that a result depends on, or takes over as they are: weights, configs, the tokenizer. */
-const modelFile = /\.(safetensors|json|model|txt|jinja)$/;
+const modelFile = /\.(safetensors|bin|json|model|txt|jinja)$/;
 
 /** sha256 of what a run is made from: settings, content of model and data, engine. Paths have no part in it. */
 export interface RunIdentity {
@@ -109,7 +110,8 @@ export async function modelFilesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw readError(error, folder);
   });
-  return names.filter((name) => modelFile.test(name)).sort();
+  const format = weightFormatIn(names);
+  return names.filter((name) => modelFile.test(name) && !isOtherWeights(name, format)).sort();
 }
 
 async function readAll(paths: readonly string[]): Promise<string[]> {

@@ -75,6 +75,21 @@ describe('is another for another', () => {
     expect(seen).toContain(await hashOf(settings));
   });
 
+  it('byte of a .bin, where the weights are read from it', async () => {
+    const { folder, settings } = await copied();
+    const model = path.join(folder, 'model');
+    const bin = path.join(model, 'pytorch_model.bin');
+    await writeFile(bin, 'not read beside safetensors');
+    const beside = await hashOf(settings);
+    await rm(bin);
+    expect(await hashOf(settings)).toBe(beside);
+    await rm(path.join(model, 'model.safetensors'));
+    await writeFile(bin, 'what is read now');
+    const alone = await hashOf(settings);
+    await changeOneBit(bin);
+    expect(await hashOf(settings)).not.toBe(alone);
+  });
+
   const changes: Record<string, (settings: RunSettings) => RunSettings> = {
     criterion: (s) => ({ ...s, prune: { ...s.prune, criterion: 'magnitude-l1' } }),
     aggregation: (s) => ({ ...s, prune: { ...s.prune, aggregation: 'max' } }),
