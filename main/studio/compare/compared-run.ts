@@ -132,7 +132,7 @@ async function layersOf({ folder, settings }: StoredRun): Promise<Layers> {
 async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pruning | null> {
   const described = await describeModel(settings.model).catch(() => null);
   if (described === null) return null;
-  const { criterion, aggregation, ratio, windows } = settings.prune;
+  const { criterion, aggregation, ratio, steps = 1, windows } = settings.prune;
   return {
     folder: settings.model,
     family: described.family.id,
@@ -140,6 +140,7 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
     criterion,
     aggregation,
     ratio,
+    steps,
     attention: windows.attention,
     mlp: windows.mlp,
   };

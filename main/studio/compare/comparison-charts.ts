@@ -1,3 +1,4 @@
+import { toldApart } from '../../../preload/forms/told-apart.ts';
 import type { Comparison, ComparisonRow } from './comparison.ts';
 import type { ComparisonWords } from './comparison-words.ts';
 import { escapeMarkup } from './markup.ts';
@@ -19,8 +20,10 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
   const left = 150;
   const reach = width - left - 50;
   let y = 0;
-  const groups = rows.map((row) => {
-    const label = [labelOf(row, words), ...(row.apart === '' ? [] : [row.apart])].join(' · ');
+  const apart = toldApart(
+    rows.map((row) => ({ label: labelOf(row, words), protocol: protocolOf(row, words) })),
+  );
+  const groups = rows.map((row, at) => {
     const top = y;
     const bars = row.cells.flatMap(({ value }, i) => {
       if (value === null) return [];
@@ -28,8 +31,14 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
       y += barHeight + 2;
       return [bar];
     });
+    if (apart[at] !== '') y = Math.max(y, top + 26);
     y += 8;
-    return `<text x="${left - 8}" y="${top + 10}" text-anchor="end">${escapeMarkup(label)}</text>${bars.join('')}`;
+    const note =
+      apart[at] === ''
+        ? ''
+        : `<text class="quiet" x="${left - 8}" y="${top + 24}" text-anchor="end">${escapeMarkup(apart[at])}</text>`;
+    const lines = `<text x="${left - 8}" y="${top + 10}" text-anchor="end">${escapeMarkup(labelOf(row, words))}</text>${note}`;
+    return `${lines}${bars.join('')}`;
   });
   return figure(words.tasks, y, groups.join('\n'), keyOf(comparison, words, rows));
 }

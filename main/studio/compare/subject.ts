@@ -38,6 +38,8 @@ export interface Pruning {
   readonly criterion: string;
   readonly aggregation: string;
   readonly ratio: number;
+  /** In how many steps; the published results have one. */
+  readonly steps: number;
   readonly attention: readonly [from: number, to: number];
   readonly mlp: readonly [from: number, to: number];
 }
