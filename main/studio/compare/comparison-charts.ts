@@ -8,6 +8,7 @@ import { labelOf, protocolOf } from './written-comparison.ts';
 
 const width = 560;
 const colours = 6;
+const lineHeight = 13;
 
 const nameOf = ({ models }: Comparison, i: number, words: ComparisonWords): string =>
   `${models[i].name} (${words.roles[models[i].role]})`;
@@ -64,15 +65,25 @@ export function qualityChart(comparison: Comparison, words: ComparisonWords): st
     bottom,
     top,
   );
+  const written: { readonly isLeft: boolean; readonly line: number }[] = [];
   const marks = points.map(({ i, size, value }) => {
-    const [px, py] = [fixed(x(size)), fixed(y(Math.log(value)))];
-    return `<circle class="s${i % colours}" cx="${px}" cy="${py}" r="5"/><text x="${px}" y="${py}" dx="8" dy="4">${escapeMarkup(nameOf(comparison, i, words))} ${value.toPrecision(4)}</text>`;
+    const [px, py] = [x(size), y(Math.log(value))];
+    // Towards the middle, where there is room; under a name that is there already.
+    const isLeft = px > (left + right) / 2;
+    let line = py + 4;
+    const isTaken = (at: number): boolean =>
+      written.some((other) => other.isLeft === isLeft && Math.abs(other.line - at) < lineHeight);
+    while (isTaken(line)) line += lineHeight;
+    written.push({ isLeft, line });
+    const place = `x="${fixed(px + (isLeft ? -8 : 8))}" y="${fixed(line)}"${isLeft ? ' text-anchor="end"' : ''}`;
+    return `<circle class="s${i % colours}" cx="${fixed(px)}" cy="${fixed(py)}" r="5"/><text ${place}>${escapeMarkup(nameOf(comparison, i, words))} ${value.toPrecision(4)}</text>`;
   });
-  const axes = `<line class="axis" x1="${left}" y1="${bottom + 14}" x2="${right}" y2="${bottom + 14}"/><line class="axis" x1="${left - 14}" y1="${top}" x2="${left - 14}" y2="${bottom}"/>
-<text class="quiet" x="${right}" y="${bottom + 30}" text-anchor="end">${escapeMarkup(words.kinds.parameters)} →</text>
+  const lowest = Math.max(bottom, ...written.map(({ line }) => line - 4));
+  const axes = `<line class="axis" x1="${left}" y1="${lowest + 14}" x2="${right}" y2="${lowest + 14}"/><line class="axis" x1="${left - 14}" y1="${top}" x2="${left - 14}" y2="${bottom}"/>
+<text class="quiet" x="${right}" y="${lowest + 30}" text-anchor="end">${escapeMarkup(words.kinds.parameters)} →</text>
 <text class="quiet" x="0" y="12">${escapeMarkup(words.kinds.perplexity)} ↑</text>`;
   const protocol = ` (${protocolOf(row, words)})`;
-  return figure(`${words.qualityAgainstSize}${protocol}`, bottom + 40, `${axes}\n${marks.join('\n')}`, '');
+  return figure(`${words.qualityAgainstSize}${protocol}`, lowest + 40, `${axes}\n${marks.join('\n')}`, '');
 }
 
 /** Widths of each layer as lines from zero; null where no model tells its layers. */
