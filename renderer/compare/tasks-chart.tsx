@@ -55,6 +55,8 @@ export function TasksChart({ comparison }: { readonly comparison: Comparison }):
               dataKey={`m${i}`}
               fill={colors.series[i % colors.series.length]}
               barSize={12}
+              // 0 % is a score, and has its number; what was not measured has none.
+              minPointSize={(value) => (typeof value === 'number' ? 1 : 0)}
               isAnimationActive={false}
             >
               <LabelList
