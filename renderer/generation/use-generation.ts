@@ -45,7 +45,7 @@ export function useGeneration(): Generation {
       .then(({ generationId }) => {
         current.current = generationId;
         // The screen was left before the answer came.
-        if (isGone.current) return call('generation:stop', { generationId });
+        if (isGone.current) void call('generation:stop', { generationId });
         const heard = early.current.filter((news) => news.generationId === generationId);
         setSources((known) => heard.reduce<readonly HeardSource[]>(afterNews, known));
       })
