@@ -186,6 +186,7 @@ function commandLine(end: (code: ExitCode) => void): Command {
 }
 
 function collect(value: string, previous: readonly string[]): string[] {
+  if (value === '') throw new InvalidArgumentError('Expected at least one character.');
   return [...previous, value];
 }
 

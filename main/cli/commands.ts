@@ -1,4 +1,5 @@
 import { basename, join, resolve } from 'node:path';
+import { requireReadable } from '../engine/checkpoint/hash-file.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import type { MeasuredQuality } from '../engine/evaluation.ts';
@@ -112,7 +113,7 @@ export async function runRecipe(recipe: Recipe, options: RunFolderOptions): Prom
   await requireRunnable(prepared);
   const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
   // What is named and not there is told before a folder is made.
-  await contentOf(settings);
+  for (const path of (await contentOf(settings)).paths) await requireReadable(path);
   const named = options.out === undefined ? undefined : resolve(options.out);
   if (named !== undefined && (await findRun(named)) === undefined) {
     // Reading model and data takes a while; a run that is killed meanwhile can be resumed.
