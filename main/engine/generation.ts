@@ -49,12 +49,13 @@ export async function generateText(
 ): Promise<Generated> {
   const model = await openModel(folder);
   try {
-    const tokenizer = await loadTokenizer(folder);
-    const ids = await promptIds(folder, prompt, tokenizer);
+    const { baseFolder } = model;
+    const tokenizer = await loadTokenizer(baseFolder);
+    const ids = await promptIds(baseFolder, prompt, tokenizer);
     const { vocabSize, maxPositions } = model.config;
     requireKnownIds(vocabSize, ids, folder, false);
     requireRoom(ids.length, maxPositions);
-    const endTokens = await readEndTokens(folder, model.config.source);
+    const endTokens = await readEndTokens(baseFolder, model.config.source);
     const weights = openDecodingWeights(model.checkpoint, plan, device.kind);
     const network = new Network(model, weights, sessionOptions({ threads, memory: plan.memory, device }));
     try {

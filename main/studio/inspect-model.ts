@@ -1,4 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EngineError } from '../engine/errors.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
 import type { NetworkShape } from '../engine/families/family.ts';
@@ -18,20 +19,25 @@ export interface InspectedModel extends DescribedModel {
 }
 
 /**
- * Looks at a model folder: config.json alone, and the weights' headers where there are weights.
+ * Looks at a model's folder, or an adapter's: config.json alone, and the weights' headers where there are weights.
  * @throws EngineError as openModel.
  */
 export async function inspectModel(folder: string): Promise<InspectedModel> {
   const described = await describeModel(folder).catch(async (error: unknown) => {
-    throw error instanceof EngineError && error.code === 'file-missing' ? await noModel(folder) : error;
+    throw isWithoutConfig(error, folder) ? await noModel(folder) : error;
   });
-  const hasWeights = (await readdir(folder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
+  const hasWeights = (await readdir(described.baseFolder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
   if (!hasWeights) return inspected(described, false, declaredBytesPerElement(described));
   const model = await openModel(folder);
   const bytesOf = storedBytesPerElement(model);
   await model.checkpoint.close();
   return inspected(described, true, bytesOf);
 }
+
+const isWithoutConfig = (error: unknown, folder: string): boolean =>
+  error instanceof EngineError &&
+  error.code === 'file-missing' &&
+  error.facts.path === join(folder, 'config.json');
 
 async function noModel(folder: string): Promise<EngineError> {
   const found = await stat(folder).catch(() => undefined);
@@ -51,11 +57,9 @@ function inspected(
   hasWeights: boolean,
   bytesOf: (param: string) => number,
 ): InspectedModel {
-  const { family, config, folder } = described;
+  const { family, config } = described;
   return {
-    folder,
-    family,
-    config,
+    ...described,
     hasWeights,
     costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };

@@ -60,9 +60,10 @@ export class ModelLibrary {
   async inspect(id: string): Promise<LibraryModel> {
     const folder = this.grants.pathOf(id, 'folder');
     this.inspected.delete(folder);
+    const inspected = await inspectModel(folder);
     const model = {
-      ...(await inspectModel(folder)),
-      hasTokenizer: await isThere(join(folder, 'tokenizer.json')),
+      ...inspected,
+      hasTokenizer: await isThere(join(inspected.baseFolder, 'tokenizer.json')),
     };
     this.inspected.set(folder, model);
     if (folder !== this.demoFolder) await this.remember(folder);

@@ -27,7 +27,7 @@ export const huggingFace = defineExporter({
     await makeFolder(folder);
     const written = model.family.writeConfig(model.config, shape);
     await writeCheckpoint(folder, paced(tensors, pace));
-    for (const file of companionFiles) await copyIfThere(join(model.folder, file), join(folder, file));
+    for (const file of companionFiles) await copyIfThere(join(model.baseFolder, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
     await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
   },
