@@ -130,7 +130,10 @@ function requireTargets({ lora: { targets } }: RecoverySettings, model: Describe
 }
 
 /** What is trained alone on an adapter's model would be an adapter on that one, which no loader opens. */
-function requireModelOfItsOwn({ alone, output }: RecoverySettings, { adapter, folder }: DescribedModel): void {
+function requireModelOfItsOwn(
+  { alone, output }: RecoverySettings,
+  { adapter, folder }: DescribedModel,
+): void {
   if (!adapter || alone !== true || output === 'merged') return;
   throw new EngineError(
     'combination-unsupported',
@@ -361,7 +364,10 @@ function measureControl({
 }: RecoveryWork): Promise<MeasuredQuality> {
   const useAdapted: UseNetwork = async (use) => {
     const adaptation = adaptationOf(settings);
-    const adapter = await readAdapter(filesOf(stages, 'recover-control').adapter, adapterShapes(model, adaptation));
+    const adapter = await readAdapter(
+      filesOf(stages, 'recover-control').adapter,
+      adapterShapes(model, adaptation),
+    );
     const weights = withAdapter(weightStore(model, share), adapter);
     const network = new Network(model, weights, sessionOptions(share), adaptation);
     try {

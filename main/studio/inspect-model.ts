@@ -26,7 +26,9 @@ export async function inspectModel(folder: string): Promise<InspectedModel> {
   const described = await describeModel(folder).catch(async (error: unknown) => {
     throw isWithoutConfig(error, folder) ? await noModel(folder) : error;
   });
-  const hasWeights = (await readdir(described.baseFolder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
+  const hasWeights = (await readdir(described.baseFolder)).some((file) =>
+    /\.safetensors(\.index\.json)?$/.test(file),
+  );
   if (!hasWeights) return inspected(described, false, declaredBytesPerElement(described));
   const model = await openModel(folder);
   const bytesOf = storedBytesPerElement(model);

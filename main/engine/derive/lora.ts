@@ -56,12 +56,7 @@ export class AdaptedGraph extends GraphBuilder {
     return { [port]: this.adapt(module, op, inputs, y) };
   }
 
-  private adapt(
-    module: string,
-    op: OpDefinition,
-    inputs: Readonly<Record<string, Value>>,
-    y: Value,
-  ): Value {
+  private adapt(module: string, op: OpDefinition, inputs: Readonly<Record<string, Value>>, y: Value): Value {
     const { x: xPort } = op.contraction as { x: string };
     const weight = adaptedWeight(module, op, inputs);
     const { inSize, outSize } = weight;

@@ -4,7 +4,12 @@ import { downName, upName, type AdaptedWeight } from '../derive/lora.ts';
 import { EngineError } from '../errors.ts';
 import type { RawArray } from '../tensor/dtype.ts';
 import { toFloat32 } from '../tensor/half.ts';
-import { adapterConfigFile, adapterWeightsFile, peftKeyPrefix, type AdapterFolder } from './adapter-folder.ts';
+import {
+  adapterConfigFile,
+  adapterWeightsFile,
+  peftKeyPrefix,
+  type AdapterFolder,
+} from './adapter-folder.ts';
 import { WeightMerger } from './weight-merger.ts';
 
 /**
@@ -107,7 +112,10 @@ class AdaptedCheckpoint implements Checkpoint {
     const module = name.replace(/\.weight$/, '');
     if (!this.matrices.tensors.has(downKey(module)) || to === from) return rows;
     const { dtype } = this.base.info(name);
-    const down = toFloat32(await this.matrices.read(downKey(module)), this.matrices.info(downKey(module)).dtype);
+    const down = toFloat32(
+      await this.matrices.read(downKey(module)),
+      this.matrices.info(downKey(module)).dtype,
+    );
     const up = await this.matrices.readRows(upKey(module), from, to);
     const adapter = { down, up: toFloat32(up, this.matrices.info(upKey(module)).dtype) };
     await this.merger.merge(rows, dtype, rows.length / (to - from), adapter);

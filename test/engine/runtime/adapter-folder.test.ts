@@ -1,4 +1,4 @@
-import { cp, readFile, rename, writeFile } from 'node:fs/promises';
+import { cp, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { primaryExporter } from '../../../main/engine/export/index.ts';
@@ -11,6 +11,7 @@ import { forwardPass, hiddenKey } from '../../../main/engine/runtime/forward-pas
 import { planMemory } from '../../../main/engine/runtime/memory-plan.ts';
 import { describeModel } from '../../../main/engine/runtime/model.ts';
 import type { Network } from '../../../main/engine/runtime/network.ts';
+import { changeJson } from '../../cli/bad-input/bad-input.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 import { openedModel } from '../../fixtures/adapted-network.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
@@ -20,7 +21,6 @@ import { openNetwork, unhurried } from '../../fixtures/open-network.ts';
 import { randomRows } from '../../fixtures/random-model.ts';
 
 const goldenFolder = path.resolve('test/golden/lora/adapter');
-const configFile = 'adapter_config.json';
 
 async function logitsOf(network: Network): Promise<Float32Array> {
   const [batch] = packBatches(goldenTokenRows('lora', 'adapter-logits'), 2 ** 20);
@@ -45,11 +45,8 @@ async function adapterAndMerged(name: string): Promise<{ adapter: string; merged
   return { adapter, merged, base };
 }
 
-async function changeConfig(folder: string, changes: Readonly<Record<string, unknown>>): Promise<void> {
-  const file = path.join(folder, configFile);
-  const config = JSON.parse(await readFile(file, 'utf8')) as object;
-  await writeFile(file, JSON.stringify({ ...config, ...changes }));
-}
+const changeConfig = (folder: string, changes: Readonly<Record<string, unknown>>): Promise<void> =>
+  changeJson(path.join(folder, 'adapter_config.json'), changes);
 
 async function perplexityOf(network: Network): Promise<number> {
   const memory = planMemory(network.model.config, 1, 2 ** 30);
@@ -117,7 +114,12 @@ describe('refuses, with a hint,', () => {
     ['a base on the hub', { base_model_name_or_path: 'org/model' }, 'file-missing', /which was not found/],
     ['a base on a server', { base_model_name_or_path: '\\\\server\\gone' }, 'file-missing', /not found/],
     ['no base', { base_model_name_or_path: null }, 'config-invalid', /base_model_name_or_path/],
-    ['an adapter of an adapter', { base_model_name_or_path: '.' }, 'feature-unsupported', /an adapter itself/],
+    [
+      'an adapter of an adapter',
+      { base_model_name_or_path: '.' },
+      'feature-unsupported',
+      /an adapter itself/,
+    ],
     ['another kind of adapter', { peft_type: 'IA3' }, 'feature-unsupported', /peft_type "IA3"/],
     ['DoRA', { use_dora: true }, 'feature-unsupported', /use_dora true/],
     ['rank-stabilised scaling', { use_rslora: true }, 'feature-unsupported', /use_rslora true/],
@@ -129,7 +131,12 @@ describe('refuses, with a hint,', () => {
     ['a rank that is none', { r: 0 }, 'config-invalid', /r should be a whole number/],
     ['another rank', { r: 4 }, 'tensor-shape', /should be \[4, /],
     ['fewer targets', { target_modules: ['q_proj'] }, 'tensor-missing', /no such linear weight/],
-    ['more targets', { target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'down_proj'] }, 'tensor-missing', /k_proj/],
+    [
+      'more targets',
+      { target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'down_proj'] },
+      'tensor-missing',
+      /k_proj/,
+    ],
   ])('%s', async (_what, changes, code, message) => {
     const { adapter } = await adapterAndMerged('gqa');
     await changeConfig(adapter, changes);
