@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic-file.ts';
 import { errnoOf, writeError } from '../checkpoint/file-errors.ts';
@@ -11,6 +11,7 @@ import { defineExporter, type ModelCard, type ModelSource } from './exporter.ts'
 const companionFiles = [
   'tokenizer.json',
   'tokenizer.model',
+  'ice_text.model',
   'tokenizer_config.json',
   'special_tokens_map.json',
   'added_tokens.json',
@@ -27,11 +28,19 @@ export const huggingFace = defineExporter({
     await makeFolder(folder);
     const written = model.family.writeConfig(model.config, shape);
     await writeCheckpoint(folder, paced(tensors, pace));
-    for (const file of companionFiles) await copyIfThere(join(model.baseFolder, file), join(folder, file));
+    const from = model.baseFolder;
+    for (const file of [...companionFiles, ...(await codeFiles(from))])
+      await copyIfThere(join(from, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
     await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
   },
 });
+
+/** A model that transformers loads by code of its own has it beside its weights; it is copied, never run. */
+async function codeFiles(folder: string): Promise<string[]> {
+  const files = await readdir(folder);
+  return files.filter((file) => /^[A-Za-z0-9_]+\.py$/.test(file)).sort();
+}
 
 /** The same tensors, which stop between two of them when cancelled and report the bytes written so far. */
 function paced(tensors: readonly TensorSource[], pace: Pace): TensorSource[] {
@@ -80,6 +89,12 @@ ${loaders}
 `;
 }
 
+function cutOf({ mode, ratio }: NonNullable<ModelCard['pruning']>): string {
+  return mode === 'channel'
+    ? `a ratio of ${ratio} of the hidden indices, the same ones through the whole network`
+    : `a ratio of ${ratio} inside the pruned layers`;
+}
+
 function titleOf({ pruning, training }: ModelCard): string {
   return [pruning && 'pruned', training && 'recovered'].filter((done) => done !== null).join(' and ');
 }
@@ -93,7 +108,7 @@ function methodOf({ pruning }: ModelCard): string {
 function historyOf({ parametersBefore, parametersAfter, pruning, training }: ModelCard): string {
   const removed = 100 * (1 - parametersAfter / parametersBefore);
   const cut = pruning
-    ? `${removed.toFixed(1)} % of all parameters were removed: a ratio of ${pruning.ratio} inside the pruned layers, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
+    ? `${removed.toFixed(1)} % of all parameters were removed: ${cutOf(pruning)}, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
     : '';
   if (!training) return `${cut}The model was not trained after pruning.`;
   const { steps, rows, rank, alpha, isBase8Bit } = training;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { renamedCheckpoint } from '../checkpoint/renamed-checkpoint.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { adaptableWeights } from '../derive/lora.ts';
 import { EngineError } from '../errors.ts';
@@ -44,34 +45,66 @@ export async function describeModel(folder: string): Promise<DescribedModel> {
 }
 
 /**
- * Opens a model folder and checks every weight's shape against the config before any is read. The weights of
- * an adapter's folder are those of its base model with the adapter merged into them.
+ * Opens a model folder and checks every weight's shape against the config before any is read. The weights of an
+ * adapter's folder are those of its base model with the adapter merged into them.
  * @throws EngineError as `describeModel`, `openCheckpoint` and `openAdapted`; tensor-missing, tensor-shape.
  */
 export async function openModel(folder: string): Promise<Model> {
   const described = await describeModel(folder);
   const opened = await openCheckpoint(described.baseFolder);
   try {
-    checkShapes(described, opened);
-    return { ...described, checkpoint: await withAdapter(described, opened) };
+    const checkpoint = underOwnNames(described, opened);
+    const model = await withSeparateHead({ ...described, checkpoint });
+    checkShapes(model, checkpoint);
+    return await withAdapter(model);
   } catch (error) {
     await opened.close();
     throw error;
   }
 }
 
-async function withAdapter(
-  { adapter, family, config }: DescribedModel,
-  checkpoint: Checkpoint,
-): Promise<Checkpoint> {
-  if (!adapter) return checkpoint;
+/** A checkpoint that has parameters under other names, as the family knows them, is read under those of the graph. */
+function underOwnNames({ family, config }: DescribedModel, checkpoint: Checkpoint): Checkpoint {
+  if (!family.storedNames) return checkpoint;
+  const missing = [...modelGraph(family, config).graph.params.keys()].filter(
+    (name) => !checkpoint.tensors.has(name),
+  );
+  const renamed = missing.flatMap((name) => {
+    const stored = family.storedNames?.(name).find((candidate) => checkpoint.tensors.has(candidate));
+    return stored === undefined ? [] : [[name, stored] as const];
+  });
+  return renamed.length > 0 ? renamedCheckpoint(checkpoint, new Map(renamed)) : checkpoint;
+}
+
+/** Rows of head and embedding that are compared: a head that was trained by itself differs in all of them. */
+const comparedRows = 64;
+
+/** A head beside a tied embedding counts where it holds other numbers. */
+async function withSeparateHead(model: Model): Promise<Model> {
+  const { family, config, checkpoint } = model;
+  const names = family.separateHead;
+  if (!names || !config.tiedEmbeddings || !checkpoint.tensors.has(names.head)) return model;
+  const step = Math.max(1, Math.floor(config.vocabSize / comparedRows));
+  for (let row = 0; row < config.vocabSize; row += step) {
+    const [embedded, read] = await Promise.all(
+      [names.embedding, names.head].map((name) => checkpoint.readRows(name, row, row + 1)),
+    );
+    if (embedded.length !== read.length || embedded.some((value, i) => value !== read[i]))
+      return { ...model, config: { ...config, tiedEmbeddings: false } };
+  }
+  return model;
+}
+
+async function withAdapter(model: Model): Promise<Model> {
+  const { adapter, family, config, checkpoint } = model;
+  if (!adapter) return model;
   const adaptable = config.layers.flatMap((shape, layer) =>
     adaptableWeights(blockGraph(family, config, shape).graph).map((weight) => ({
       ...weight,
       module: family.layerPrefix(layer) + weight.module,
     })),
   );
-  return openAdapted(checkpoint, adapter, adaptable);
+  return { ...model, checkpoint: await openAdapted(checkpoint, adapter, adaptable) };
 }
 
 function checkShapes({ family, config, baseFolder: folder }: DescribedModel, checkpoint: Checkpoint): void {

@@ -4,10 +4,10 @@ import type { ParamDtypes, ParamType, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
-import type { Positions } from '../families/family.ts';
+import type { Positions, SideInput } from '../families/family.ts';
 import { crossEntropy, shortfall } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
-import { labelsOf, type Batch } from './batch.ts';
+import { labelsOf, rowsOf, type Batch } from './batch.ts';
 import type { LayerCache } from './layer-cache.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';
@@ -28,11 +28,27 @@ export interface ContractionData {
   readonly dy: Values;
 }
 
-export interface BlockGradient {
+/** Parameters whose gradients are wanted of a part of the network, by name without a layer's prefix. */
+export interface WantedGradients {
+  /** Linear weights and embeddings, whose gradients are left unformed. */
+  readonly contracted: readonly string[];
+  /** Small ones, whose gradients come out whole. */
+  readonly params: readonly string[];
+}
+
+const noGradients: WantedGradients = { contracted: [], params: [] };
+
+/** Gradients of a part of the network, by parameter name without a layer's prefix. */
+export interface PartGradient {
+  readonly contractions: ReadonlyMap<string, ContractionData>;
+  /** ∂L/∂(rows looked up in an embedding). [tokens, hidden] */
+  readonly lookups: ReadonlyMap<string, Values>;
+  readonly params: ReadonlyMap<string, Float32Array>;
+}
+
+export interface BlockGradient extends PartGradient {
   /** ∂L/∂(the layer's input). [rows, length, hidden] */
   readonly dx: Values;
-  /** By parameter name without the layer's prefix. */
-  readonly contractions: ReadonlyMap<string, ContractionData>;
 }
 
 export interface AdapterGradient {
@@ -75,6 +91,11 @@ export class Network {
   layerParams(layer: number): string[] {
     const prefix = this.model.family.layerPrefix(layer);
     return [...this.block(layer).graph.params.keys()].map((name) => prefix + name);
+  }
+
+  /** Full names of the weights that the head reads. */
+  headParams(): string[] {
+    return [...this.lossGraph().graph.params.keys()];
   }
 
   /** The weights of a layer that have an adapter, in order of use; module names are without the layer's prefix. */
@@ -132,41 +153,41 @@ export class Network {
 
   /** What every layer reads beside its hidden states, at these positions. */
   sideFeeds(positions: Positions): Record<string, Feed> {
-    const inputs = this.model.family.sideInputs(this.model.config, positions);
-    const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
-    return Object.fromEntries(feeds);
+    return feedsOf(this.model.family.sideInputs(this.model.config, positions));
   }
 
-  /** @param contracted Names, without the prefix, of the linear weights whose x and dy are wanted. */
   async backwardLayer(
     layer: number,
     weights: LayerWeights,
     x: Values,
     upstream: Values,
     batch: Batch,
-    contracted: readonly string[],
+    wanted: WantedGradients,
   ): Promise<BlockGradient> {
     const session = await this.blockSession(
       layer,
-      `backward ${contracted.join()}`,
+      `backward ${keyOf(wanted)}`,
       ({ graph, x: input, y: result, dtypes }) =>
-        deriveBackward(
-          graph,
-          { result, inputs: [input], params: [], contracted: paramsNamed(graph, contracted) },
-          dtypes,
-        ),
+        deriveBackward(graph, { result, inputs: [input], ...valuesOf(graph, wanted) }, dtypes),
     );
     const results = await session.run({ ...weights, ...this.backwardFeeds(x, upstream, batch) });
-    const { contractions } = session.program as BackwardProgram;
-    return {
-      dx: results[gradientName('x')].values,
-      contractions: new Map(
-        contractions.map(({ param, x: xName, dy }) => [
-          param,
-          { x: results[xName].values, dy: results[dy].values },
-        ]),
-      ),
-    };
+    return { dx: results[gradientName('x')].values, ...partGradient(session, results, wanted) };
+  }
+
+  /** @param upstream ∂L/∂(hidden states before the first layer). */
+  async embedGradient(batch: Batch, upstream: Values, wanted: WantedGradients): Promise<PartGradient> {
+    const { family, config } = this.model;
+    const session = await this.session(`embed backward ${keyOf(wanted)}`, () => {
+      const { graph, y } = embedGraph(family, config);
+      const request = { result: y, inputs: [], ...valuesOf(graph, wanted) };
+      return deriveBackward(graph, request, this.dtypes(graph, ''));
+    });
+    const results = await session.run({
+      ...(await this.take(session, '')),
+      ids: indices(batch.ids, [batch.rows, batch.length]),
+      [upstreamName]: this.hidden(upstream, batch),
+    });
+    return partGradient(session, results, wanted);
   }
 
   /**
@@ -231,10 +252,16 @@ export class Network {
     x: Values,
     batch: Batch,
     upstream: Float32Array,
-  ): Promise<{ losses: Float32Array; dx: Values }> {
-    const session = await this.session('losses backward', () => {
+    wanted = noGradients,
+  ): Promise<BlockGradient & { readonly losses: Float32Array }> {
+    const session = await this.session(`losses backward ${keyOf(wanted)}`, () => {
       const { graph, x: input, losses } = this.lossGraph();
-      const request = { result: losses, inputs: [input], params: [], contracted: [], forward: { losses } };
+      const request = {
+        result: losses,
+        inputs: [input],
+        ...valuesOf(graph, wanted),
+        forward: { losses },
+      };
       return deriveBackward(graph, request, this.dtypes(graph, ''));
     });
     const results = await session.run({
@@ -243,7 +270,11 @@ export class Network {
       labels: labelsOf(batch),
       [upstreamName]: floats(upstream, [batch.rows, batch.length]),
     });
-    return { losses: results.losses.data, dx: results[gradientName('x')].values };
+    return {
+      losses: results.losses.data,
+      dx: results[gradientName('x')].values,
+      ...partGradient(session, results, wanted),
+    };
   }
 
   /** [rows, length, vocabulary] */
@@ -259,8 +290,10 @@ export class Network {
 
   /** A layer's weights, under names without its prefix. */
   async takeLayer(layer: number): Promise<LayerWeights> {
-    const prefix = this.model.family.layerPrefix(layer);
-    return withoutPrefix(await this.weights.take(this.layerParams(layer)), prefix);
+    const { family, config } = this.model;
+    const weights = await this.weights.take(this.layerParams(layer));
+    const inputs = family.layerInputs?.(config, layer) ?? {};
+    return { ...withoutPrefix(weights, family.layerPrefix(layer)), ...feedsOf(inputs) };
   }
 
   async release(): Promise<void> {
@@ -280,8 +313,10 @@ export class Network {
     };
   }
 
-  private side({ length, tree }: Batch): Record<string, Feed> {
+  private side(batch: Batch): Record<string, Feed> {
+    const { length, tree } = batch;
     if (tree) return this.sideFeeds({ length, tree });
+    if (this.model.family.readsTokens) return this.sideFeeds({ length, rows: rowsOf(batch) });
     if (this.usualSide?.length !== length) this.usualSide = { length, feeds: this.sideFeeds({ length }) };
     return this.usualSide.feeds;
   }
@@ -338,8 +373,35 @@ const isPassedOn = (output: string): boolean =>
 
 export type LayerWeights = Readonly<Record<string, Feed>>;
 
-function paramsNamed(graph: GraphBuilder, names: readonly string[]): Value[] {
-  return [...graph.params.values()].filter(({ name }) => names.includes(name));
+const keyOf = ({ contracted, params }: WantedGradients): string => `${contracted.join()} ${params.join()}`;
+
+function valuesOf(
+  graph: GraphBuilder,
+  { contracted, params }: WantedGradients,
+): { contracted: Value[]; params: Value[] } {
+  const named = (names: readonly string[]): Value[] =>
+    [...graph.params.values()].filter(({ name }) => names.includes(name));
+  return { contracted: named(contracted), params: named(params) };
+}
+
+function partGradient(
+  { program }: Session,
+  results: Readonly<Record<string, Result>>,
+  wanted: WantedGradients,
+): PartGradient {
+  const { contractions, lookups } = program as BackwardProgram;
+  return {
+    contractions: new Map(
+      contractions.map(({ param, x, dy }) => [param, { x: results[x].values, dy: results[dy].values }]),
+    ),
+    lookups: new Map(lookups.map(({ param, dy }) => [param, results[dy].values])),
+    params: new Map(wanted.params.map((name) => [name, results[gradientName(name)].data])),
+  };
+}
+
+function feedsOf(inputs: Readonly<Record<string, SideInput>>): Record<string, Feed> {
+  const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
+  return Object.fromEntries(feeds);
 }
 
 function withoutPrefix(feeds: Record<string, Feed>, prefix: string): Record<string, Feed> {
