@@ -55,12 +55,13 @@ export async function generateText(
 ): Promise<Generated> {
   const model = await openModel(folder);
   try {
-    const tokenizer = await loadTokenizer(folder);
-    const { ids, stopTokens } = await encodedPrompt(folder, prompt, tokenizer);
+    const { baseFolder } = model;
+    const tokenizer = await loadTokenizer(baseFolder);
+    const { ids, stopTokens } = await encodedPrompt(baseFolder, prompt, tokenizer);
     const { vocabSize, maxPositions } = model.config;
     requireKnownIds(vocabSize, ids, folder, false);
     requireRoom(ids.length, maxPositions);
-    const ownEnds = await readEndTokens(folder, model.config.source);
+    const ownEnds = await readEndTokens(baseFolder, model.config.source);
     const endTokens = new Set([...ownEnds, ...stopTokens]);
     const weights = openDecodingWeights(model.checkpoint, plan, device.kind);
     const network = new Network(model, weights, sessionOptions({ threads, memory: plan.memory, device }));

@@ -1,4 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { weightFormatIn, type WeightFormat } from '../engine/checkpoint/weight-files.ts';
 import { EngineError } from '../engine/errors.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
@@ -21,14 +22,14 @@ export interface InspectedModel extends DescribedModel {
 }
 
 /**
- * Looks at a model folder: config.json alone, and the weights' headers where there are weights.
+ * Looks at a model's folder, or an adapter's: config.json alone, and the weights' headers where there are weights.
  * @throws EngineError as openModel.
  */
 export async function inspectModel(folder: string): Promise<InspectedModel> {
   const described = await describeModel(folder).catch(async (error: unknown) => {
-    throw error instanceof EngineError && error.code === 'file-missing' ? await noModel(folder) : error;
+    throw isWithoutConfig(error, folder) ? await noModel(folder) : error;
   });
-  const names = await readdir(folder);
+  const names = await readdir(described.baseFolder);
   const isAnyShardThere = names.some((file) => file.endsWith('.safetensors'));
   const weightFormat = weightFormatIn(names) ?? (isAnyShardThere ? 'safetensors' : null);
   if (weightFormat === null) return inspected(described, null, declaredBytesPerElement(described));
@@ -37,6 +38,11 @@ export async function inspectModel(folder: string): Promise<InspectedModel> {
   await model.checkpoint.close();
   return inspected(described, weightFormat, bytesOf);
 }
+
+const isWithoutConfig = (error: unknown, folder: string): boolean =>
+  error instanceof EngineError &&
+  error.code === 'file-missing' &&
+  error.facts.path === join(folder, 'config.json');
 
 async function noModel(folder: string): Promise<EngineError> {
   const found = await stat(folder).catch(() => undefined);
@@ -56,11 +62,9 @@ function inspected(
   weightFormat: WeightFormat | null,
   bytesOf: (param: string) => number,
 ): InspectedModel {
-  const { family, config, folder } = described;
+  const { family, config } = described;
   return {
-    folder,
-    family,
-    config,
+    ...described,
     hasWeights: weightFormat !== null,
     weightFormat,
     costsWith: (shape) => modelCosts(family, config, shape, bytesOf),

@@ -59,9 +59,10 @@ export class ModelLibrary {
   async inspect(id: string): Promise<LibraryModel> {
     const folder = this.grants.pathOf(id, 'folder');
     this.inspected.delete(folder);
+    const inspected = await inspectModel(folder);
     const model = {
-      ...(await inspectModel(folder)),
-      hasTokenizer: await hasTokenizer(folder),
+      ...inspected,
+      hasTokenizer: await hasTokenizer(inspected.baseFolder),
     };
     this.inspected.set(folder, model);
     if (folder !== this.demoFolder) await this.remember(folder);
