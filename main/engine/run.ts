@@ -31,7 +31,6 @@ import {
   checkRatio,
   modelCosts,
   prunedShape,
-  selectLocally,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
@@ -41,7 +40,7 @@ import type { GqaFold } from './prune/unit-scores.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
 import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
-import { readScores } from './run-scores.ts';
+import { selectOnce } from './selection.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
@@ -231,7 +230,7 @@ class Workshop {
   async select(): Promise<PrunePlan> {
     const plan =
       this.settings.prune.steps === undefined
-        ? selectLocally(this.model.config, this.shape.layers, await readScores(this.folder))
+        ? await selectOnce(this.model, this.settings.prune, this.shape, this.folder)
         : await lastPlan(this.iterative);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
