@@ -30,13 +30,15 @@ import type { Aggregation } from './prune/aggregate.ts';
 import {
   checkRatio,
   modelCosts,
-  prunedShape,
+  shapeLeftBy,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
 } from './prune/plan.ts';
 import type { SelectionOptions } from './prune/prune-settings.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
+import { plannedWidths, shapeOfWidths } from './prune/planned-widths.ts';
+import { structureCosts, type StructureCosts } from './prune/structure-costs.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
 import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
@@ -143,7 +145,9 @@ class Workshop {
     private readonly stages: RunStages,
     private readonly model: Model,
     private readonly criterion: Criterion,
-    private readonly shape: NetworkShape,
+    private readonly structureCosts: StructureCosts,
+    /** What the run leaves: as planned, and once it is selected, as it is. */
+    private shape: NetworkShape,
     private readonly calibration: readonly CalibrationSet[],
     private readonly evaluation: PreparedEvaluation,
     private readonly examples: TrainingExamples | null,
@@ -170,8 +174,10 @@ class Workshop {
       const layers = model.config.layers.length;
       checkWindow('attention', settings.prune.windows.attention, layers);
       checkWindow('mlp', settings.prune.windows.mlp, layers);
-      const shape = prunedShape(model.config, settings.prune);
-      const calibration = await calibrationOf(criterion, settings, model);
+      const { family, config } = model;
+      const costs = structureCosts(family, config, storedBytesPerElement(model));
+      const shape = shapeOfWidths(plannedWidths(config, costs, settings.prune));
+      const calibration = await calibrationOf(settings, model);
       const evaluation = await prepareEvaluation(settings.evaluate, model);
       const examples = await trainingDataOf(settings, model, signal);
       for (const part of ['', runFiles.scores, runFiles.checkpoints]) await makeFolder(join(folder, part));
@@ -181,6 +187,7 @@ class Workshop {
         new RunStages(folder, listener, signal),
         model,
         criterion,
+        costs,
         shape,
         calibration,
         evaluation,
@@ -230,8 +237,14 @@ class Workshop {
   async select(): Promise<PrunePlan> {
     const plan =
       this.settings.prune.steps === undefined
-        ? await selectOnce(this.model, this.settings.prune, this.shape, this.folder)
+        ? await selectOnce({
+            original: this.model,
+            costs: this.structureCosts,
+            prune: this.settings.prune,
+            folder: this.folder,
+          })
         : await lastPlan(this.iterative);
+    this.shape = shapeLeftBy(plan, this.model.config);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
   }
@@ -315,8 +328,16 @@ class Workshop {
   }
 
   private get iterative(): IterativeWork {
-    const { settings, stages, model, criterion, calibration } = this;
-    return { settings, stages, model, criterion, calibration, card: { ...this.card(), training: null } };
+    const { settings, stages, model, criterion, calibration, structureCosts: costs } = this;
+    return {
+      settings,
+      stages,
+      model,
+      criterion,
+      calibration,
+      costs,
+      card: { ...this.card(), training: null },
+    };
   }
 
   private card(): Omit<ModelCard, 'training'> {

@@ -13,7 +13,7 @@ import torch
 import oracle
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RATIOS = [0.25, 0.5, 0.8]
+RATIOS = [0.25, 0.5]
 
 
 def unit_parameters(model):
