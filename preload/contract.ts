@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
-import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
+import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
 import {
@@ -58,12 +58,16 @@ export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
 export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
 
+/** Of the whole network; left out where no hidden index is pruned. */
+const hiddenSizeSchema = z.object({ before: count, after: count });
+
 export const planPreviewSchema = z.object({
   before: costsSchema,
   after: costsSchema,
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  hiddenSize: hiddenSizeSchema.optional(),
   /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
   memoryBytes: z.number(),
   memoryBudgetBytes: z.number(),
@@ -167,6 +171,7 @@ export const runReportSchema = z.object({
   windows: z.object({ attention: layerWindow, mlp: layerWindow }),
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
+  hiddenSize: hiddenSizeSchema.optional(),
   calibration: z.object({ rows: count, tokens: count, loss: z.number() }).nullable(),
   evaluation: z.object({ tokens: count, chunks: count, seqLen: count }).nullable(),
   before: measuredSchema,

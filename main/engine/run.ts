@@ -96,6 +96,8 @@ export interface RunReport {
   readonly ratioInWindow: number;
   /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
   readonly removedOfParameters: number;
+  /** Where hidden indices were pruned. */
+  readonly hiddenSize?: { readonly before: number; readonly after: number };
   /** Of an iterative pruning. */
   readonly steps?: number;
   /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
@@ -315,6 +317,9 @@ class Workshop {
       windows: this.settings.prune.windows,
       ratioInWindow: isPruning(this.settings) ? this.settings.prune.ratio : 0,
       removedOfParameters: 1 - costsAfter.parameters / costsBefore.parameters,
+      ...(this.settings.prune.mode === 'channel' && {
+        hiddenSize: { before: this.model.config.hiddenSize, after: this.shape.hiddenSize },
+      }),
       ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
@@ -341,13 +346,13 @@ class Workshop {
   }
 
   private card(): Omit<ModelCard, 'training'> {
-    const { criterion, aggregation, ratio } = this.settings.prune;
+    const { mode, criterion, aggregation, ratio } = this.settings.prune;
     const isPruned = this.settings.recover?.alone !== true;
     return {
       baseModel: basename(this.settings.model),
       parametersBefore: this.costs(this.model.config).parameters,
       parametersAfter: this.costs(this.shape).parameters,
-      pruning: isPruned ? { criterion, aggregation, ratio } : null,
+      pruning: isPruned ? { mode: mode ?? 'block', criterion, aggregation, ratio } : null,
     };
   }
 

@@ -45,6 +45,7 @@ export async function estimateHidden(
   const { criterion, done } = request;
   const { family, config } = network.model;
   if (criterion.kind === 'drawn') {
+    if (done.has('network')) return {};
     const random = new RandomStream(request.seed, 'random-criterion', network.layerCount);
     const hidden = Array.from({ length: config.hiddenSize }, () => criterion.draw(random));
     await request.save({ part: 'network', members: 1, hidden });

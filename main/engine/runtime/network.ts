@@ -5,7 +5,7 @@ import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
 import type { Positions } from '../families/family.ts';
-import { crossEntropy } from '../ops/index.ts';
+import { crossEntropy, shortfall } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
 import { labelsOf, type Batch } from './batch.ts';
 import type { LayerCache } from './layer-cache.ts';
@@ -218,16 +218,35 @@ export class Network {
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
   async losses(x: Values, batch: Batch): Promise<Float32Array> {
-    return this.lossesOf(this.hidden(x, batch), labelsOf(batch));
+    const session = await this.session('losses', () => {
+      const { graph, losses } = this.lossGraph();
+      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
+    });
+    const feeds = { ...(await this.take(session, '')), x: this.hidden(x, batch), labels: labelsOf(batch) };
+    return (await session.run(feeds)).losses.data;
   }
 
   /**
-   * -log p of a token each after hidden states that were picked from anywhere.
+   * -log p of a token each after hidden states that were picked from anywhere, and how far the token's logit is below
+   * the largest.
    * @param x [tokens, hidden]
    */
-  async pickedLosses(x: Float32Array, tokens: Int32Array): Promise<Float32Array> {
+  async pickedTokens(
+    x: Float32Array,
+    tokens: Int32Array,
+  ): Promise<{ losses: Float32Array; shortfalls: Float32Array }> {
+    const session = await this.session('picked tokens', () => {
+      const { graph, logits, labels, losses } = this.lossGraph();
+      const shortfalls = graph.apply(shortfall, { logits, labels }).y;
+      return deriveForward(graph, { losses, shortfalls }, this.dtypes(graph, ''));
+    });
     const dims = [1, tokens.length];
-    return this.lossesOf(floats(x, [...dims, this.model.config.hiddenSize]), indices(tokens, dims));
+    const { losses, shortfalls } = await session.run({
+      ...(await this.take(session, '')),
+      x: floats(x, [...dims, this.model.config.hiddenSize]),
+      labels: indices(tokens, dims),
+    });
+    return { losses: losses.data, shortfalls: shortfalls.data };
   }
 
   /** The losses, and ∂L/∂x for the weights ∂L/∂loss given in `upstream`. */
@@ -300,19 +319,10 @@ export class Network {
     return this.usualSide.feeds;
   }
 
-  private lossGraph(): { graph: GraphBuilder; x: Value; losses: Value } {
+  private lossGraph(): Record<'x' | 'logits' | 'labels' | 'losses', Value> & { graph: GraphBuilder } {
     const { graph, x, logits } = headGraph(this.model.family, this.model.config);
     const labels = graph.input('labels', 'int64', ['batch', 'sequence']);
-    return { graph, x, losses: graph.apply(crossEntropy, { logits, labels }).y };
-  }
-
-  private async lossesOf(x: Feed, labels: Feed): Promise<Float32Array> {
-    const session = await this.session('losses', () => {
-      const { graph, losses } = this.lossGraph();
-      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
-    });
-    const results = await session.run({ ...(await this.take(session, '')), x, labels });
-    return results.losses.data;
+    return { graph, x, logits, labels, losses: graph.apply(crossEntropy, { logits, labels }).y };
   }
 
   /** The weights among a session's inputs. */
