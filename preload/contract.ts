@@ -102,6 +102,8 @@ export type TasksSettings = z.infer<typeof tasksSettingsSchema>;
 
 export const evaluationSchema = z.strictObject({
   textId: id.nullable(),
+  /** Further texts, each measured like the first; left out: none. */
+  moreTextIds: z.array(id).max(32).optional(),
   seqLen: z.int().min(2).max(32_768),
   samples: z.int().min(1).nullable(),
   /** null, or left out: nothing is asked. */
@@ -291,6 +293,8 @@ export const runDetailSchema = z.object({
   texts: z.object({
     calibration: pickedSchema.nullable(),
     evaluation: pickedSchema.nullable(),
+    /** Further texts to evaluate on, those of them that are still there. */
+    moreEvaluation: z.array(pickedSchema),
     recovery: pickedSchema.nullable(),
     /** A prompt template of one's own. */
     template: pickedSchema.nullable(),

@@ -12,7 +12,7 @@ import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
 import { prepareRun, prepareRunOf, requireRunnable } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
-import { identified, identityOf } from '../studio/run-identity.ts';
+import { contentOf, identified, identityOf } from '../studio/run-identity.ts';
 import {
   createRun,
   findRun,
@@ -106,8 +106,16 @@ export async function runRecipe(recipe: Recipe, options: RunFolderOptions): Prom
   const prepared = await prepareRun(recipe);
   await requireRunnable(prepared);
   const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
+  // What is named and not there is told before a folder is made.
+  await contentOf(settings);
+  const named = options.out === undefined ? undefined : resolve(options.out);
+  if (named !== undefined && (await findRun(named)) === undefined) {
+    // Reading model and data takes a while; a run that is killed meanwhile can be resumed.
+    const made = await createRun(named, recipe, settings, null);
+    return carryOut(await identified(made), options);
+  }
   const identity = await identityOf(settings);
-  const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
+  const folder = named ?? resolve(defaultFolder(recipe, identity.hash));
   const known = await findRun(folder);
   if (known?.identity?.hash === identity.hash) return continueRun({ ...known, identity }, options);
   return carryOut(await createRun(folder, recipe, settings, identity), options);
