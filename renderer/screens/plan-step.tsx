@@ -98,7 +98,7 @@ function PlanPicture({
       {view === 'table' ? (
         <MapTable layers={layers} />
       ) : (
-        <ExploredMap layers={layers} removal="planned" height={height} />
+        <ExploredMap layers={layers} removal="planned" height={height} explores />
       )}
       <p className="quiet">{t('plan.whichLater')}</p>
     </Panel>
