@@ -341,8 +341,7 @@ class Workshop {
   }
 
   private get chosen(): Pick<RunReport, 'selection' | 'droppedLayers'> {
-    const { mode, target, scope, round, uniform, drop, edits } = this.settings.prune;
-    const selection = { mode, target, scope, round, uniform, drop, edits };
+    const selection = selectionOf(this.settings.prune);
     const isPlain = Object.values(selection).every((value) => value === undefined);
     return {
       ...(isPruning(this.settings) && !isPlain && { selection }),
@@ -364,13 +363,15 @@ class Workshop {
   }
 
   private card(): Omit<ModelCard, 'training'> {
-    const { mode, criterion, aggregation, ratio } = this.settings.prune;
-    const isPruned = this.settings.recover?.alone !== true;
+    const { settings, droppedLayers } = this;
+    const { criterion, aggregation, ratio } = settings.prune;
+    const isPruned = settings.recover?.alone !== true;
+    const selection = selectionOf(settings.prune);
     return {
-      baseModel: basename(this.settings.model),
+      baseModel: basename(settings.model),
       parametersBefore: this.costs(this.model.config).parameters,
       parametersAfter: this.costs(this.shape).parameters,
-      pruning: isPruned ? { mode: mode ?? 'block', criterion, aggregation, ratio } : null,
+      pruning: isPruned ? { selection, droppedLayers, criterion, aggregation, ratio } : null,
     };
   }
 
@@ -394,4 +395,9 @@ function firstTextOf({ perplexities }: MeasuredQuality): RunReport['evaluation']
   if (perplexities.length === 0) return null;
   const [{ tokens, chunks, seqLen }] = perplexities;
   return { tokens, chunks, seqLen };
+}
+
+function selectionOf(prune: RunSettings['prune']): SelectionOptions {
+  const { mode, target, scope, round, uniform, drop, edits } = prune;
+  return { mode, target, scope, round, uniform, drop, edits };
 }
