@@ -92,7 +92,9 @@ describe('a run that prunes hidden indices', () => {
   it('has no ranking over layers', async () => {
     const refused = await command('plan', ...settings, '--set', 'prune.scope=global');
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('prune.mode: channel ranks all it may remove together: prune.scope is for blocks');
+    expect(refused.stderr).toContain(
+      'prune.mode: channel ranks all it may remove together: prune.scope is for blocks',
+    );
   });
 });
 

@@ -174,6 +174,7 @@ function partCosts(graph: GraphBuilder): PartCosts {
 export const shapeLeftBy = (plan: PrunePlan, { hiddenSize }: NetworkShape): NetworkShape => ({
   hiddenSize: plan.hidden?.length ?? hiddenSize,
   layers: shapesOf(plan),
+  origins: plan.layers.map(({ attention }, layer) => ({ layer, heads: attention.keptHeads })),
 });
 
 /** The layers that a plan leaves. */
