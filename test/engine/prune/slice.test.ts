@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../main/engine/checkpoint/checkpoint.ts';
-import { keptLayers, modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { slicedTensors } from '../../../main/engine/prune/slice.ts';
 import { packBatches } from '../../../main/engine/runtime/batch.ts';
 import type { Model } from '../../../main/engine/runtime/model.ts';
@@ -22,48 +22,6 @@ import { logitsOf } from '../../fixtures/whole-network.ts';
 /** Of the largest logit: a removed column and one of zeros differ in the order of a sum at most. */
 const tolerance = 2e-5;
 
-<<<<<<< HEAD
-async function logits(network: Network, batch: Batch): Promise<Float32Array> {
-  let x = await network.embed(batch);
-  for (let layer = 0; layer < network.layerCount; layer++) {
-    x = await network.forwardLayer(layer, await network.takeLayer(layer), x, batch);
-  }
-  return (await network.logits(x, batch)).data;
-}
-
-/** The original's weights, with what a plan removes cut off from the residual: its columns of o and down are zero. */
-function masked({ checkpoint, config, family }: Model, plan: PrunePlan): Checkpoint {
-  const zeroed = new Map<string, (column: number) => boolean>();
-  keptLayers(plan).forEach(({ attention, mlp }, layer) => {
-    const heads = new Set(attention.keptHeads);
-    const channels = new Set(mlp.keptChannels);
-    const prefix = family.layerPrefix(layer);
-    zeroed.set(
-      `${prefix}self_attn.o_proj.weight`,
-      (column) => !heads.has(Math.floor(column / config.headDim)),
-    );
-    zeroed.set(`${prefix}mlp.down_proj.weight`, (column) => !channels.has(column));
-  });
-  const read = async (name: string): Promise<RawArray> => {
-    const values = await checkpoint.read(name);
-    const isZeroed = zeroed.get(name);
-    const [, columns] = checkpoint.info(name).shape;
-    return isZeroed ? values.map((value, i) => (isZeroed(i % columns) ? 0 : value)) : values;
-  };
-  return {
-    folder: checkpoint.folder,
-    tensors: checkpoint.tensors,
-    others: checkpoint.others,
-    totalBytes: checkpoint.totalBytes,
-    info: (name) => checkpoint.info(name),
-    readRows: (name, from, to) => checkpoint.readRows(name, from, to),
-    close: () => checkpoint.close(),
-    read,
-  };
-}
-
-=======
->>>>>>> main
 /**
  * The original's weights with what a plan takes from the hidden axis zeroed wherever it is made or scaled: columns of
  * the embedding, rows of o and down, norm weights. A norm divides by the kept count when its weight is multiplied by
