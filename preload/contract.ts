@@ -69,7 +69,12 @@ export const planPreviewSchema = z.object({
   after: costsSchema,
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
+  /** A layer that goes is left with nothing. */
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  /** Whether scores decide which layers have which widths: these are then to be expected, and the size is met all the same. */
+  awaitsScores: z.boolean(),
+  /** Widths, ascending, that were a multiple of 64 and will be none: matrices of such widths run no faster. */
+  unevenWidths: z.array(count),
   hiddenSize: hiddenSizeSchema.optional(),
   /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
   memoryBytes: z.number(),
@@ -274,6 +279,8 @@ export const runDetailSchema = z.object({
       layer: count,
       heads: z.array(z.number()).nullable(),
       channels: channelScoresSchema.nullable(),
+      /** How much the whole layer changes what goes through it, where whole layers go. */
+      influence: z.number().nullable().optional(),
     }),
   ),
   /** Heads that stay, by layer, once selected; how many channels stay, the run's layers say. */

@@ -27,6 +27,7 @@ import type { Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
 import { costText } from './cost-text.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
+import { planSentences, pruningSentence } from './pruning-sentence.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
 import { protocolLine, qualityText, taskComparison } from './quality-text.ts';
@@ -84,11 +85,12 @@ export interface RecipeOptions extends CommonOptions {
 /** llm-pruner plan RECIPE */
 export async function plan(recipeFile: string | undefined, options: RecipeOptions): Promise<ExitCode> {
   const recipe = await readRecipe(recipeFile, options.set, process.cwd());
-  const { preview } = await prepareRun(recipe);
+  const prepared = await prepareRun(recipe);
+  const { preview } = prepared;
   print(
     options.json,
     preview,
-    () => `${beforeAfterTable(preview.before, preview.after)}\n\n${ratioSentence(preview)}`,
+    () => `${beforeAfterTable(preview.before, preview.after)}\n\n${planSentences(prepared).join('\n')}`,
   );
   return exitCode.done;
 }
@@ -242,7 +244,7 @@ function pruningText(report: RunReport, modelDir: string): string {
       ['before', report.before],
       ['after', report.after],
     ]),
-    ratioSentence(report),
+    pruningSentence(report),
     `The pruned model is in ${modelDir}`,
   ]);
 }
@@ -260,7 +262,7 @@ function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: str
     sideBySideTable(columns),
     '',
     ...qualityLines(columns),
-    isPruned ? ratioSentence(report) : undefined,
+    isPruned ? pruningSentence(report) : undefined,
     trainingSentence(recovered),
     recovery.base === 'int8' ? base8BitSentence : undefined,
     performanceSentence(report.performance?.recovered),
@@ -315,24 +317,6 @@ function returnedSentence({ before, after }: RunReport, { recovered }: RecoveryR
   if (rise < leastRise) return undefined;
   const returned = Math.log(pruned / now) / rise;
   return `Of the rise in log-perplexity, ${percent(returned)} came back.`;
-}
-
-/** Both ratios, since one is so often taken for the other. */
-function ratioSentence({
-  ratioInWindow,
-  removedOfParameters,
-  windows,
-  hiddenSize,
-}: Pick<RunReport, 'ratioInWindow' | 'removedOfParameters' | 'windows' | 'hiddenSize'>): string {
-  const share = `${percent(removedOfParameters)} of all parameters.`;
-  if (hiddenSize)
-    return `Ratio ${ratioInWindow} of the hidden size, ${grouped(hiddenSize.before)} to ${grouped(hiddenSize.after)} through the whole network: ${share}`;
-  const window = ([from, to]: readonly [number, number]): string => `[${from}, ${to})`;
-  const same = window(windows.attention) === window(windows.mlp);
-  const layers = same
-    ? `layers ${window(windows.attention)}`
-    : `attention of layers ${window(windows.attention)} and MLP of layers ${window(windows.mlp)}`;
-  return `Ratio ${ratioInWindow} inside ${layers}: ${share}`;
 }
 
 const qualityOf = ({ perplexity, perplexities, tasks }: MeasuredQuality): MeasuredQuality => ({

@@ -1,9 +1,17 @@
 import type { CalibrationSet } from './calibration.ts';
 import type { Criterion } from './criteria/criterion.ts';
 import { sessionOptions, withNetwork } from './measure-model.ts';
+import { blockInfluences } from './prune/block-influence.ts';
 import { estimate, type EstimateResult } from './prune/estimate.ts';
 import { estimateHidden } from './prune/hidden-scores.ts';
-import { readHiddenScores, readScores, writeHiddenScores, writeScores } from './run-scores.ts';
+import {
+  readHiddenScores,
+  readScores,
+  writeHiddenScores,
+  writeInfluence,
+  writeScores,
+} from './run-scores.ts';
+import type { LayerWindow } from './prune/windows.ts';
 import type { RunSettings } from './run.ts';
 import { ActivationStore } from './runtime/activation-store.ts';
 import type { Model } from './runtime/model.ts';
@@ -32,6 +40,7 @@ export async function estimateModel(
   pace: Pace,
 ): Promise<Estimated> {
   const { prune, memory } = settings;
+  if (prune.mode === 'layer' && prune.drop === 'last') return { rows: 0, tokens: 0 };
   const store = new ActivationStore(scratchPath, memory.activationBytes);
   const shared = {
     criterion,
@@ -44,6 +53,10 @@ export async function estimateModel(
     pace,
   };
   const score = async (network: Network): Promise<EstimateResult> => {
+    if (prune.mode === 'layer') {
+      for (const influence of await blockInfluences(network, shared)) await writeInfluence(folder, influence);
+      return {};
+    }
     if (prune.mode === 'channel') {
       const done = new Set((await readHiddenScores(folder)).map(({ part }) => part));
       return estimateHidden(network, {
@@ -55,7 +68,7 @@ export async function estimateModel(
     return estimate(network, {
       ...shared,
       fold: prune.gqaFold,
-      windows: prune.windows,
+      windows: scoredWindows(prune),
       done: new Set((await readScores(folder)).keys()),
       save: (scores) => writeScores(folder, scores),
     });
@@ -68,4 +81,19 @@ export async function estimateModel(
     }
   });
   return { ...result, rows: rows.length, tokens: rows.reduce((total, row) => total + row.length, 0) };
+}
+
+/** The windows and, where layers outside have a ratio of their own, those between. */
+function scoredWindows({ windows, edits }: RunSettings['prune']): RunSettings['prune']['windows'] {
+  const withOwn = ([from, to]: LayerWindow, ratios: Readonly<Record<string, number>> = {}): LayerWindow => {
+    const own = Object.keys(ratios).map(Number);
+    if (own.length === 0) return [from, to];
+    return from === to
+      ? [Math.min(...own), Math.max(...own) + 1]
+      : [Math.min(from, ...own), Math.max(to, ...own.map((layer) => layer + 1))];
+  };
+  return {
+    attention: withOwn(windows.attention, edits?.ratios.attention),
+    mlp: withOwn(windows.mlp, edits?.ratios.mlp),
+  };
 }

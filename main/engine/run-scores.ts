@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { notANumber } from './measure-model.ts';
+import type { LayerInfluence } from './prune/block-influence.ts';
 import type { LayerScores } from './prune/estimate.ts';
 import type { HiddenScores } from './prune/hidden-scores.ts';
 import { readRunFile, runFiles } from './run-stages.ts';
@@ -15,6 +16,11 @@ export async function readScores(runFolder: string): Promise<Map<number, LayerSc
 /** The scores of hidden indices in a run's folder, one file a part of the network. */
 export async function readHiddenScores(runFolder: string): Promise<HiddenScores[]> {
   return (await readScoreFiles(runFolder)) as HiddenScores[];
+}
+
+/** The influence of the layers in a run's folder, one file each. */
+export async function readInfluences(runFolder: string): Promise<LayerInfluence[]> {
+  return (await readScoreFiles(runFolder)) as LayerInfluence[];
 }
 
 async function readScoreFiles(runFolder: string): Promise<unknown[]> {
@@ -38,6 +44,12 @@ export async function writeHiddenScores(runFolder: string, scores: HiddenScores)
   const name = typeof part === 'number' ? `layer ${part}` : `the ${part}`;
   if (!hidden.every(Number.isFinite)) throw notANumber(`A score in ${name}`);
   await writeScoreFile(runFolder, typeof part === 'number' ? layerFile(part) : part, scores);
+}
+
+/** @throws EngineError compute-failed where it is no number. */
+export async function writeInfluence(runFolder: string, influence: LayerInfluence): Promise<void> {
+  if (!Number.isFinite(influence.influence)) throw notANumber(`The influence of layer ${influence.layer}`);
+  await writeScoreFile(runFolder, layerFile(influence.layer), influence);
 }
 
 const layerFile = (layer: number): string => `layer-${String(layer).padStart(3, '0')}`;

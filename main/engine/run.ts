@@ -13,7 +13,6 @@ import { criterionNamed } from './criteria/index.ts';
 import type { CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
 import type { CostSettings } from './evaluate/cost/interleave.ts';
-import type { Perplexity } from './evaluate/perplexity.ts';
 import { estimateModel, type Estimated } from './estimation.ts';
 import {
   evaluateStage,
@@ -30,24 +29,28 @@ import type { Aggregation } from './prune/aggregate.ts';
 import {
   checkRatio,
   modelCosts,
-  prunedShape,
+  shapeLeftBy,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
 } from './prune/plan.ts';
 import type { SelectionOptions } from './prune/prune-settings.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
-import { checkWindow, type LayerWindow } from './prune/windows.ts';
+import { plannedWidths, shapeOfWidths } from './prune/planned-widths.ts';
+import { structureCosts, type StructureCosts } from './prune/structure-costs.ts';
+import { checkWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
+import type { RunReport } from './run-report.ts';
 import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
 import { selectOnce } from './selection.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
-import { runPerformance, type RunPerformance } from './training-performance.ts';
+import { runPerformance } from './training-performance.ts';
 import { writePruned } from './write-pruned.ts';
 
+export type { MeasuredModel, RunReport } from './run-report.ts';
 export {
   pruningStages,
   runFiles,
@@ -81,34 +84,6 @@ export interface RunSettings {
   readonly platform: string;
   /** Left out where the run ends with the pruned model. */
   readonly recover?: RecoverySettings;
-}
-
-export interface MeasuredModel extends ModelCosts, MeasuredQuality {}
-
-export interface RunReport {
-  readonly model: string;
-  readonly criterion: string;
-  readonly aggregation: Aggregation;
-  readonly windows: { readonly attention: LayerWindow; readonly mlp: LayerWindow };
-  /** The ratio asked for, inside the windows. */
-  readonly ratioInWindow: number;
-  /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
-  readonly removedOfParameters: number;
-  /** Where hidden indices were pruned. */
-  readonly hiddenSize?: { readonly before: number; readonly after: number };
-  /** Of an iterative pruning. */
-  readonly steps?: number;
-  /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
-  readonly calibration: { readonly rows: number; readonly tokens: number; readonly loss: number } | null;
-  readonly evaluation: Omit<Perplexity, 'perplexity'> | null;
-  readonly before: MeasuredModel;
-  readonly after: MeasuredModel;
-  /** Of a run that recovers; the recovered model costs what the pruned one does. */
-  readonly recovery?: RecoveryReport;
-  /** Times and memory of the models: like `performance`, they differ from run to run. */
-  readonly cost?: CostReport;
-  /** What the trainings took of the machine: it differs from run to run. */
-  readonly performance?: RunPerformance;
 }
 
 /**
@@ -145,12 +120,16 @@ class Workshop {
     private readonly stages: RunStages,
     private readonly model: Model,
     private readonly criterion: Criterion,
-    private readonly shape: NetworkShape,
+    private readonly structureCosts: StructureCosts,
+    /** What the run leaves: as planned, and once it is selected, as it is. */
+    private shape: NetworkShape,
     private readonly calibration: readonly CalibrationSet[],
     private readonly evaluation: PreparedEvaluation,
     private readonly examples: TrainingExamples | null,
     private readonly measureForward: MeasureForward | undefined,
   ) {}
+
+  private droppedLayers: readonly number[] = [];
 
   private get folder(): string {
     return this.stages.folder;
@@ -172,8 +151,10 @@ class Workshop {
       const layers = model.config.layers.length;
       checkWindow('attention', settings.prune.windows.attention, layers);
       checkWindow('mlp', settings.prune.windows.mlp, layers);
-      const shape = prunedShape(model.config, settings.prune);
-      const calibration = await calibrationOf(criterion, settings, model);
+      const { family, config } = model;
+      const costs = structureCosts(family, config, storedBytesPerElement(model));
+      const shape = shapeOfWidths(plannedWidths(config, costs, settings.prune));
+      const calibration = await calibrationOf(settings, model);
       const evaluation = await prepareEvaluation(settings.evaluate, model);
       const examples = await trainingDataOf(settings, model, signal);
       for (const part of ['', runFiles.scores, runFiles.checkpoints]) await makeFolder(join(folder, part));
@@ -183,6 +164,7 @@ class Workshop {
         new RunStages(folder, listener, signal),
         model,
         criterion,
+        costs,
         shape,
         calibration,
         evaluation,
@@ -232,8 +214,15 @@ class Workshop {
   async select(): Promise<PrunePlan> {
     const plan =
       this.settings.prune.steps === undefined
-        ? await selectOnce(this.model, this.settings.prune, this.shape, this.folder)
+        ? await selectOnce({
+            original: this.model,
+            costs: this.structureCosts,
+            prune: this.settings.prune,
+            folder: this.folder,
+          })
         : await lastPlan(this.iterative);
+    this.shape = shapeLeftBy(plan, this.model.config);
+    this.droppedLayers = plan.layers.flatMap((layer, i) => (layer === null ? [i] : []));
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
   }
@@ -307,6 +296,7 @@ class Workshop {
       ...(this.settings.prune.mode === 'channel' && {
         hiddenSize: { before: this.model.config.hiddenSize, after: this.shape.hiddenSize },
       }),
+      ...this.chosen,
       ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
@@ -319,19 +309,38 @@ class Workshop {
     return report;
   }
 
+  private get chosen(): Pick<RunReport, 'selection' | 'droppedLayers'> {
+    const selection = selectionOf(this.settings.prune);
+    const isPlain = Object.values(selection).every((value) => value === undefined);
+    return {
+      ...(isPruning(this.settings) && !isPlain && { selection }),
+      ...(this.droppedLayers.length > 0 && { droppedLayers: this.droppedLayers }),
+    };
+  }
+
   private get iterative(): IterativeWork {
-    const { settings, stages, model, criterion, calibration } = this;
-    return { settings, stages, model, criterion, calibration, card: { ...this.card(), training: null } };
+    const { settings, stages, model, criterion, calibration, structureCosts: costs } = this;
+    return {
+      settings,
+      stages,
+      model,
+      criterion,
+      calibration,
+      costs,
+      card: { ...this.card(), training: null },
+    };
   }
 
   private card(): Omit<ModelCard, 'training'> {
-    const { mode, criterion, aggregation, ratio } = this.settings.prune;
-    const isPruned = this.settings.recover?.alone !== true;
+    const { settings, droppedLayers } = this;
+    const { criterion, aggregation, ratio } = settings.prune;
+    const isPruned = settings.recover?.alone !== true;
+    const selection = selectionOf(settings.prune);
     return {
-      baseModel: basename(this.settings.model),
+      baseModel: basename(settings.model),
       parametersBefore: this.costs(this.model.config).parameters,
       parametersAfter: this.costs(this.shape).parameters,
-      pruning: isPruned ? { mode: mode ?? 'block', criterion, aggregation, ratio } : null,
+      pruning: isPruned ? { selection, droppedLayers, criterion, aggregation, ratio } : null,
     };
   }
 
@@ -355,4 +364,9 @@ function firstTextOf({ perplexities }: MeasuredQuality): RunReport['evaluation']
   if (perplexities.length === 0) return null;
   const [{ tokens, chunks, seqLen }] = perplexities;
   return { tokens, chunks, seqLen };
+}
+
+function selectionOf(prune: RunSettings['prune']): SelectionOptions {
+  const { mode, target, scope, round, uniform, drop, edits } = prune;
+  return { mode, target, scope, round, uniform, drop, edits };
 }

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { weightFormatIn, type WeightFormat } from '../engine/checkpoint/weight-files.ts';
 import { EngineError } from '../engine/errors.ts';
+import { structureCosts, type StructureCosts } from '../engine/prune/structure-costs.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
 import type { NetworkShape } from '../engine/families/family.ts';
 import {
@@ -18,6 +19,8 @@ export interface InspectedModel extends DescribedModel {
   readonly hasWeights: boolean;
   /** How their files are written; null where there are none. */
   readonly weightFormat: WeightFormat | null;
+  /** Sizes of its parts, worked out once. */
+  structureCosts(): StructureCosts;
   costsWith(shape: NetworkShape): ModelCosts;
 }
 
@@ -63,10 +66,12 @@ function inspected(
   bytesOf: (param: string) => number,
 ): InspectedModel {
   const { family, config } = described;
+  let costs: StructureCosts | undefined;
   return {
     ...described,
     hasWeights: weightFormat !== null,
     weightFormat,
+    structureCosts: () => (costs ??= structureCosts(family, config, bytesOf)),
     costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };
 }

@@ -87,7 +87,7 @@ describe('generate', () => {
     await changeJson(path.join(model, 'config.json'), { max_position_embeddings: 1_000_000 });
     const endless = ['--max-new-tokens', '1000000', '--temperature', '1'];
     const started = startCommand(['generate', model, ...prompt, ...endless]);
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await started.printed();
     started.signalAll('SIGINT');
     const { code, stderr } = await started.finished;
     expect(code).toBe(130);

@@ -48,7 +48,7 @@ describe('a model evaluated as it is', () => {
     await page.getByRole('heading', { level: 1, name: 'demo, evaluated' }).waitFor();
 
     const numbers = region(page, 'Numbers');
-    await numbers.getByRole('rowheader', { name: /PIQA/i }).waitFor();
+    await numbers.getByRole('rowheader', { name: /PIQA acc \*/ }).waitFor();
     const [run] = await call(page, 'run:list');
     const { folder: runFolder } = await call(page, 'run:get', { runId: run.id });
     const report = JSON.parse(await readFile(path.join(runFolder, 'report.json'), 'utf8')) as RunReport;

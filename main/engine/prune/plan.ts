@@ -17,7 +17,8 @@ export interface LayerPlan {
 export interface PrunePlan {
   /** Hidden indices that stay through the whole network, ascending; left out where all do. */
   readonly hidden?: readonly number[];
-  readonly layers: readonly LayerPlan[];
+  /** null: the layer goes. */
+  readonly layers: readonly (LayerPlan | null)[];
 }
 
 /** What a model costs, by the published formulas (docs/method.md, Evaluation). */
@@ -104,13 +105,18 @@ export function selectLocally(
 export function selectHidden(config: ModelConfig, hiddenSize: number, scores: readonly number[]): PrunePlan {
   if (scores.length !== config.hiddenSize)
     throw new RangeError(`There are ${scores.length} scores for ${config.hiddenSize} hidden indices.`);
-  const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
   return {
     hidden: keepHighest(scores, config.hiddenSize - hiddenSize),
-    layers: config.layers.map(({ heads, kvHeads, mlpWidth }) => ({
-      attention: { keptHeads: all(heads), keptKvHeads: all(kvHeads) },
-      mlp: { keptChannels: all(mlpWidth) },
-    })),
+    layers: config.layers.map(wholeLayer),
+  };
+}
+
+/** A layer of which everything stays. */
+export function wholeLayer({ heads, kvHeads, mlpWidth }: LayerShape): LayerPlan {
+  const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  return {
+    attention: { keptHeads: all(heads), keptKvHeads: all(kvHeads) },
+    mlp: { keptChannels: all(mlpWidth) },
   };
 }
 
@@ -168,14 +174,28 @@ function partCosts(graph: GraphBuilder): PartCosts {
 export const shapeLeftBy = (plan: PrunePlan, { hiddenSize }: NetworkShape): NetworkShape => ({
   hiddenSize: plan.hidden?.length ?? hiddenSize,
   layers: shapesOf(plan),
-  origins: plan.layers.map(({ attention }, layer) => ({ layer, heads: attention.keptHeads })),
+  origins: plan.layers.flatMap((kept, layer) =>
+    kept === null ? [] : [{ layer, heads: kept.attention.keptHeads }],
+  ),
 });
 
 /** The layers that a plan leaves. */
 export function shapesOf(plan: PrunePlan): LayerShape[] {
-  return plan.layers.map(({ attention, mlp }) => ({
+  return keptLayers(plan).map(({ attention, mlp }) => ({
     heads: attention.keptHeads.length,
     kvHeads: attention.keptKvHeads.length,
     mlpWidth: mlp.keptChannels.length,
   }));
 }
+
+/** The widths that a plan leaves of one layer; nothing, where it goes. */
+export function layerLeftBy({ layers }: PrunePlan, layer: number): LayerShape {
+  const plan = layers[layer];
+  return {
+    heads: plan?.attention.keptHeads.length ?? 0,
+    kvHeads: plan?.attention.keptKvHeads.length ?? 0,
+    mlpWidth: plan?.mlp.keptChannels.length ?? 0,
+  };
+}
+
+export const keptLayers = ({ layers }: PrunePlan): LayerPlan[] => layers.filter((layer) => layer !== null);
