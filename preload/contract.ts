@@ -59,12 +59,16 @@ export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
 export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
 
+/** Of the whole network; left out where no hidden index is pruned. */
+const hiddenSizeSchema = z.object({ before: count, after: count });
+
 export const planPreviewSchema = z.object({
   before: costsSchema,
   after: costsSchema,
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  hiddenSize: hiddenSizeSchema.optional(),
   /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
   memoryBytes: z.number(),
   memoryBudgetBytes: z.number(),
@@ -170,6 +174,7 @@ export const runReportSchema = z.object({
   windows: z.object({ attention: layerWindow, mlp: layerWindow }),
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
+  hiddenSize: hiddenSizeSchema.optional(),
   calibration: z.object({ rows: count, tokens: count, loss: z.number() }).nullable(),
   evaluation: z.object({ tokens: count, chunks: count, seqLen: count }).nullable(),
   before: measuredSchema,

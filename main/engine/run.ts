@@ -31,7 +31,6 @@ import {
   checkRatio,
   modelCosts,
   prunedShape,
-  selectLocally,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
@@ -41,7 +40,7 @@ import type { GqaFold } from './prune/unit-scores.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
 import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
-import { readScores } from './run-scores.ts';
+import { selectOnce } from './selection.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
@@ -95,6 +94,8 @@ export interface RunReport {
   readonly ratioInWindow: number;
   /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
   readonly removedOfParameters: number;
+  /** Where hidden indices were pruned. */
+  readonly hiddenSize?: { readonly before: number; readonly after: number };
   /** Of an iterative pruning. */
   readonly steps?: number;
   /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
@@ -231,7 +232,7 @@ class Workshop {
   async select(): Promise<PrunePlan> {
     const plan =
       this.settings.prune.steps === undefined
-        ? selectLocally(this.model.config, this.shape.layers, await readScores(this.folder))
+        ? await selectOnce(this.model, this.settings.prune, this.shape, this.folder)
         : await lastPlan(this.iterative);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
@@ -303,6 +304,9 @@ class Workshop {
       windows: this.settings.prune.windows,
       ratioInWindow: isPruning(this.settings) ? this.settings.prune.ratio : 0,
       removedOfParameters: 1 - costsAfter.parameters / costsBefore.parameters,
+      ...(this.settings.prune.mode === 'channel' && {
+        hiddenSize: { before: this.model.config.hiddenSize, after: this.shape.hiddenSize },
+      }),
       ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
@@ -321,13 +325,13 @@ class Workshop {
   }
 
   private card(): Omit<ModelCard, 'training'> {
-    const { criterion, aggregation, ratio } = this.settings.prune;
+    const { mode, criterion, aggregation, ratio } = this.settings.prune;
     const isPruned = this.settings.recover?.alone !== true;
     return {
       baseModel: basename(this.settings.model),
       parametersBefore: this.costs(this.model.config).parameters,
       parametersAfter: this.costs(this.shape).parameters,
-      pruning: isPruned ? { criterion, aggregation, ratio } : null,
+      pruning: isPruned ? { mode: mode ?? 'block', criterion, aggregation, ratio } : null,
     };
   }
 

@@ -170,6 +170,7 @@ const trained = z.looseObject({
 export const reportFile = z.looseObject({
   windows: z.object({ attention: window, mlp: window }),
   ratioInWindow: z.number(),
+  hiddenSize: z.object({ before: count, after: count }).optional(),
   removedOfParameters: z.number(),
   evaluation: z.object({ tokens: z.number(), chunks: z.number(), seqLen: z.number() }).nullable(),
   before: measured,

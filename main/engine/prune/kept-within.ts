@@ -6,7 +6,10 @@ import type { PrunePlan } from './plan.ts';
  */
 export function keptWithin(earlier: PrunePlan, later: PrunePlan): PrunePlan {
   const through = (first: readonly number[], then: readonly number[]): number[] => then.map((i) => first[i]);
+  const { hidden } = earlier;
+  const laterHidden = later.hidden;
   return {
+    ...(laterHidden && { hidden: hidden ? through(hidden, laterHidden) : laterHidden }),
     layers: earlier.layers.map(({ attention, mlp }, layer) => {
       const next = later.layers[layer];
       return {

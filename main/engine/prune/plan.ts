@@ -100,6 +100,20 @@ export function selectLocally(
   return { layers };
 }
 
+/** The lowest-scored hidden indices go, down to the planned size; heads and channels all stay. */
+export function selectHidden(config: ModelConfig, hiddenSize: number, scores: readonly number[]): PrunePlan {
+  if (scores.length !== config.hiddenSize)
+    throw new RangeError(`There are ${scores.length} scores for ${config.hiddenSize} hidden indices.`);
+  const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  return {
+    hidden: keepHighest(scores, config.hiddenSize - hiddenSize),
+    layers: config.layers.map(({ heads, kvHeads, mlpWidth }) => ({
+      attention: { keptHeads: all(heads), keptKvHeads: all(kvHeads) },
+      mlp: { keptChannels: all(mlpWidth) },
+    })),
+  };
+}
+
 /** Costs of a model with the given widths, from its config alone. */
 export function modelCosts(
   family: Family,

@@ -132,13 +132,14 @@ async function layersOf({ folder, settings }: StoredRun): Promise<Layers> {
 async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pruning | null> {
   const described = await describeModel(settings.model).catch(() => null);
   if (described === null) return null;
-  const { criterion, aggregation, ratio, windows } = settings.prune;
+  const { mode = 'block', criterion, aggregation, ratio, windows } = settings.prune;
   return {
     folder: settings.model,
     family: described.family.id,
     parameters: report.before.parameters,
     criterion,
     aggregation,
+    mode,
     ratio,
     attention: windows.attention,
     mlp: windows.mlp,
@@ -148,7 +149,9 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
 /** What a run goes by where nobody gave it a name. */
 export function runTitle({ settings, recipe }: StoredRun, modelName = basename(settings.model)): string {
   const { criterion, ratio } = settings.prune;
-  return recipe.prune.mode === 'none' ? modelName : `${modelName}, ${criterion} ${ratio}`;
+  const { mode } = recipe.prune;
+  if (mode === 'none') return modelName;
+  return `${modelName}, ${mode === 'block' ? '' : `${mode} `}${criterion} ${ratio}`;
 }
 
 /** What a run that prunes nothing says of pruning is not what it did. */

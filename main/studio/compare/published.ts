@@ -30,6 +30,8 @@ const tableSchema = z.strictObject({
       dense: resultSchema.extend({ source: z.string(), costs: costsSchema.optional() }),
       recipes: z.array(
         z.strictObject({
+          /** Left out: block. */
+          mode: z.enum(['block', 'channel']).default('block'),
           ratio: z.number(),
           attention: window.optional(),
           mlp: window.optional(),
@@ -98,10 +100,11 @@ function isSameModel({ family, parameters, named }: PublishedModel, pruning: Pru
   );
 }
 
-function isSameRecipe({ ratio, attention, mlp }: PublishedRecipe, pruning: Pruning): boolean {
+function isSameRecipe({ mode, ratio, attention, mlp }: PublishedRecipe, pruning: Pruning): boolean {
   const isSame = (printed: readonly number[] | undefined, asked: readonly number[]): boolean =>
     printed === undefined || printed.join() === asked.join();
-  return ratio === pruning.ratio && isSame(attention, pruning.attention) && isSame(mlp, pruning.mlp);
+  const isSameCut = mode === pruning.mode && ratio === pruning.ratio;
+  return isSameCut && isSame(attention, pruning.attention) && isSame(mlp, pruning.mlp);
 }
 
 const subjectOf = (name: string, source: string, measures: readonly Measure[]): Subject => ({

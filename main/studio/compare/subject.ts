@@ -1,4 +1,5 @@
 import type { LayerShape } from '../../engine/families/family.ts';
+import type { SelectionOptions } from '../../engine/prune/prune-settings.ts';
 import type { Measure } from './measure.ts';
 
 /** Which of a run's models; `model` is one of no run. */
@@ -37,6 +38,7 @@ export interface Pruning {
   readonly parameters: number;
   readonly criterion: string;
   readonly aggregation: string;
+  readonly mode: 'block' | NonNullable<SelectionOptions['mode']>;
   readonly ratio: number;
   readonly attention: readonly [from: number, to: number];
   readonly mlp: readonly [from: number, to: number];

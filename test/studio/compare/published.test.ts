@@ -12,6 +12,7 @@ const pruning: Pruning = {
   parameters: llama7,
   criterion: 'taylor-element1',
   aggregation: 'sum',
+  mode: 'block',
   ratio: 0.25,
   attention: [4, 30],
   mlp: [4, 30],
