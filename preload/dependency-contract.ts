@@ -36,7 +36,7 @@ export const dependencyWeightsSchema = z.object({
 export type DependencyWeights = z.infer<typeof dependencyWeightsSchema>;
 export type DependencyPart = DependencyWeights['parts'][number];
 
-export const chainRequestSchema = z.strictObject({
+const chainRequestSchema = z.strictObject({
   modelId: id,
   param: name,
   dim: z.int().min(0).max(1),

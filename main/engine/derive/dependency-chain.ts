@@ -240,6 +240,6 @@ function parametersOf(graph: GraphBuilder, vertices: readonly ChainVertex[]): nu
 }
 
 /** How many indices lie in ranges. */
-export function countOf(ranges: readonly IndexRange[]): number {
+function countOf(ranges: readonly IndexRange[]): number {
   return ranges.reduce((total, [from, to]) => total + to - from, 0);
 }

@@ -373,6 +373,11 @@ const isPassedOn = (output: string): boolean =>
 
 export type LayerWeights = Readonly<Record<string, Feed>>;
 
+function feedsOf(inputs: Readonly<Record<string, SideInput>>): Record<string, Feed> {
+  const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
+  return Object.fromEntries(feeds);
+}
+
 const keyOf = ({ contracted, params }: WantedGradients): string => `${contracted.join()} ${params.join()}`;
 
 function valuesOf(
@@ -397,11 +402,6 @@ function partGradient(
     lookups: new Map(lookups.map(({ param, dy }) => [param, results[dy].values])),
     params: new Map(wanted.params.map((name) => [name, results[gradientName(name)].data])),
   };
-}
-
-function feedsOf(inputs: Readonly<Record<string, SideInput>>): Record<string, Feed> {
-  const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
-  return Object.fromEntries(feeds);
 }
 
 function withoutPrefix(feeds: Record<string, Feed>, prefix: string): Record<string, Feed> {

@@ -66,8 +66,8 @@ describe.each(goldenFamilyNames)('%s', (name) => {
     let { dx } = await network.lossesAndGradient(hidden[network.layerCount], batch, upstream);
     for (let layer = network.layerCount - 1; layer >= 0; layer--) {
       const linear = linearWeights(family, config, config.layers[layer]);
-      const weights = await network.takeLayer(layer);
       const wanted = { contracted: linear, params: [] };
+      const weights = await network.takeLayer(layer);
       const gradient = await network.backwardLayer(layer, weights, hidden[layer], dx, batch, wanted);
       for (const param of linear) {
         const expected = tensor(name, `grad.${family.layerPrefix(layer)}${param}`);
