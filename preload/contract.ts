@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
 import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
+import { costsSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
+import { pruneSettingsSchema } from './prune-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
@@ -17,6 +19,8 @@ import {
   trainingPreviewSchema,
 } from './recovery-contract.ts';
 
+export type { Costs, LayerShape, PlanPreview } from './plan-contract.ts';
+
 const id = z.string().min(1).max(64);
 const count = z.int().min(0);
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -25,17 +29,6 @@ const layerWindow = z.tuple([count, count]);
 /** A file or folder the window may speak of; `path` is only to be shown. */
 export const pickedSchema = z.object({ id, name: z.string(), path: z.string() });
 export type Picked = z.infer<typeof pickedSchema>;
-
-export const costsSchema = z.object({
-  parameters: z.number(),
-  macs: z.number(),
-  weightBytes: z.number(),
-  memoryBytes: z.number(),
-});
-export type Costs = z.infer<typeof costsSchema>;
-
-export const layerShapeSchema = z.object({ heads: count, kvHeads: count, mlpWidth: count });
-export type LayerShape = z.infer<typeof layerShapeSchema>;
 
 /** A model folder as its files tell it. */
 export const modelSummarySchema = z.object({
@@ -55,42 +48,7 @@ export const modelSummarySchema = z.object({
 });
 export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
-/** What the Plan step decides, under the recipe's own keys. */
-export const pruneSettingsSchema = z.strictObject({
-  /** none: the model is evaluated as it is; left out: block. */
-  mode: z.enum(['block', 'none']).optional(),
-  criterion: z.enum([
-    'taylor-vector',
-    'taylor-element1',
-    'taylor-element2',
-    'taylor-mixed',
-    'magnitude-l1',
-    'magnitude-l2',
-    'random',
-  ]),
-  aggregation: z.enum(['sum', 'mean', 'max', 'prod', 'first', 'second', 'last']),
-  ratio: z.number().gt(0).lt(1),
-  gqaFold: z.enum(['correct', 'published']),
-  layers: z.strictObject({ attention: layerWindow, mlp: layerWindow }),
-  seed,
-  /** One where it is left out. */
-  steps: z.int().min(1).max(1000).optional(),
-});
 export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
-
-export const planPreviewSchema = z.object({
-  before: costsSchema,
-  after: costsSchema,
-  ratioInWindow: z.number(),
-  removedOfParameters: z.number(),
-  layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
-  /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
-  memoryBytes: z.number(),
-  memoryBudgetBytes: z.number(),
-  diskBytes: z.number(),
-  freeDiskBytes: z.number(),
-});
-export type PlanPreview = z.infer<typeof planPreviewSchema>;
 
 export const calibrationSchema = z.strictObject({
   sourceId: id.nullable(),
@@ -308,6 +266,21 @@ export const runDetailSchema = z.object({
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 
+/** What a run was calibrated on: the first windows, and whether there are more. */
+export const calibrationTextsSchema = z.object({
+  samples: z.array(
+    z.object({
+      /** null where the source held token ids. */
+      text: z.string().nullable(),
+      tokens: count,
+      /** Of an iterative pruning, from 1. */
+      step: count.nullable(),
+    }),
+  ),
+  hasMore: z.boolean(),
+});
+export type CalibrationTexts = z.infer<typeof calibrationTextsSchema>;
+
 const deviceWishSchema = z.enum(['auto', 'cpu', 'webgpu']);
 
 /** What a wish for a device comes to on this machine. */
@@ -360,10 +333,7 @@ export const calls = {
   'model:demo': { request: nothing, response: pickedSchema },
   'model:recent': { request: nothing, response: z.array(pickedSchema) },
   'model:inspect': { request: z.strictObject({ modelId: id }), response: modelSummarySchema },
-  'plan:preview': {
-    request: z.strictObject({ modelId: id, prune: pruneSettingsSchema }),
-    response: planPreviewSchema,
-  },
+  ...planCalls,
   /** A folder with the data of tasks. */
   'tasks:pick': { request: nothing, response: pickedSchema.nullable() },
   'text:pick': { request: nothing, response: pickedSchema.nullable() },
@@ -398,6 +368,11 @@ export const calls = {
   'run:list': { request: nothing, response: z.array(runSummarySchema) },
   /** The run with this id, or the one that it turned out to be. */
   'run:get': { request: z.strictObject({ runId: id }), response: runDetailSchema },
+  /** null where the run keeps no texts: it reads none, or has not got there. */
+  'run:calibration': {
+    request: z.strictObject({ runId: id }),
+    response: calibrationTextsSchema.nullable(),
+  },
   /** Stops at the next layer, or takes the run out of the queue. */
   'run:cancel': { request: z.strictObject({ runId: id }), response: nothing },
   /** Ends the worker process at once. */

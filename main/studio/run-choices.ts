@@ -39,6 +39,7 @@ const maxRememberedPlans = 4;
 /** What runs found out about structures and chose of them: scores/ and plan.json. */
 export class RunChoices {
   private readonly layers = new UnchangedFiles(readLayer, maxRememberedLayers);
+  private readonly wholeLayers = new UnchangedFiles(readWholeLayer, maxRememberedLayers);
   private readonly plans = new UnchangedFiles(readPlan, maxRememberedPlans);
 
   /** The layers of a run's folder that have scores yet. */
@@ -47,6 +48,17 @@ export class RunChoices {
     const layers: LayerImportance[] = [];
     // One after the other: parsed all at once, they would keep everybody else waiting.
     for (const name of await scoreFilesIn(scores)) layers.push(await this.layers.get(join(scores, name)));
+    return layers;
+  }
+
+  /** Every score, by layer: what a selection needs. */
+  async wholeScores(folder: string): Promise<Map<number, LayerScores>> {
+    const scores = join(folder, runFiles.scores);
+    const layers = new Map<number, LayerScores>();
+    for (const name of await scoreFilesIn(scores)) {
+      const of = await this.wholeLayers.get(join(scores, name));
+      layers.set(of.layer, of);
+    }
     return layers;
   }
 
@@ -79,6 +91,12 @@ async function readLayer(path: string): Promise<LayerImportance> {
     heads: heads ?? null,
     channels: channels === undefined ? null : channelImportance(channels),
   };
+}
+
+async function readWholeLayer(path: string): Promise<LayerScores> {
+  const scores = (await readJsonFile(path, { maxBytes: maxFileBytes })) as Partial<LayerScores>;
+  const { layer = 0, heads = [], channels = [] } = scores;
+  return { layer, heads, channels };
 }
 
 async function readPlan(path: string): Promise<KeptHeads> {

@@ -23,6 +23,8 @@ export function useDescribeSpot(
       const layer = layers[column];
       if (layer === undefined) return { title: t('map.head'), lines: [t('map.neverPruned')] };
       const { before, after } = layer;
+      const whyLocked = (kind: 'attention' | 'mlp'): string =>
+        t(layer.leftWhole.includes(kind) ? 'map.leftWhole' : 'map.locked');
       if (row >= before.heads) {
         return {
           title: t('map.layerMlp', { layer: column }),
@@ -31,7 +33,7 @@ export function useDescribeSpot(
               before: formats.count(before.mlpWidth),
               after: formats.count(after.mlpWidth),
             }),
-            layer.mlpLocked ? t('map.locked') : '',
+            layer.mlpLocked ? whyLocked('mlp') : '',
           ].filter((line) => line !== ''),
         };
       }
@@ -41,7 +43,8 @@ export function useDescribeSpot(
       const goes = goingKvHeads(layer).has(group);
       const isChosen = layer.headScores !== null || layer.keptKvHeads !== null;
       const fate = (): string => {
-        if (layer.attentionLocked) return t('map.locked');
+        if (layer.attentionLocked) return whyLocked('attention');
+        if (layer.pinnedKvHeads.includes(group)) return t('map.pinned');
         if (!isChosen)
           return after.kvHeads === before.kvHeads
             ? t('map.stays')

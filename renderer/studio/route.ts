@@ -3,18 +3,25 @@ import { useSyncExternalStore } from 'react';
 const draftSteps = ['model', 'plan', 'data', 'recovery'] as const;
 export type DraftStep = (typeof draftSteps)[number];
 
+const runViews = ['progress', 'results', 'importance'] as const;
+type RunView = (typeof runViews)[number];
+
 /** Where the person is. */
 export type Route =
   | { readonly screen: 'home' | 'runs' | 'compare' | 'settings' }
   | { readonly screen: 'new'; readonly step: DraftStep }
-  | { readonly screen: 'run'; readonly runId: string; readonly view: 'progress' | 'results' };
+  | { readonly screen: 'run'; readonly runId: string; readonly view: RunView };
 
 export function parseRoute(written: string): Route {
   const [screen, first, second] = written.replace(/^#?\/?/, '').split('/');
   if (screen === 'runs' || screen === 'compare' || screen === 'settings') return { screen };
   if (screen === 'new') return { screen, step: draftSteps.find((step) => step === first) ?? 'model' };
   if (screen === 'run' && first)
-    return { screen, runId: decodeURIComponent(first), view: second === 'results' ? 'results' : 'progress' };
+    return {
+      screen,
+      runId: decodeURIComponent(first),
+      view: runViews.find((view) => view === second) ?? 'progress',
+    };
   return { screen: 'home' };
 }
 
