@@ -36,6 +36,7 @@ import {
   type ModelCosts,
   type PrunePlan,
 } from './prune/plan.ts';
+import type { SelectionOptions } from './prune/prune-settings.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
@@ -60,16 +61,15 @@ export {
 /** Everything a run depends on, with every choice made; paths are absolute. */
 export interface RunSettings {
   readonly model: string;
-  readonly prune: LocalSelection & {
-    /** Set where the run prunes nothing. */
-    readonly mode?: 'none';
-    readonly criterion: string;
-    readonly aggregation: Aggregation;
-    readonly gqaFold: GqaFold;
-    readonly seed: number;
-    /** In how many steps the ratio is reached, each with scores of what is left by then; left out for one. */
-    readonly steps?: number;
-  };
+  readonly prune: LocalSelection &
+    SelectionOptions & {
+      readonly criterion: string;
+      readonly aggregation: Aggregation;
+      readonly gqaFold: GqaFold;
+      readonly seed: number;
+      /** In how many steps the ratio is reached, each with scores of what is left by then; left out for one. */
+      readonly steps?: number;
+    };
   readonly calibration: CalibrationSampling & { readonly source: string | null };
   readonly evaluate: EvaluationSettings & {
     /** Left out where no time is measured. */

@@ -10,10 +10,9 @@ import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { pruningStages, type RunStage } from '../engine/run.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { pruneSchema } from './prune-recipe.ts';
+import { sizeInBytes } from './size-in-bytes.ts';
 
-const window = z
-  .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
-  .nullable();
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** More rows than a calibration or an evaluation can use, and few enough to be held. */
 const count = z.int().min(1).max(1e6);
@@ -107,19 +106,7 @@ const recoverSchema = z.strictObject({
 /** What a run is asked to do: the file a person writes, keeps and shares. */
 const recipeSchema = z.strictObject({
   model: z.string({ error: 'expected the path of a model folder' }).min(1),
-  prune: z
-    .strictObject({
-      mode: z.enum(['block', 'none']).default('block'),
-      criterion: z.enum(criterionIds as [string, ...string[]]).default('taylor-element1'),
-      aggregation: z.enum(aggregationNames).default('sum'),
-      ratio: z.number().default(0.25),
-      steps: z.int().min(1).max(1000).default(1),
-      scope: z.enum(['local']).default('local'),
-      gqaFold: z.enum(['correct', 'published']).default('correct'),
-      layers: z.strictObject({ attention: window.default(null), mlp: window.default(null) }).prefault({}),
-      seed: seed.default(42),
-    })
-    .prefault({}),
+  prune: pruneSchema.prefault({}),
   calibration: z
     .strictObject({
       source: z.string().min(1).nullable().default(null),
@@ -152,10 +139,16 @@ export type RecoverRecipe = z.infer<typeof recoverSchema>;
 /** One line on each key, written beside it by `formatRecipe`. */
 const remarks: readonly (readonly [path: readonly string[], remark: string])[] = [
   [['model'], 'folder with config.json, safetensors and tokenizer.json'],
+  [['prune', 'mode'], 'block (heads and MLP channels), channel (the hidden axis), layer, none'],
   [['prune', 'criterion'], criterionIds.join(', ')],
   [['prune', 'aggregation'], aggregationNames.join(', ')],
   [['prune', 'ratio'], 'inside the layers below; `plan` shows the percent of all parameters'],
+  [['prune', 'target'], 'in place of a ratio: { parameters: N }, { bytes: 4GiB } or { percent: 80 }'],
   [['prune', 'steps'], 'more than 1: in equal parts of the ratio, each scored anew on texts of its own'],
+  [['prune', 'scope'], 'local, global (by score a parameter), global-published'],
+  [['prune', 'round'], 'MLP widths are multiples of 1, 8, 64 or 256'],
+  [['prune', 'uniform'], 'the same widths in all layers: loads everywhere'],
+  [['prune', 'drop'], 'mode layer: least-influence, or last as published'],
   [['prune', 'gqaFold'], 'correct, or published: the published code pairs query and KV heads differently'],
   [['prune', 'layers', 'attention'], '[from, to); null: the window that scales with depth'],
   [['prune', 'layers', 'mlp'], '[from, to); null: the window that scales with depth'],
@@ -255,22 +248,6 @@ export function formatRecipe(recipe: Partial<Recipe>): string {
 /** A recipe with every default and no model yet: what `--print-recipe` shows when given nothing. */
 export function defaultRecipe(): Recipe {
   return recipeSchema.parse({ model: 'path/to/model' });
-}
-
-/** Whole bytes of a size such as 4GiB, 500MB or a plain number; NaN for what is none. */
-export function sizeInBytes(size: number | string): number {
-  if (typeof size === 'number') return Number.isInteger(size) ? size : NaN;
-  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*(B|[KMG]i?B)$/i.exec(size) ?? [];
-  const factors: Readonly<Record<string, number>> = {
-    b: 1,
-    kb: 1e3,
-    mb: 1e6,
-    gb: 1e9,
-    kib: 2 ** 10,
-    mib: 2 ** 20,
-    gib: 2 ** 30,
-  };
-  return Math.floor(Number(amount) * (factors[unit.toLowerCase()] ?? NaN));
 }
 
 type Tree = Record<string, unknown>;

@@ -8,13 +8,15 @@ import type { DescribedModel } from '../engine/runtime/model.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { checkRatio } from '../engine/prune/plan.ts';
 import { checkWindow, defaultWindow } from '../engine/prune/windows.ts';
-import { sizeInBytes, type Recipe, type RecoverRecipe } from './recipe.ts';
+import { requireSupported, selectionOptionsOf } from './prune-recipe.ts';
+import type { Recipe, RecoverRecipe } from './recipe.ts';
+import { sizeInBytes } from './size-in-bytes.ts';
 
 /**
  * A recipe with every automatic choice made for this machine and this model: made once, written into the run, and
  * used again when it is resumed.
  * @param weightBytes What the weights take on the device, were they kept there.
- * @throws EngineError ratio-out-of-range, window-out-of-range, recipe-invalid.
+ * @throws EngineError ratio-out-of-range, window-out-of-range, combination-unsupported, recipe-invalid.
  */
 export function resolveRecipe(
   recipe: Recipe,
@@ -28,6 +30,7 @@ export function resolveRecipe(
   const windows = windowsOf(recipe, layers);
   const budgetBytes = memoryBudget(recipe);
   const recover = recoveryOf(recipe, model, budgetBytes, device.kind);
+  requireSupported(prune);
   checkRatio(prune.ratio);
   checkWindow('attention', windows.attention, layers);
   checkWindow('mlp', windows.mlp, layers);
@@ -43,6 +46,7 @@ export function resolveRecipe(
       seed: prune.seed,
       // One step leaves no trace: the identity of a run stays what it was before there could be more.
       ...(prune.mode !== 'none' && prune.steps > 1 && { steps: prune.steps }),
+      ...selectionOptionsOf(prune),
     },
     calibration: recipe.calibration,
     evaluate: evaluationOf(recipe),

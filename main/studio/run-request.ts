@@ -9,14 +9,11 @@ export interface RunRequest {
   readonly recover: RecoverRequest | null;
 }
 
-export type PruneRequest = Pick<
-  Recipe['prune'],
-  'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed'
-> & {
-  /** Left out: block. */
-  readonly mode?: Recipe['prune']['mode'] | undefined;
-  /** Left out: 1. */
-  readonly steps?: number | undefined;
+type RequiredKey = 'criterion' | 'aggregation' | 'ratio' | 'gqaFold' | 'layers' | 'seed';
+
+/** What is left out is at the recipe's default. */
+export type PruneRequest = Pick<Recipe['prune'], RequiredKey> & {
+  readonly [K in Exclude<keyof Recipe['prune'], RequiredKey>]?: Recipe['prune'][K] | undefined;
 };
 
 export interface CalibrationRequest {

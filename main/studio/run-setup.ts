@@ -13,14 +13,17 @@ import { modelFilesIn } from './run-identity.ts';
 import type { KeptRun } from './run-library.ts';
 import type { EvaluationRequest, RecoverRequest, RunRequest } from './run-request.ts';
 
-type Windows = KeptRun['stored']['settings']['prune']['windows'];
+type Pruned = KeptRun['stored']['settings']['prune'];
 
 /** How a run was set up, as a person would ask for it again. */
 export interface RunSetup {
   /** null where the model is gone, or is another by now. */
   readonly modelId: string | null;
   readonly settings: Omit<RunRequest, 'modelId' | 'prune'> & {
-    readonly prune: Omit<RunRequest['prune'], 'layers'> & { readonly layers: Windows };
+    readonly prune: Omit<Pruned, 'windows' | 'mode'> & {
+      readonly mode?: Exclude<Pruned['mode'], 'none'>;
+      readonly layers: Pruned['windows'];
+    };
   };
   /** The texts of these settings; null where there is none, or it is gone. */
   readonly texts: {
@@ -37,7 +40,7 @@ export interface RunSetup {
 /** Grants what the run was made from: a person picked it then, and the run has written down where it lies. */
 export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLibrary): Promise<RunSetup> {
   const { model, prune, calibration, evaluate, recover } = run.stored.settings;
-  const { criterion, aggregation, ratio, gqaFold, windows, seed, steps } = prune;
+  const { windows, mode, ...asked } = prune;
   const texts = {
     calibration: await grantText(calibration.source, grants),
     evaluation: await grantText(evaluate.text, grants),
@@ -48,7 +51,7 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
   return {
     modelId: (await isAsItWas(run)) ? models.grant(model).id : null,
     settings: {
-      prune: { criterion, aggregation, ratio, gqaFold, layers: windows, seed, ...(steps && { steps }) },
+      prune: { ...(mode && mode !== 'none' && { mode }), ...asked, layers: windows },
       calibration: {
         sourceId: texts.calibration?.id ?? null,
         samples: calibration.samples,

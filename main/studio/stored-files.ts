@@ -3,9 +3,11 @@ import { EngineError } from '../engine/errors.ts';
 import { taskIds } from '../engine/evaluate/tasks/index.ts';
 import { metricNames } from '../engine/evaluate/tasks/task-scores.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
+import { dropRules } from '../engine/prune/prune-settings.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { editsSchema } from './prune-recipe.ts';
 import { costSchema } from './recipe.ts';
 import { storedCost } from './stored-cost.ts';
 
@@ -45,7 +47,7 @@ const recover = z.object({
 const settings = z.object({
   model: z.string(),
   prune: z.object({
-    mode: z.literal('none').optional(),
+    mode: z.enum(['channel', 'layer', 'none']).optional(),
     criterion: z.string(),
     aggregation: z.enum(aggregationNames),
     ratio: z.number(),
@@ -53,6 +55,14 @@ const settings = z.object({
     windows: z.object({ attention: window, mlp: window }),
     seed: z.int(),
     steps: count.optional(),
+    target: z
+      .union([z.object({ parameters: count }), z.object({ bytes: count }), z.object({ percent: z.number() })])
+      .optional(),
+    scope: z.enum(['global', 'global-published']).optional(),
+    round: z.literal([8, 64, 256]).optional(),
+    uniform: z.literal(true).optional(),
+    drop: z.enum(dropRules).optional(),
+    edits: editsSchema.optional(),
   }),
   calibration: z.object({
     source: z.string().nullable(),

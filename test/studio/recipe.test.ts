@@ -6,13 +6,14 @@ import {
   defaultRecipe,
   formatRecipe,
   readRecipe,
-  sizeInBytes,
   type Recipe,
 } from '../../main/studio/recipe.ts';
+import { sizeInBytes } from '../../main/studio/size-in-bytes.ts';
 import { rejection } from '../engine/checkpoint/rejection.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 
 const cwd = path.resolve('/work-folder');
+const noTarget = 'expected { parameters: N }, { bytes: a number or a size such as 4GiB } or { percent: P }';
 
 async function fileOf(text: string | Uint8Array, folder = temporaryFolder()): Promise<string> {
   const file = path.join(folder, 'recipe.yaml');
@@ -41,8 +42,12 @@ describe('defaults', () => {
         criterion: 'taylor-element1',
         aggregation: 'sum',
         ratio: 0.25,
+        target: null,
         steps: 1,
         scope: 'local',
+        round: 1,
+        uniform: false,
+        drop: 'least-influence',
         gqaFold: 'correct',
         layers: { attention: null, mlp: null },
         seed: 42,
@@ -69,12 +74,21 @@ describe('YAML', () => {
   const unusual: Recipe = {
     model: path.resolve('/folder: with "quotes" # and spaces/-x'),
     prune: {
-      mode: 'block',
+      mode: 'layer',
       criterion: 'random',
       aggregation: 'prod',
       ratio: 1e-7,
+      target: { bytes: '4GiB' },
       steps: 1000,
-      scope: 'local',
+      scope: 'global-published',
+      round: 64,
+      uniform: true,
+      drop: 'last',
+      edits: {
+        exclude: { attention: [0, 3], mlp: [] },
+        ratios: { attention: { '1': 0.4 }, mlp: {} },
+        keep: { heads: { '2': [0, 3] } },
+      },
       gqaFold: 'published',
       layers: { attention: [0, 3], mlp: [2, 2] },
       seed: Number.MAX_SAFE_INTEGER,
@@ -138,6 +152,25 @@ describe('YAML', () => {
     ['model: m\nprune: {rato: 0.5}', 'prune: Unrecognized key: "rato"'],
     ['model: m\nprune: {ratio: .nan}', 'prune.ratio: Invalid input: expected number, received NaN'],
     ['model: m\nprune: {ratio: half}', 'prune.ratio: Invalid input: expected number, received string'],
+    ['model: m\nprune: {target: 80}', `prune.target: ${noTarget}`],
+    [
+      'model: m\nprune: {target: {bytes: much}}',
+      'prune.target.bytes: expected a number of bytes, or a size such as 4GiB',
+    ],
+    [
+      'model: m\nprune: {target: {percent: 100}}',
+      'prune.target.percent: Too big: expected number to be <100',
+    ],
+    ['model: m\nprune: {target: {percent: 1, bytes: 5}}', `prune.target: ${noTarget}`],
+    ['model: m\nprune: {round: 16}', 'prune.round: Invalid option: expected one of 1|8|64|256'],
+    [
+      'model: m\nprune: {edits: {ratios: {mlp: {last: 0.5}}}}',
+      'prune.edits.ratios.mlp.last: expected the number of a layer',
+    ],
+    [
+      'model: m\nprune: {edits: {ratios: {mlp: {5: 1}}}}',
+      'prune.edits.ratios.mlp.5: Too big: expected number to be <1',
+    ],
     ['model: m\nprune: {layers: {mlp: 3}}', 'prune.layers.mlp: expected [from, to), for example [4, 30]'],
     ['model: m\nprune: {layers: {mlp: [3]}}', 'prune.layers.mlp: expected [from, to), for example [4, 30]'],
     ['model: m\nevaluate: {text: []}', 'evaluate.text: expected the path of a text, or a list of them'],

@@ -72,7 +72,7 @@ const malformed: readonly BadInput[] = (
       set({ 'prune.aggregation': 'median' }),
       /prune\.aggregation: Invalid option: .*"sum"/,
     ],
-    ['an unknown mode', set({ 'prune.mode': 'channel' }), /prune\.mode: Invalid /],
+    ['an unknown mode', set({ 'prune.mode': 'row' }), /prune\.mode: Invalid /],
     [
       'an unknown device',
       set({ device: 'abacus' }),
