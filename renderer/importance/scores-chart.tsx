@@ -44,9 +44,10 @@ export function ScoresChart(props: ScoresChartProps): ReactNode {
   const pitch = (width - axisWidth) / Math.max(1, layerCount);
   const shown = columns.find(({ layer }) => layer === (pointed ?? selected));
   const name = t(`importance.charts.${kind}`);
+  const names = [t('map.layer'), t(`importance.units.${kind}`), t('importance.score'), t('charts.stayed')];
   const labelEvery = Math.max(1, Math.ceil(minLabelSpacing / pitch));
   return (
-    <ChartFrame title={name} rows={csvRows(columns, kind, t)}>
+    <ChartFrame title={name} rows={csvRows(names, columns)}>
       <div ref={stage} className="scores-chart">
         {width > axisWidth && (
           <svg width={width} height={height + labelHeight + topRoom} role="img" aria-label={name}>
@@ -258,17 +259,15 @@ function useDescribeColumn(kind: 'heads' | 'channels'): (column: ScoreColumn) =>
   };
 }
 
-type Translate = ReturnType<typeof useTranslation>['t'];
-
-function csvRows(columns: readonly ScoreColumn[], kind: 'heads' | 'channels', t: Translate): CsvRow[] {
-  const unit = t(`importance.units.${kind}`);
+/** Of a head whether it stays, 1 or 0; of a share of channels, how much of it. */
+function csvRows(names: readonly string[], columns: readonly ScoreColumn[]): CsvRow[] {
   const rows = columns.flatMap(({ layer, values, heads, stays, staying }) =>
     values.map((value, i): CsvRow => {
       const kept = stays === null ? Math.min(1, Math.max(0, staying - i)) : Number(stays[i]);
       return [layer, heads?.[i] ?? i, value, kept];
     }),
   );
-  return [[t('map.layer'), unit, t('importance.score'), t('charts.stayed')], ...rows];
+  return [names, ...rows];
 }
 
 /** The chart for those who do not see it. */

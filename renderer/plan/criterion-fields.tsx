@@ -2,7 +2,8 @@ import { Select } from 'antd';
 import { useId, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Field } from '../components/field.tsx';
-import { aggregations, criteria, usesGradient } from '../wizard/draft.ts';
+import { aggregations, criteria } from '../wizard/draft.ts';
+import { usesGradient } from './plan-modes.ts';
 import type { PruneFieldsProps } from './plan-settings.tsx';
 
 /** By what structures are judged. */

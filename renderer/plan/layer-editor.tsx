@@ -74,6 +74,9 @@ export function LayerEditor(props: LayerEditorProps): ReactNode {
   );
 }
 
+const choices = ['planned', 'own', 'whole'] as const;
+type Choice = (typeof choices)[number];
+
 const ratioLimits = { min: 1, max: 99 } as const;
 
 /** How the attention or the MLP of one layer is treated. */
@@ -95,7 +98,7 @@ function TreatmentField({
   const { t } = useTranslation();
   const id = useId();
   const label = t(`plan.edits.kinds.${kind}`);
-  const chosen = typeof treatment === 'number' ? 'own' : treatment;
+  const chosen: Choice = typeof treatment === 'number' ? 'own' : treatment;
   const set = (percent: number | null): void => {
     if (percent === null) return;
     const within = Math.min(ratioLimits.max, Math.max(ratioLimits.min, percent));
@@ -104,12 +107,12 @@ function TreatmentField({
   return (
     <div className="layer-treatment">
       <Term name="layerTreatment">{label}</Term>
-      <Segmented
+      <Segmented<Choice>
         size="small"
         name={`treatment-${kind}`}
         aria-label={label}
         value={chosen}
-        options={(['planned', 'own', 'whole'] as const).map((value) => ({
+        options={choices.map((value) => ({
           value,
           label: t(value === 'planned' && !isInside ? 'plan.edits.outside' : `plan.edits.${value}`),
         }))}

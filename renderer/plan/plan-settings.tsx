@@ -8,7 +8,7 @@ import { Panel } from '../components/panel.tsx';
 import { AdvancedFields } from './advanced-fields.tsx';
 import { CriterionFields } from './criterion-fields.tsx';
 import { HowMuch } from './how-much.tsx';
-import { ModeField } from './mode-field.tsx';
+import { ModePanel } from './mode-panel.tsx';
 import { hasCriterion, isByBlock, modeOf } from './plan-modes.ts';
 import { WindowField, WindowPresets } from './window-fields.tsx';
 
@@ -30,9 +30,7 @@ export function PlanSettings({
   const { t } = useTranslation();
   return (
     <div className="column">
-      <Panel title={t('plan.what')}>
-        <ModeField mode={modeOf(prune)} onChange={(mode) => onChange({ mode })} />
-      </Panel>
+      <ModePanel mode={modeOf(prune)} onChange={(mode) => onChange({ mode })} />
       <HowMuch model={model} prune={prune} preview={preview} onChange={onChange} />
       {isByBlock(prune) && (
         <Panel

@@ -36,7 +36,7 @@ export function RecoveryStep(): ReactNode {
   const { t } = useTranslation();
   const { draft } = useDraft();
   const { model } = draft;
-  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
+  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune, draft.scoresOf);
   const { start, isStarting, failure, forgetFailure } = useStartRun();
   const rows = useTrainingPreview(draft.recovers ? model?.model.id : undefined, recoverSettingsOf(draft));
   const unusable = draft.recovers && rows.failure !== null ? 'recoveryUnusable' : null;

@@ -9,6 +9,7 @@ import type {
   TasksSettings,
 } from '../../preload/contract.ts';
 import type { RecoverSettings } from '../../preload/recovery-contract.ts';
+import { readsCalibration } from '../plan/plan-modes.ts';
 import {
   demoRecovery,
   keepsPreset,
@@ -30,9 +31,6 @@ export const criteria: readonly Criterion[] = [
   'random',
 ];
 export const aggregations: readonly Aggregation[] = ['sum', 'mean', 'max', 'prod', 'first', 'second', 'last'];
-
-/** Criteria that read calibration text. */
-export const usesGradient = (criterion: string): boolean => criterion.startsWith('taylor');
 
 /** What a person has decided so far about the next run; kept whole while they move between the steps. */
 export interface Draft {
@@ -296,7 +294,7 @@ export function missingFor(draft: Draft): Missing | null {
 }
 
 export const lacksCalibration = ({ prune, calibrationText }: Draft): boolean =>
-  usesGradient(prune.criterion) && calibrationText === null;
+  readsCalibration(prune) && calibrationText === null;
 
 export const lacksTaskData = ({ tasks, taskData }: Draft): boolean => tasks !== null && taskData === null;
 

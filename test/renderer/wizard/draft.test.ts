@@ -140,6 +140,7 @@ describe('the draft of a run', () => {
         texts: { calibration: text, evaluation: null, recovery: text, template: null, tasks: null },
       },
       runId,
+      scoresOf: 'r1',
     });
 
     it('is that of the run, to the last setting', () => {

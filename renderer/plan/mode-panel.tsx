@@ -1,11 +1,12 @@
 import { Segmented, Tooltip } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Panel } from '../components/panel.tsx';
 import { Term } from '../glossary/term.tsx';
 import { modes, type PlanMode } from './plan-modes.ts';
 
 /** What leaves the model: each choice tells on hover, and the chosen one below. */
-export function ModeField({
+export function ModePanel({
   mode,
   onChange,
 }: {
@@ -14,10 +15,7 @@ export function ModeField({
 }): ReactNode {
   const { t } = useTranslation();
   return (
-    <div className="field">
-      <div className="field-label">
-        <Term name="mode">{t('plan.mode')}</Term>
-      </div>
+    <Panel title={<Term name="mode">{t('plan.mode')}</Term>}>
       <Segmented<PlanMode>
         name="mode"
         aria-label={t('plan.mode')}
@@ -34,6 +32,6 @@ export function ModeField({
         onChange={onChange}
       />
       <p className="field-remark">{t(`plan.modes.${mode}.text`)}</p>
-    </div>
+    </Panel>
   );
 }
