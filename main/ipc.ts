@@ -250,7 +250,7 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
     family: family.id,
     hasWeights,
     hasTokenizer,
-    costs: model.costsWith(layers),
+    costs: model.costsWith(config),
     hiddenSize,
     headDim,
     vocabSize,

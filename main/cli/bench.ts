@@ -24,7 +24,7 @@ export async function bench(folders: readonly string[], options: BenchOptions): 
   const device = await deviceFor(options.device);
   const largest = models.reduce((a, b) => (weightsOf(a) > weightsOf(b) ? a : b));
   const { batchSizes, promptLengths, newTokens, repeats } = options;
-  const weightBytes = keptWeightBytes(largest.costsWith(largest.config.layers), device);
+  const weightBytes = keptWeightBytes(largest.costsWith(largest.config), device);
   const progress = new ProgressLine();
   const timeLeft = timeLeftEstimator();
   const job = startJob(
@@ -58,4 +58,4 @@ function shortNames(folders: readonly string[]): (folder: string) => string {
   return isClear ? (folder) => basename(folder) : (folder) => relative(process.cwd(), folder);
 }
 
-const weightsOf = (model: InspectedModel): number => model.costsWith(model.config.layers).weightBytes;
+const weightsOf = (model: InspectedModel): number => model.costsWith(model.config).weightBytes;

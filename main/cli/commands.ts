@@ -39,7 +39,7 @@ export interface CommonOptions {
 export async function inspect(folder: string, { json }: CommonOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
   const { config, family, hasWeights } = model;
-  const costs = model.costsWith(config.layers);
+  const costs = model.costsWith(config);
   const document = {
     family: family.id,
     ...costs,

@@ -76,7 +76,7 @@ export function taskList(value: string): readonly string[] {
 async function evaluateTexts(folder: string, options: EvalOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
   const device = await deviceFor(options.device);
-  const weightBytes = keptWeightBytes(model.costsWith(model.config.layers), device);
+  const weightBytes = keptWeightBytes(model.costsWith(model.config), device);
   const [text, ...moreTexts] = options.text.map((file) => resolve(file));
   const evaluation: EvaluationSettings = {
     text,

@@ -24,7 +24,7 @@ export async function generateCommand(folder: string, options: GenerateOptions):
   const { json } = options;
   const model = await inspectModel(resolve(folder));
   const device = await deviceFor(options.device);
-  const costs = model.costsWith(model.config.layers);
+  const costs = model.costsWith(model.config);
   const prompt = promptOf(options);
   let shown = '';
   const job = startJob(

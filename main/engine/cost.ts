@@ -114,7 +114,7 @@ interface OpenedModel {
 async function openTimed(folder: string, share: MachineShare, count: number): Promise<OpenedModel> {
   const model = await openModel(folder);
   const { family, config, checkpoint } = model;
-  const costs = modelCosts(family, config, config.layers, storedBytesPerElement(model));
+  const costs = modelCosts(family, config, config, storedBytesPerElement(model));
   const { kind } = share.device;
   const plan = planDecoding(config, costs, Math.floor(share.memory.budgetBytes / count), kind);
   const weights = openDecodingWeights(checkpoint, plan, kind);

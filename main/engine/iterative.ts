@@ -4,7 +4,7 @@ import { keepCalibration, type CalibrationSet } from './calibration.ts';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { estimateModel, type Estimated, type Estimation } from './estimation.ts';
 import type { ModelCard } from './export/exporter.ts';
-import { prunedShapes, selectLocally, type PrunePlan } from './prune/plan.ts';
+import { prunedShape, selectLocally, type PrunePlan } from './prune/plan.ts';
 import { keptWithin } from './prune/kept-within.ts';
 import { hasConfig, readRunFile, runFiles, type RunStages } from './run-stages.ts';
 import { readScores } from './run-scores.ts';
@@ -78,8 +78,8 @@ async function takeStep(work: IterativeWork, step: Step, pace: Pace): Promise<Es
       partOf(pace, before ? 0.2 : 0, 1),
     );
     const ratio = ((step.index + 1) / calibration.length) * prune.ratio;
-    const shapes = prunedShapes(original.config, { ...prune, ratio });
-    const chosen = selectLocally(model.config, shapes, await readScores(scoresFolder));
+    const { layers } = prunedShape(original.config, { ...prune, ratio });
+    const chosen = selectLocally(model.config, layers, await readScores(scoresFolder));
     const plan = before ? keptWithin(before, chosen) : chosen;
     await writeFileAtomic(join(folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     if (estimated.calibrationLoss !== undefined)

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { TrainingExample } from './dataset/training-example.ts';
 import { countMacs } from './derive/cost.ts';
-import type { LayerShape } from './families/family.ts';
+import type { NetworkShape } from './families/family.ts';
 import type { MachineShare } from './measure-model.ts';
 import { initialAdapter } from './recover/adapter.ts';
 import { adapterGradients, meanLoss, type PassOptions } from './recover/adapter-gradients.ts';
@@ -66,7 +66,7 @@ const repetitions = 5;
 export async function forecastTraining(
   recover: RecoverySettings,
   model: Model,
-  shapes: readonly LayerShape[],
+  shape: NetworkShape,
   share: MachineShare,
   scratchPath: string,
   pace: Pace,
@@ -88,12 +88,12 @@ export async function forecastTraining(
   const validationTokens = paddedTokens(validationRows, training.microBatch);
   const validations = validationRows.length === 0 ? 0 : 1 + Math.ceil(steps / training.validation.everySteps);
   const load = loadOf(model, recover.cutoff);
-  const measuredLoad = load(model.config.layers.slice(0, measured.layers));
-  const timesOf = (layers: readonly LayerShape[]): { stepMs: number; trainingMs: number } => {
+  const measuredLoad = load({ ...model.config, layers: model.config.layers.slice(0, measured.layers) });
+  const timesOf = (widths: NetworkShape): { stepMs: number; trainingMs: number } => {
     // What does not shrink with the widths (masks, norms, what a session costs) is taken for half of a layer.
-    const share = (load(layers) / measuredLoad + layers.length / measured.layers) / 2;
+    const share = (load(widths) / measuredLoad + widths.layers.length / measured.layers) / 2;
     const through = (times: TokenMs, tokens: number): number => tokens * (times.ends + times.layers * share);
-    const updateMs = (measured.updateMs * layers.length) / measured.layers;
+    const updateMs = (measured.updateMs * widths.layers.length) / measured.layers;
     const stepMs = through(measured.training, padded) + updateMs;
     return {
       stepMs,
@@ -104,22 +104,25 @@ export async function forecastTraining(
   return {
     steps,
     tokens: Math.round(steps * average((rows) => rows.reduce((total, { ids }) => total + ids.length, 0))),
-    ...timesOf(shapes),
-    controlMs: recover.control ? timesOf(model.config.layers).trainingMs : null,
+    ...timesOf(shape),
+    controlMs: recover.control ? timesOf(model.config).trainingMs : null,
     measured: {
       ms: times.layers * tokens,
       tokens,
       layers,
-      ofLayers: shapes.length,
+      ofLayers: shape.layers.length,
       threads: share.threads,
     },
   };
 }
 
 /** The multiplications of layers over a row. */
-function loadOf({ family, config }: Model, length: number): (layers: readonly LayerShape[]) => number {
-  return (layers) =>
-    layers.reduce((total, shape) => total + countMacs(blockGraph(family, config, shape).graph, length), 0);
+function loadOf({ family, config }: Model, length: number): (widths: NetworkShape) => number {
+  return ({ hiddenSize, layers }) =>
+    layers.reduce(
+      (total, shape) => total + countMacs(blockGraph(family, { ...config, hiddenSize }, shape).graph, length),
+      0,
+    );
 }
 
 const paddedTokens = (rows: readonly TrainingExample[], microBatch: number): number =>

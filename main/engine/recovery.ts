@@ -297,7 +297,7 @@ async function writeMerged(
   try {
     const source = {
       model: pruned,
-      layers: pruned.config.layers,
+      shape: pruned.config,
       tensors: merged.tensors(),
       card: { ...card, training },
       pace,

@@ -23,14 +23,14 @@ import {
   type PreparedEvaluation,
 } from './evaluation.ts';
 import type { ModelCard } from './export/exporter.ts';
-import type { LayerShape } from './families/family.ts';
+import type { NetworkShape } from './families/family.ts';
 import { lastPlan, selectInSteps, type IterativeWork } from './iterative.ts';
 import { withNetwork } from './measure-model.ts';
 import type { Aggregation } from './prune/aggregate.ts';
 import {
   checkRatio,
   modelCosts,
-  prunedShapes,
+  prunedShape,
   selectLocally,
   type LocalSelection,
   type ModelCosts,
@@ -144,7 +144,7 @@ class Workshop {
     private readonly stages: RunStages,
     private readonly model: Model,
     private readonly criterion: Criterion,
-    private readonly shapes: readonly LayerShape[],
+    private readonly shape: NetworkShape,
     private readonly calibration: readonly CalibrationSet[],
     private readonly evaluation: PreparedEvaluation,
     private readonly examples: TrainingExamples | null,
@@ -171,7 +171,7 @@ class Workshop {
       const layers = model.config.layers.length;
       checkWindow('attention', settings.prune.windows.attention, layers);
       checkWindow('mlp', settings.prune.windows.mlp, layers);
-      const shapes = prunedShapes(model.config, settings.prune);
+      const shape = prunedShape(model.config, settings.prune);
       const calibration = await calibrationOf(criterion, settings, model);
       const evaluation = await prepareEvaluation(settings.evaluate, model);
       const examples = await trainingDataOf(settings, model, signal);
@@ -182,7 +182,7 @@ class Workshop {
         new RunStages(folder, listener, signal),
         model,
         criterion,
-        shapes,
+        shape,
         calibration,
         evaluation,
         examples,
@@ -231,7 +231,7 @@ class Workshop {
   async select(): Promise<PrunePlan> {
     const plan =
       this.settings.prune.steps === undefined
-        ? selectLocally(this.model.config, this.shapes, await readScores(this.folder))
+        ? selectLocally(this.model.config, this.shape.layers, await readScores(this.folder))
         : await lastPlan(this.iterative);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
@@ -292,8 +292,8 @@ class Workshop {
     estimated: Estimated,
     recovery: RecoveryReport | undefined,
   ): Promise<RunReport> {
-    const costsBefore = this.costs(this.model.config.layers);
-    const costsAfter = this.costs(this.shapes);
+    const costsBefore = this.costs(this.model.config);
+    const costsAfter = this.costs(this.shape);
     const { calibrationLoss: loss, rows, tokens } = estimated;
     const cost = await this.measureCost();
     const report: RunReport = {
@@ -325,14 +325,14 @@ class Workshop {
     const isPruned = this.settings.recover?.alone !== true;
     return {
       baseModel: basename(this.settings.model),
-      parametersBefore: this.costs(this.model.config.layers).parameters,
-      parametersAfter: this.costs(this.shapes).parameters,
+      parametersBefore: this.costs(this.model.config).parameters,
+      parametersAfter: this.costs(this.shape).parameters,
       pruning: isPruned ? { criterion, aggregation, ratio } : null,
     };
   }
 
-  private costs(layers: readonly LayerShape[]): ModelCosts {
-    return modelCosts(this.model.family, this.model.config, layers, storedBytesPerElement(this.model));
+  private costs(shape: NetworkShape): ModelCosts {
+    return modelCosts(this.model.family, this.model.config, shape, storedBytesPerElement(this.model));
   }
 }
 

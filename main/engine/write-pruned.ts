@@ -4,7 +4,7 @@ import { writeError } from './checkpoint/file-errors.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
-import { modelCosts, shapesOf, type PrunePlan } from './prune/plan.ts';
+import { modelCosts, shapeLeftBy, type PrunePlan } from './prune/plan.ts';
 import { slicedTensors } from './prune/slice.ts';
 import { storedBytesPerElement, type Model } from './runtime/model.ts';
 import type { Pace } from './runtime/pace.ts';
@@ -21,13 +21,13 @@ export async function writePruned(
   pace: Pace,
 ): Promise<void> {
   const partial = `${folder}.partial`;
-  const layers = shapesOf(plan);
+  const shape = shapeLeftBy(plan, model.config);
   await rm(partial, { recursive: true, force: true });
   await rm(folder, { recursive: true, force: true });
-  const { weightBytes } = modelCosts(model.family, model.config, layers, storedBytesPerElement(model));
+  const { weightBytes } = modelCosts(model.family, model.config, shape, storedBytesPerElement(model));
   await requireDiskSpace(dirname(folder), weightBytes);
   try {
-    await primaryExporter.write({ model, layers, tensors: slicedTensors(model, plan), card, pace }, partial);
+    await primaryExporter.write({ model, shape, tensors: slicedTensors(model, plan), card, pace }, partial);
     await rename(partial, folder).catch((error: unknown) => {
       throw writeError(error, folder);
     });

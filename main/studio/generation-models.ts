@@ -43,7 +43,7 @@ export class GenerationModels {
     const { name, path } = await this.place(source);
     const model = await inspectModel(path);
     const { config } = model;
-    const costs = model.costsWith(config.layers);
+    const costs = model.costsWith(config);
     const plan = planDecoding(config, costs, memoryBudget({ memory: 'auto' }));
     const memoryBytes = decodingMemoryBytes(plan, costs);
     return { name, path, maxPositions: config.maxPositions, plan, memoryBytes };

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { EngineError } from '../engine/errors.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
-import type { LayerShape } from '../engine/families/family.ts';
+import type { NetworkShape } from '../engine/families/family.ts';
 import {
   describeModel,
   declaredBytesPerElement,
@@ -10,11 +10,11 @@ import {
   type DescribedModel,
 } from '../engine/runtime/model.ts';
 
-/** A model as its folder tells it, with what it costs by any widths of its layers. */
+/** A model as its folder tells it, with what it costs by any widths. */
 export interface InspectedModel extends DescribedModel {
   /** Whether the weights are there; their shapes have then been checked. */
   readonly hasWeights: boolean;
-  costsWith(layers: readonly LayerShape[]): ModelCosts;
+  costsWith(shape: NetworkShape): ModelCosts;
 }
 
 /**
@@ -57,6 +57,6 @@ function inspected(
     family,
     config,
     hasWeights,
-    costsWith: (layers) => modelCosts(family, config, layers, bytesOf),
+    costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };
 }

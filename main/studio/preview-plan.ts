@@ -1,6 +1,6 @@
 import { EngineError } from '../engine/errors.ts';
-import type { LayerShape } from '../engine/families/family.ts';
-import { prunedShapes, type ModelCosts } from '../engine/prune/plan.ts';
+import type { LayerShape, NetworkShape } from '../engine/families/family.ts';
+import { prunedShape, type ModelCosts } from '../engine/prune/plan.ts';
 import { isPruning, requireCalibrationSource } from '../engine/calibration.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
@@ -17,12 +17,15 @@ export interface PlanPreview {
   readonly removedOfParameters: number;
   readonly windows: RunSettings['prune']['windows'];
   readonly layers: readonly { readonly before: LayerShape; readonly after: LayerShape }[];
+  readonly hiddenSize: { readonly before: number; readonly after: number };
 }
 
 /** A model, the settings a recipe comes to on it, and their outcome in sizes. */
 export interface PreparedRun {
   readonly model: InspectedModel;
   readonly settings: RunSettings;
+  /** What the run leaves. */
+  readonly shape: NetworkShape;
   readonly preview: PlanPreview;
 }
 
@@ -44,19 +47,20 @@ export function prepareRunOf(
   recipe: Recipe,
   device: ComputeDevice = cpu,
 ): PreparedRun {
-  const before = model.costsWith(model.config.layers);
+  const before = model.costsWith(model.config);
   const settings = resolveRecipe(recipe, model, keptWeightBytes(before, device), device);
-  const shapes = prunedShapes(model.config, settings.prune);
-  const after = model.costsWith(shapes);
+  const shape = prunedShape(model.config, settings.prune);
+  const after = model.costsWith(shape);
   const preview = {
     before,
     after,
     ratioInWindow: isPruning(settings) ? settings.prune.ratio : 0,
     removedOfParameters: 1 - after.parameters / before.parameters,
     windows: settings.prune.windows,
-    layers: model.config.layers.map((shape, i) => ({ before: shape, after: shapes[i] })),
+    layers: model.config.layers.map((before, i) => ({ before, after: shape.layers[i] })),
+    hiddenSize: { before: model.config.hiddenSize, after: shape.hiddenSize },
   };
-  return { model, settings, preview };
+  return { model, settings, shape, preview };
 }
 
 /**

@@ -222,13 +222,12 @@ export class Studio {
     const {
       folder: model,
       settings,
-      preview,
+      shape,
       recover,
     } = await this.recoveryOf(modelId, request, { prune }, found);
     const { threads, memory, device } = settings;
-    const shapes = preview.layers.map(({ after }) => after);
     const share = { threads, memory, device };
-    return this.lookouts.look({ kind: 'forecast-training', model, recover, shapes, ...share });
+    return this.lookouts.look({ kind: 'forecast-training', model, recover, shape, ...share });
   }
 
   /**

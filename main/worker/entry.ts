@@ -117,7 +117,7 @@ async function doForecast(
 ): Promise<JobResults['forecast-training']> {
   const model = await openModel(job.model);
   try {
-    return await forecastTraining(job.recover, model, job.shapes, job, scratchPath, silentPace());
+    return await forecastTraining(job.recover, model, job.shape, job, scratchPath, silentPace());
   } finally {
     await model.checkpoint.close();
   }

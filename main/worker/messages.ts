@@ -8,7 +8,7 @@ import type { EvaluationSettings } from '../engine/evaluation.ts';
 import type { Generated, GenerationProgress } from '../engine/generate/generate.ts';
 import type { DecodingShare, GenerationRequest } from '../engine/generation.ts';
 import type { MachineShare } from '../engine/measure-model.ts';
-import type { LayerShape } from '../engine/families/family.ts';
+import type { NetworkShape } from '../engine/families/family.ts';
 import type { RecoverySettings } from '../engine/recovery.ts';
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
 import type { TrainingPreview } from '../engine/recovery-preview.ts';
@@ -70,7 +70,7 @@ export type Job =
       readonly model: string;
       readonly recover: RecoverySettings;
       /** Of the layers as they will be pruned. */
-      readonly shapes: readonly LayerShape[];
+      readonly shape: NetworkShape;
       readonly threads: number;
       readonly memory: MemoryPlan;
       readonly device: ComputeDevice;

@@ -19,7 +19,7 @@ function unigramLoss(tokens: readonly number[]): number {
 describe('the demo model', () => {
   it('has 1 to 4 million parameters in bf16, and ten heads a layer', async () => {
     const model = await inspectModel(folder);
-    const { parameters, weightBytes } = model.costsWith(model.config.layers);
+    const { parameters, weightBytes } = model.costsWith(model.config);
     expect(parameters).toBeGreaterThan(1e6);
     expect(parameters).toBeLessThan(4e6);
     expect(weightBytes).toBe(2 * parameters);

@@ -1,12 +1,12 @@
 import type { TensorSource } from '../checkpoint/write-checkpoint.ts';
-import type { LayerShape } from '../families/family.ts';
+import type { NetworkShape } from '../families/family.ts';
 import type { Model } from '../runtime/model.ts';
 import type { Pace } from '../runtime/pace.ts';
 
-/** What a model folder is made from: the model it came from, its layers and weights now, facts for the model card. */
+/** What a model folder is made from: the model it came from, its widths and weights now, facts for the model card. */
 export interface ModelSource {
   readonly model: Model;
-  readonly layers: readonly LayerShape[];
+  readonly shape: NetworkShape;
   readonly tensors: readonly TensorSource[];
   readonly card: ModelCard;
   readonly pace: Pace;

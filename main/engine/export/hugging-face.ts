@@ -23,9 +23,9 @@ const companionFiles = [
 /** A Hugging Face folder: config.json, safetensors in the original's element types, tokenizer files, a model card. */
 export const huggingFace = defineExporter({
   id: 'hugging-face',
-  async write({ model, layers, tensors, card, pace }: ModelSource, folder) {
+  async write({ model, shape, tensors, card, pace }: ModelSource, folder) {
     await makeFolder(folder);
-    const written = model.family.writeConfig(model.config, layers);
+    const written = model.family.writeConfig(model.config, shape);
     await writeCheckpoint(folder, paced(tensors, pace));
     for (const file of companionFiles) await copyIfThere(join(model.folder, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));

@@ -7,13 +7,17 @@ export interface LayerShape {
   readonly mlpWidth: number;
 }
 
+/** The widths of a network: all that pruning changes of a config. */
+export interface NetworkShape {
+  readonly hiddenSize: number;
+  readonly layers: readonly LayerShape[];
+}
+
 /** What a family reads out of config.json. */
-export interface ModelConfig {
+export interface ModelConfig extends NetworkShape {
   readonly familyId: string;
   readonly vocabSize: number;
-  readonly hiddenSize: number;
   readonly headDim: number;
-  readonly layers: readonly LayerShape[];
   readonly maxPositions: number;
   readonly tiedEmbeddings: boolean;
   /** Further numbers and switches of the family, under its own names. */
@@ -65,8 +69,8 @@ export interface Family {
   readonly architectures: readonly string[];
   /** @throws EngineError config-invalid or feature-unsupported, naming the key. */
   readConfig(source: Readonly<Record<string, unknown>>): ModelConfig;
-  /** config.json of the same model with other layer widths, in a form that `readConfig` reads back. */
-  writeConfig(config: ModelConfig, layers: readonly LayerShape[]): WrittenConfig;
+  /** config.json of the same model with other widths, in a form that `readConfig` reads back. */
+  writeConfig(config: ModelConfig, shape: NetworkShape): WrittenConfig;
   /** Token ids to hidden states. */
   embed(g: GraphBuilder, config: ModelConfig): Value;
   /** Prefix of a layer's parameter names. */

@@ -15,7 +15,13 @@ import {
   splitHeads,
 } from '../ops/index.ts';
 import { ConfigReader } from './config-reader.ts';
-import { defineFamily, type LayerShape, type ModelConfig, type WrittenConfig } from './family.ts';
+import {
+  defineFamily,
+  type LayerShape,
+  type ModelConfig,
+  type NetworkShape,
+  type WrittenConfig,
+} from './family.ts';
 import { perLayerKeys, readLayerShapes, withoutLayerShapes, withLayerShapes } from './layer-shapes.ts';
 import { causalMask, rotaryFrequencies, rotaryTables, treeMask } from './rotary-frequencies.ts';
 
@@ -178,11 +184,15 @@ function slidingWindow({ source }: ConfigReader): unknown {
   return source.model_type === 'mistral' ? 4096 : null;
 }
 
-function writeLlamaConfig(config: ModelConfig, layers: readonly LayerShape[]): WrittenConfig {
+function writeLlamaConfig(config: ModelConfig, { hiddenSize, layers }: NetworkShape): WrittenConfig {
   const [first] = layers;
   const same = (key: keyof LayerShape): boolean => layers.every((layer) => layer[key] === first[key]);
   const uniform = same('heads') && same('kvHeads') && same('mlpWidth');
-  const base = { ...withoutLayerShapes(config.source), head_dim: config.headDim };
+  const base = {
+    ...withoutLayerShapes(config.source),
+    hidden_size: hiddenSize,
+    head_dim: config.headDim,
+  };
   if (!uniform) {
     return {
       json: { ...base, ...architecture('llama'), ...withLayerShapes(layers) },
@@ -194,7 +204,7 @@ function writeLlamaConfig(config: ModelConfig, layers: readonly LayerShape[]): W
     num_key_value_heads: first.kvHeads,
     intermediate_size: first.mlpWidth,
   };
-  if (config.hiddenSize % first.heads === 0) {
+  if (hiddenSize % first.heads === 0) {
     return {
       json: { ...base, ...architecture('llama'), ...widths },
       loaders: 'transformers (LlamaForCausalLM) and LLM-Pruner Studio open this folder.',
@@ -203,12 +213,12 @@ function writeLlamaConfig(config: ModelConfig, layers: readonly LayerShape[]): W
   if (config.details.attentionBias === true || config.details.mlpBias === true) {
     return {
       json: { ...base, ...architecture('llama'), ...widths },
-      loaders: `LLM-Pruner Studio opens this folder. transformers refuses a LLaMA of hidden size ${config.hiddenSize} with ${first.heads} heads, and Mistral has no biases to take its place.`,
+      loaders: `LLM-Pruner Studio opens this folder. transformers refuses a LLaMA of hidden size ${hiddenSize} with ${first.heads} heads, and Mistral has no biases to take its place.`,
     };
   }
   return {
     json: { ...base, ...architecture('mistral'), ...widths, sliding_window: null },
-    loaders: `transformers (MistralForCausalLM: the same network; as a LLaMA it would refuse ${first.heads} heads at hidden size ${config.hiddenSize}) and LLM-Pruner Studio open this folder.`,
+    loaders: `transformers (MistralForCausalLM: the same network; as a LLaMA it would refuse ${first.heads} heads at hidden size ${hiddenSize}) and LLM-Pruner Studio open this folder.`,
   };
 }
 

@@ -1,9 +1,10 @@
 import { countMacs, countParameters, elementsOf } from '../derive/cost.ts';
 import { EngineError } from '../errors.ts';
-import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
+import type { Family, LayerShape, ModelConfig, NetworkShape } from '../families/family.ts';
 import type { GraphBuilder } from '../ir/graph.ts';
 import { blockGraph, modelGraph } from '../runtime/model-graph.ts';
 import type { LayerScores } from './estimate.ts';
+import type { SelectionOptions } from './prune-settings.ts';
 import { keepHighest, removedUnits } from './select.ts';
 import { inWindow, type LayerWindow } from './windows.ts';
 
@@ -14,6 +15,8 @@ export interface LayerPlan {
 }
 
 export interface PrunePlan {
+  /** Hidden indices that stay through the whole network, ascending; left out where all do. */
+  readonly hidden?: readonly number[];
   readonly layers: readonly LayerPlan[];
 }
 
@@ -42,6 +45,16 @@ export function checkRatio(ratio: number): void {
     { ratio },
     ratio === 0 ? 'A ratio of 0 removes nothing: leave the model as it is.' : 'Try 0.25.',
   );
+}
+
+/** The widths that a selection leaves: known before any weight is read. */
+export function prunedShape(
+  config: ModelConfig,
+  selection: LocalSelection & Pick<SelectionOptions, 'mode'>,
+): NetworkShape {
+  const { hiddenSize, layers } = config;
+  if (selection.mode !== 'channel') return { hiddenSize, layers: prunedShapes(config, selection) };
+  return { hiddenSize: hiddenSize - removedUnits(hiddenSize, 1, selection.ratio), layers };
 }
 
 /**
@@ -87,15 +100,16 @@ export function selectLocally(
   return { layers };
 }
 
-/** Costs of a model with the given layer widths, from its config alone. */
+/** Costs of a model with the given widths, from its config alone. */
 export function modelCosts(
   family: Family,
-  config: ModelConfig,
-  layers: readonly LayerShape[],
+  original: ModelConfig,
+  { hiddenSize, layers }: NetworkShape,
   bytesPerElementOf: (param: string) => number,
 ): ModelCosts {
+  const config = { ...original, hiddenSize, layers };
   const ends = partCosts(modelGraph(family, { ...config, layers: [] }).graph);
-  const parts = [ends, ...blockCosts(family, config, layers)];
+  const parts = [ends, ...blockCosts(family, config)];
   const sum = (of: (part: PartCosts) => number): number => parts.reduce((total, part) => total + of(part), 0);
   const parameters = sum((part) => part.parameters);
   const bytesOf = ({ prefix, params }: PartCosts): number =>
@@ -118,9 +132,9 @@ interface PartCosts {
 }
 
 /** Most layers are alike, and a graph is built for each that is not: a slider asks for costs many times a second. */
-function blockCosts(family: Family, config: ModelConfig, layers: readonly LayerShape[]): PartCosts[] {
+function blockCosts(family: Family, config: ModelConfig): PartCosts[] {
   const known = new Map<string, PartCosts>();
-  return layers.map((shape, layer) => {
+  return config.layers.map((shape, layer) => {
     const key = [shape.heads, shape.kvHeads, shape.mlpWidth].join(' ');
     const costs = known.get(key) ?? partCosts(blockGraph(family, config, shape).graph);
     known.set(key, costs);
@@ -135,6 +149,12 @@ function partCosts(graph: GraphBuilder): PartCosts {
   }));
   return { parameters: countParameters(graph), macs: countMacs(graph), prefix: '', params };
 }
+
+/** The widths that a plan leaves of a network. */
+export const shapeLeftBy = (plan: PrunePlan, { hiddenSize }: NetworkShape): NetworkShape => ({
+  hiddenSize: plan.hidden?.length ?? hiddenSize,
+  layers: shapesOf(plan),
+});
 
 /** The layers that a plan leaves. */
 export function shapesOf(plan: PrunePlan): LayerShape[] {

@@ -28,6 +28,7 @@ export interface PlanEdits {
 
 /** How what goes is chosen, beyond ratio and windows; a key is left out where it says nothing new. */
 export interface SelectionOptions {
+  /** Left out: heads and MLP channels; channel: hidden indices, through the whole network; layer: whole layers. */
   readonly mode?: 'channel' | 'layer' | 'none';
   /** The ratio beside it is what it came to. */
   readonly target?: SizeTarget;

@@ -3,6 +3,8 @@ import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { bytesPerElement, type RawArray } from '../tensor/dtype.ts';
 import type { Model } from '../runtime/model.ts';
 import { modelGraph } from '../runtime/model-graph.ts';
+import type { GroupMember } from '../derive/groups.ts';
+import { hiddenGroup } from './hidden-group.ts';
 import { layerGroups, type LayerGroup } from './layer-groups.ts';
 import type { LayerPlan, PrunePlan } from './plan.ts';
 
@@ -31,23 +33,25 @@ export function slicedTensors(model: Model, plan: PrunePlan): TensorSource[] {
 }
 
 /** Which indices of which dimensions stay, for every member of every group. */
-function cutsOf({ family, config }: Model, plan: PrunePlan): Map<string, Map<number, readonly number[]>> {
+function cutsOf({ family, config }: Model, plan: PrunePlan): ReadonlyMap<string, Cut> {
   const cuts = new Map<string, Map<number, readonly number[]>>();
+  const cut = (members: readonly GroupMember[], units: readonly number[], prefix: string): void => {
+    const kept = new Set(units);
+    for (const { param, dim, unitOf } of members) {
+      const dims = cuts.get(prefix + param) ?? new Map<number, readonly number[]>();
+      dims.set(
+        dim,
+        indicesWhere(unitOf, (unit) => unit < 0 || kept.has(unit)),
+      );
+      cuts.set(prefix + param, dims);
+    }
+  };
+  if (plan.hidden) cut(hiddenGroup(family, config).members, plan.hidden, '');
   plan.layers.forEach((layerPlan, layer) => {
     const groups = layerGroups(family, config, config.layers[layer]);
     for (const group of Object.values(groups)) {
       const units = keptUnits(group, layerPlan);
-      if (units.length === group.units) continue;
-      const kept = new Set(units);
-      for (const { param, dim, unitOf } of group.group.members) {
-        const name = family.layerPrefix(layer) + param;
-        const cut = cuts.get(name) ?? new Map<number, readonly number[]>();
-        cut.set(
-          dim,
-          indicesWhere(unitOf, (unit) => unit < 0 || kept.has(unit)),
-        );
-        cuts.set(name, cut);
-      }
+      if (units.length < group.units) cut(group.group.members, units, family.layerPrefix(layer));
     }
   });
   return cuts;

@@ -1,14 +1,18 @@
 import { GraphBuilder, type Value } from '../ir/graph.ts';
 import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
 
-/** The whole network as one graph: for discovery and costs; it is never run as one. */
-export function modelGraph(family: Family, config: ModelConfig): { graph: GraphBuilder; logits: Value } {
+/** The whole network as one graph, with the hidden states before its first layer: for discovery and costs; it is never run as one. */
+export function modelGraph(
+  family: Family,
+  config: ModelConfig,
+): { graph: GraphBuilder; hidden: Value; logits: Value } {
   const graph = new GraphBuilder();
-  let x = family.embed(graph, config);
+  const hidden = family.embed(graph, config);
+  let x = hidden;
   config.layers.forEach((shape, layer) => {
     x = graph.within(family.layerPrefix(layer), () => family.block(graph, config, shape, x));
   });
-  return { graph, logits: family.head(graph, config, x) };
+  return { graph, hidden, logits: family.head(graph, config, x) };
 }
 
 /** One decoder layer as a graph of its own, from `x` to `y`, under names without the layer's prefix. */

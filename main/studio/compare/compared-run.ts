@@ -75,7 +75,7 @@ export async function comparedRun(
 export async function comparedModel(key: string, folder: string, name: string): Promise<Subject> {
   const model = await inspectModel(folder);
   const { layers } = model.config;
-  const measures = costMeasures(model.costsWith(layers));
+  const measures = costMeasures(model.costsWith(model.config));
   return { key, name, role: 'model', source: null, runId: null, folder, layers, measures };
 }
 

@@ -28,14 +28,17 @@ describe('writing config.json', () => {
     fc.assert(
       fc.property(
         fc.tuple(layerShape, layerShape),
+        fc.integer({ min: 1, max: 16 }),
         fc.boolean(),
         fc.constantFrom(...sources),
-        ([a, b], alike, source) => {
+        ([a, b], hiddenSize, alike, source) => {
           const { family, config } = picoModel(source);
           const layers = alike ? [a, a] : [a, b];
-          const written: unknown = JSON.parse(JSON.stringify(family.writeConfig(config, layers).json));
+          const written: unknown = JSON.parse(
+            JSON.stringify(family.writeConfig(config, { hiddenSize, layers }).json),
+          );
           const { config: found } = readModelConfig(written);
-          expect({ ...found, source: {} }).toEqual({ ...config, layers, source: {} });
+          expect({ ...found, source: {} }).toEqual({ ...config, hiddenSize, layers, source: {} });
         },
       ),
       { seed: 2, numRuns: 200 },
@@ -47,7 +50,7 @@ describe('writing config.json', () => {
     changes: Record<string, unknown> = {},
   ): { json: Record<string, unknown>; loaders: string } => {
     const { family, config } = picoModel(changes);
-    return family.writeConfig(config, layers);
+    return family.writeConfig(config, { hiddenSize: config.hiddenSize, layers });
   };
 
   it('of equal layers is a LLaMA in stock keys', () => {
@@ -79,6 +82,15 @@ describe('writing config.json', () => {
       num_attention_heads: 3,
     });
     expect(loaders).toContain('transformers (MistralForCausalLM: the same network');
+  });
+
+  it('of fewer hidden indices keeps its heads, and is a Mistral where they no longer divide them', () => {
+    const { family, config } = picoModel();
+    const widths = (hiddenSize: number): unknown =>
+      family.writeConfig(config, { ...config, hiddenSize }).json;
+    const kept = { head_dim: 4, num_attention_heads: 4, intermediate_size: 10 };
+    expect(widths(12)).toMatchObject({ model_type: 'llama', hidden_size: 12, ...kept });
+    expect(widths(13)).toMatchObject({ model_type: 'mistral', hidden_size: 13, ...kept });
   });
 
   it.each([{ attention_bias: true }, { mlp_bias: true }])('has no Mistral for biases: %o', (biases) => {

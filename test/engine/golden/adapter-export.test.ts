@@ -46,7 +46,7 @@ it('has peft’s logits with the adapter merged into the folder it writes', asyn
   const merged = new MergedWeights(model, exampleAdapter(model), exampleAdaptation, session);
   onTestFinished(() => merged.release());
   const card = { baseModel: 'gqa', parametersBefore: 1, parametersAfter: 1, pruning: null, training: null };
-  const source = { model, layers: model.config.layers, tensors: merged.tensors(), card, pace: unhurried };
+  const source = { model, shape: model.config, tensors: merged.tensors(), card, pace: unhurried };
   await primaryExporter.write(source, folder);
   const found = await logitsOf(await openNetwork(folder));
   expect(worstOfLargest(found, golden.get('merged')?.data ?? [])).toBeLessThan(tolerance);

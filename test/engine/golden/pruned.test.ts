@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { measurePerplexity } from '../../../main/engine/evaluate/perplexity.ts';
-import { modelCosts, prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, shapeLeftBy, prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { packBatches, predictedTokens, sumOfPredicted } from '../../../main/engine/runtime/batch.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated } from '../../fixtures/estimating.ts';
@@ -12,7 +12,7 @@ import {
   goldenTensors,
 } from '../../fixtures/golden-files.ts';
 import { openNetwork, unhurried } from '../../fixtures/open-network.ts';
-import { layerPlan, shapesAfter, wholePlan, writePruned } from '../../fixtures/pruned-folder.ts';
+import { layerPlan, wholePlan, writePruned } from '../../fixtures/pruned-folder.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 
 /**
@@ -43,7 +43,7 @@ describe.each(['mha', 'gqa'])('%s pruned as PyTorch pruned it', (name) => {
       }),
     };
     expect(plan).toEqual(expected);
-    expect(modelCosts(family, config, shapesAfter(plan), () => 4).parameters).toBe(pruned.parameters);
+    expect(modelCosts(family, config, shapeLeftBy(plan, config), () => 4).parameters).toBe(pruned.parameters);
 
     const network = await openNetwork(await writePruned(original.model, plan));
     const [batch] = packBatches(golden.inputIds, 2 ** 20);

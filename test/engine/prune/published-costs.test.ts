@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { countMacs, countParameters, elementsOf } from '../../../main/engine/derive/cost.ts';
 import { readModelConfig } from '../../../main/engine/families/index.ts';
-import { modelCosts, prunedShapes, type ModelCosts } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, prunedShape, type ModelCosts } from '../../../main/engine/prune/plan.ts';
 import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
 import { publishedConfig } from '../../fixtures/golden-files.ts';
 
@@ -10,12 +10,21 @@ interface Recipe {
   readonly layers: readonly [number, number];
 }
 
+/** Costs of a published model with a part of its hidden indices gone, by config.json alone. */
+function channelCosts(name: string, ratio: number): ModelCosts & { hiddenSize: number } {
+  const { family, config } = readModelConfig(publishedConfig(name));
+  const windows = { attention: [0, 0], mlp: [0, 0] } as const;
+  const shape = prunedShape(config, { mode: 'channel', ratio, windows });
+  expect(shape.layers).toEqual(config.layers);
+  return { ...modelCosts(family, config, shape, () => 2), hiddenSize: shape.hiddenSize };
+}
+
 /** Costs of a published model, dense or with both windows on the same layers; weights stored in 16 bits. */
 function costs(name: string, recipe?: Recipe): ModelCosts {
   const { family, config } = readModelConfig(publishedConfig(name));
   const windows = recipe && { attention: recipe.layers, mlp: recipe.layers };
-  const layers = recipe && windows ? prunedShapes(config, { ratio: recipe.ratio, windows }) : config.layers;
-  return modelCosts(family, config, layers, () => 2);
+  const shape = recipe && windows ? prunedShape(config, { ratio: recipe.ratio, windows }) : config;
+  return modelCosts(family, config, shape, () => 2);
 }
 
 const block20: Recipe = { ratio: 0.25, layers: [4, 30] };
@@ -64,6 +73,25 @@ describe('the statistics of LLaMA-7B (paper, table 3)', () => {
   });
 });
 
+describe('channel-wise, the whole of LLaMA-7B (paper, table 3)', () => {
+  it.each([
+    [0.2, 3276, 5_389_416_396, '339.361'],
+    [0.5, 2048, 3_369_207_808, '212.578'],
+  ])(
+    'at %d: %i hidden indices, %i parameters, %s G multiply-accumulates',
+    (ratio, hiddenSize, parameters, gigaMacs) => {
+      const found = channelCosts('llama-7b', ratio);
+      expect(found).toMatchObject({ hiddenSize, parameters, weightBytes: 2 * parameters });
+      expect((found.macs / 1e9).toFixed(3)).toBe(gigaMacs);
+    },
+  );
+
+  it('costs 1,645,121 parameters a hidden index', () => {
+    const [some, fewer] = [0.2, 0.5].map((ratio) => channelCosts('llama-7b', ratio));
+    expect(some.parameters - fewer.parameters).toBe((3276 - 2048) * 1_645_121);
+  });
+});
+
 it('MACs follow the published formulas at any length', () => {
   const { family, config } = readModelConfig(publishedConfig('tinyllama-1.1b'));
   const { graph } = modelGraph(family, config);
@@ -87,7 +115,7 @@ it('of layers that differ in width are those of the whole network as one graph',
     (total, param) => total + elementsOf(param) * bytes(param.name),
     0,
   );
-  expect(modelCosts(family, config, layers, bytes)).toMatchObject({
+  expect(modelCosts(family, config, { ...config, layers }, bytes)).toMatchObject({
     parameters: countParameters(graph),
     macs: countMacs(graph),
     weightBytes,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../main/engine/checkpoint/checkpoint.ts';
-import { modelCosts, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { slicedTensors } from '../../../main/engine/prune/slice.ts';
 import { packBatches, type Batch } from '../../../main/engine/runtime/batch.ts';
 import type { Model } from '../../../main/engine/runtime/model.ts';
@@ -10,6 +10,7 @@ import { Network } from '../../../main/engine/runtime/network.ts';
 import { openWeightStore } from '../../../main/engine/runtime/residency.ts';
 import { shapeOf } from '../../../main/engine/ir/graph.ts';
 import { bytesPerElement, type RawArray } from '../../../main/engine/tensor/dtype.ts';
+import { toFloat32 } from '../../../main/engine/tensor/half.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { goldenForward, goldenModelFolder } from '../../fixtures/golden-files.ts';
 import { openNetwork, session } from '../../fixtures/open-network.ts';
@@ -58,6 +59,40 @@ function masked({ checkpoint, config, family }: Model, plan: PrunePlan): Checkpo
   };
 }
 
+/**
+ * The original's weights with what a plan takes from the hidden axis zeroed wherever it is made or scaled: columns of
+ * the embedding, rows of o and down, norm weights. A norm divides by the kept count when its weight is multiplied by
+ * the root of the kept share, and eps by the share itself (docs/method.md, Channel-wise).
+ */
+function maskedHidden({ checkpoint, config, ...model }: Model, hidden: readonly number[]): Model {
+  const kept = new Set(hidden);
+  const share = hidden.length / config.hiddenSize;
+  const read = async (name: string): Promise<RawArray> => {
+    const values = toFloat32(await checkpoint.read(name), checkpoint.info(name).dtype);
+    const [, columns = 1] = checkpoint.info(name).shape;
+    if (/embed_tokens/.test(name)) return values.map((value, i) => (kept.has(i % columns) ? value : 0));
+    if (/norm/.test(name)) return values.map((value, i) => (kept.has(i) ? value * Math.sqrt(share) : 0));
+    if (/o_proj|down_proj/.test(name))
+      return values.map((value, i) => (kept.has(Math.floor(i / columns)) ? value : 0));
+    return values;
+  };
+  const eps = (config.details.eps as number) * share;
+  return {
+    ...model,
+    config: { ...config, details: { ...config.details, eps } },
+    checkpoint: {
+      folder: checkpoint.folder,
+      tensors: checkpoint.tensors,
+      others: checkpoint.others,
+      totalBytes: checkpoint.totalBytes,
+      info: (name) => ({ ...checkpoint.info(name), dtype: 'F32' }),
+      readRows: (name, from, to) => checkpoint.readRows(name, from, to),
+      close: () => checkpoint.close(),
+      read,
+    },
+  };
+}
+
 /** Any heads and channels of each layer, at least one of each; sometimes the same ones in every layer. */
 function plans({ config }: Model): fc.Arbitrary<PrunePlan> {
   const some = (count: number): fc.Arbitrary<number[]> =>
@@ -76,6 +111,15 @@ function plans({ config }: Model): fc.Arbitrary<PrunePlan> {
     layers: alike ? different.map(() => different[0]) : different,
   }));
 }
+
+/** Any hidden indices, at least one. */
+const hiddenIndices = ({ config }: Model): fc.Arbitrary<number[]> =>
+  fc
+    .subarray(
+      Array.from({ length: config.hiddenSize }, (_, i) => i),
+      { minLength: 1 },
+    )
+    .map((kept) => kept.sort((a, b) => a - b));
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: RawArray): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
@@ -96,7 +140,7 @@ describe.each(['mha', 'gqa', 'tied', 'headdim', 'sharded-bf16'])('%s', (name) =>
       expect(worstOfLargest(await logits(pruned, batch), expected)).toBeLessThan(tolerance);
 
       const bytesPerElementOf = (param: string): number => bytesPerElement[checkpoint.info(param).dtype];
-      const costs = modelCosts(family, config, shapesAfter(plan), bytesPerElementOf);
+      const costs = modelCosts(family, config, shapeLeftBy(plan, config), bytesPerElementOf);
       const tensors = [...pruned.model.checkpoint.tensors.values()];
       const elements = tensors.reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
       expect(costs.parameters).toBe(elements);
@@ -104,6 +148,22 @@ describe.each(['mha', 'gqa', 'tied', 'headdim', 'sharded-bf16'])('%s', (name) =>
     };
     const shardBytes = fc.constantFrom(undefined, 10_000);
     await fc.assert(fc.asyncProperty(plans(model), shardBytes, check), { seed: 20, numRuns: 15 });
+  });
+
+  it('without hidden indices is the original with them masked and norms over what is left', async () => {
+    const { model } = await openNetwork(goldenModelFolder(name));
+    const { config } = model;
+    const check = async (hidden: number[]): Promise<void> => {
+      const masked = maskedHidden(model, hidden);
+      const reference = new Network(masked, openWeightStore(masked.checkpoint, 'stream'), session);
+      const plan = { ...wholePlan(config), hidden };
+      const pruned = await openNetwork(await writePruned(model, plan));
+      expect(pruned.model.config).toMatchObject({ hiddenSize: hidden.length, layers: config.layers });
+      const expected = await logits(reference, batch);
+      await reference.release();
+      expect(worstOfLargest(await logits(pruned, batch), expected)).toBeLessThan(tolerance);
+    };
+    await fc.assert(fc.asyncProperty(hiddenIndices(model), check), { seed: 21, numRuns: 8 });
   });
 
   it('keeps every byte where everything is kept', async () => {
