@@ -95,7 +95,7 @@ export function ScoresChart(props: ScoresChartProps): ReactNode {
         )}
       </div>
       <p className="chart-reading number" aria-hidden="true">
-        {shown && describe(shown).join('   ')}
+        {shown && describe(shown).join(' · ')}
       </p>
       <ScoresTable name={name} columns={columns} />
     </ChartFrame>
@@ -171,7 +171,7 @@ function Column({
   readonly colors: Palette;
 }): ReactNode {
   const { values, stays, staying, threshold } = column;
-  const gap = width > 12 ? 2 : width > 5 ? 1 : 0;
+  const gap = width > 5 ? Math.max(1, Math.min(8, width * 0.08)) : 0;
   const [left, inner] = [x + gap, Math.max(1, width - 2 * gap)];
   const yOf = (score: number): number => topRoom + height * (1 - scale.at(score));
   const base = topRoom + height;

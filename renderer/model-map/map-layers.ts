@@ -44,8 +44,11 @@ export interface KnownChoices {
 
 interface WidthChange {
   readonly before: LayerShape;
-  readonly after: LayerShape;
+  /** null: the whole layer goes. */
+  readonly after: LayerShape | null;
 }
+
+const noWidths: LayerShape = { heads: 0, kvHeads: 0, mlpWidth: 0 };
 
 /** A map out of what is known: widths always, windows, scores, choices and edits when they are there. */
 export function mapLayers(
@@ -62,7 +65,7 @@ export function mapLayers(
   };
   return layers.map(({ before, after }, layer) => ({
     before,
-    after,
+    after: after ?? noWidths,
     attentionLocked: isLocked('attention', layer),
     mlpLocked: isLocked('mlp', layer),
     leftWhole: editedKinds.filter((kind) => treatmentOf(edits, kind, layer) === 'whole'),

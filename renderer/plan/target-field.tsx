@@ -79,7 +79,7 @@ function TargetNumber({
         min={1}
         max={whole.parameters}
         step={10 ** Math.max(0, Math.floor(Math.log10(whole.parameters)) - 2)}
-        formatter={(value) => (value === undefined ? '' : count(Number(value)))}
+        formatter={(value) => (value === undefined ? '' : count(value))}
         parser={readAmount}
         onChange={(parameters) => parameters !== null && onChange({ parameters: Math.round(parameters) })}
       />

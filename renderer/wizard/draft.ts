@@ -267,14 +267,17 @@ function withModel(draft: Draft, model: ModelSummary): Draft {
   return edited(draft, {
     model,
     scoresOf: null,
-    prune: {
-      ...draft.prune,
-      layers: { attention: defaultWindow, mlp: defaultWindow },
-      target: null,
-      edits: undefined,
-    },
+    prune: { ...withoutSizes(draft.prune), layers: { attention: defaultWindow, mlp: defaultWindow } },
     recovery: { ...draft.recovery, lora: { ...lora, targets: 'all-linear' } },
   });
+}
+
+/** What of a plan has a meaning for any model. */
+function withoutSizes(prune: PruneSettings): PruneSettings {
+  const kept = { ...prune };
+  delete kept.edits;
+  delete kept.target;
+  return kept;
 }
 
 /** A changed draft is no longer the run it was. */
