@@ -19,15 +19,16 @@ export interface PlanMapProps {
   readonly selected: number | null;
   readonly onSelect: (layer: number | null) => void;
   readonly height: number;
-  /** One sentence below the map. */
+  /** One sentence below the map, and more about the plan as a whole. */
   readonly remark?: string;
+  readonly notes?: ReactNode;
   /** More about the open layer. */
   readonly more?: (layer: number) => ReactNode;
 }
 
 /** The map of a plan; what it says about a layer can be changed where the layer is opened. */
 export function PlanMap(props: PlanMapProps): ReactNode {
-  const { title, layers, prune, history, selected, onSelect, height, remark, more } = props;
+  const { title, layers, prune, history, selected, onSelect, height, remark, notes, more } = props;
   const { t } = useTranslation();
   const [view, setView] = useState<'map' | 'table'>('map');
   const of = selected === null ? undefined : layers[selected];
@@ -76,6 +77,7 @@ export function PlanMap(props: PlanMapProps): ReactNode {
         </div>
       )}
       {remark !== undefined && <p className="quiet">{remark}</p>}
+      {notes}
     </Panel>
   );
 }

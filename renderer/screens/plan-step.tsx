@@ -10,6 +10,7 @@ import { mapLayers } from '../model-map/map-layers.ts';
 import { EditsPanel } from '../plan/edits-panel.tsx';
 import { PlanMap } from '../plan/plan-map.tsx';
 import { isByBlock } from '../plan/plan-modes.ts';
+import { PlanNotes } from '../plan/plan-notes.tsx';
 import { PlanSettings } from '../plan/plan-settings.tsx';
 import { useEditHistory } from '../plan/use-edit-history.ts';
 import { go } from '../studio/route.ts';
@@ -110,6 +111,7 @@ function PlanPicture({
         onSelect={setSelected}
         height={height}
         remark={t(picks === null ? 'plan.whichLater' : 'plan.byScores')}
+        notes={preview && <PlanNotes layers={preview.layers} prune={prune} onChange={onChange} />}
       />
       {isByBlock(prune) && <EditsPanel history={history} layers={model.layers} />}
     </>
