@@ -86,11 +86,27 @@ function scoresAlike(a: RunSettings, b: RunSettings): boolean {
   return a.model === b.model && keys.every((key) => a.prune[key] === b.prune[key]);
 }
 
-/** What the engine would select. Layers without scores are left as they are: which structures they lose is not known. */
-function planOf({ model, preview }: PreparedRun, scores: ReadonlyMap<number, LayerScores>): PrunePlan {
-  const shapes = preview.layers.map(({ before, after }, layer) => (scores.has(layer) ? after : before));
-  return selectLocally(model.config, shapes, scores);
+/**
+ * What the engine selects by these scores; null where what goes from one layer depends on the scores of another that has
+ * none. A layer without scores stands in with equal ones: how many structures it loses does not depend on them.
+ */
+function planOf(
+  { model: { config }, settings: { prune } }: PreparedRun,
+  costs: StructureCosts,
+  scores: ReadonlyMap<number, LayerScores>,
+): PrunePlan | null {
+  const unscored = structuresOf(config, prune).some(({ cut, layer }) => cut !== 'none' && !scores.has(layer));
+  if (unscored && prune.scope !== undefined) return null;
+  const filled = new Map(
+    config.layers.map(({ kvHeads, mlpWidth }, layer) => [
+      layer,
+      scores.get(layer) ?? { layer, heads: zeros(kvHeads), channels: zeros(mlpWidth) },
+    ]),
+  );
+  return selectStructures({ config, costs, selection: prune, share: 1, scores: filled, before: null });
 }
+
+const zeros = (count: number): number[] => new Array<number>(count).fill(0);
 
 function picksOf({ layers }: PrunePlan, scores: ReadonlyMap<number, LayerScores>): PlanPicks {
   return {

@@ -1,9 +1,19 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { RunDetail } from '../../preload/contract.ts';
 import { RouteLink } from '../components/route-link.tsx';
 
+/** Whether a run has scored heads or channels. */
+export const hasScores = (detail: RunDetail | null): boolean =>
+  detail !== null && detail.scores.some(({ heads, channels }) => heads !== null || channels !== null);
+
 /** To the scores of a run, for a run that has some. */
-export function ImportanceLink({ runId }: { readonly runId: string }): ReactNode {
+export function ImportanceLink({ detail }: { readonly detail: RunDetail | null }): ReactNode {
   const { t } = useTranslation();
-  return <RouteLink to={{ screen: 'run', runId, view: 'importance' }}>{t('importance.open')}</RouteLink>;
+  if (detail === null || !hasScores(detail)) return null;
+  return (
+    <RouteLink to={{ screen: 'run', runId: detail.run.id, view: 'importance' }}>
+      {t('importance.open')}
+    </RouteLink>
+  );
 }

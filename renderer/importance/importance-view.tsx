@@ -14,7 +14,7 @@ import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
 import { EditsPanel } from '../plan/edits-panel.tsx';
 import { HowMuch } from '../plan/how-much.tsx';
 import { PlanMap } from '../plan/plan-map.tsx';
-import { isByBlock } from '../plan/plan-modes.ts';
+import { askedPlan, isByBlock, takesEdits } from '../plan/plan-modes.ts';
 import { useEditHistory } from '../plan/use-edit-history.ts';
 import {
   channelColumns,
@@ -44,7 +44,7 @@ export function ImportanceView(props: ImportanceViewProps): ReactNode {
   const [selected, setSelected] = useState<number | null>(null);
   const history = useEditHistory(prune.edits, (edits) => onChange({ edits }));
   const layers = useScoredLayers(props);
-  const canEdit = model !== null && isByBlock(prune);
+  const canEdit = model !== null && takesEdits(prune);
   const scored = detail.scores.length;
   const picture = (
     <div className="column">
@@ -84,7 +84,7 @@ function useScoredLayers({ detail, prune, preview }: ImportanceViewProps): MapLa
       preview?.layers ?? detail.run.layers,
       windows,
       { scores: detail.scores, kept },
-      prune.edits,
+      askedPlan(prune).edits,
     );
   }, [detail, prune, preview]);
 }

@@ -5,7 +5,7 @@ import type { ModelSummary } from '../../preload/contract.ts';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
 import { NumberField } from '../components/number-field.tsx';
-import { hasCriterion, isByBlock } from './plan-modes.ts';
+import { hasCriterion, isByBlock, modeOf } from './plan-modes.ts';
 import type { PruneFieldsProps } from './plan-settings.tsx';
 
 const roundings = [1, 8, 64, 256] as const;
@@ -20,7 +20,8 @@ export function AdvancedFields({
   return (
     <details className="advanced">
       <summary>{t('plan.advanced')}</summary>
-      {isByBlock(prune) && <WidthFields prune={prune} onChange={onChange} />}
+      {modeOf(prune) !== 'layer' && <RoundField prune={prune} onChange={onChange} />}
+      {isByBlock(prune) && <UniformField prune={prune} onChange={onChange} />}
       {isByBlock(prune) && <GqaFoldField model={model} prune={prune} onChange={onChange} />}
       {hasCriterion(prune) && (
         <NumberField
@@ -37,38 +38,42 @@ export function AdvancedFields({
   );
 }
 
-/** What widths suit other programs, and the hardware. */
-function WidthFields({ prune, onChange }: PruneFieldsProps): ReactNode {
+/** What widths suit the hardware. */
+function RoundField({ prune, onChange }: PruneFieldsProps): ReactNode {
   const { t } = useTranslation();
-  const round = prune.round ?? 1;
-  const isUniform = prune.uniform === true;
   return (
-    <>
-      <ChoiceField
-        name="round"
-        label={t('plan.round')}
-        term="round"
-        value={String(round)}
-        options={roundings.map((value) => ({
-          value: String(value),
-          label: value === 1 ? t('plan.roundNone') : String(value),
-        }))}
-        remark={t('plan.roundText')}
-        onChange={(value) => onChange({ round: roundings.find((one) => String(one) === value) ?? 1 })}
-      />
-      <ChoiceField
-        name="uniform"
-        label={t('plan.uniform')}
-        term="uniform"
-        value={isUniform ? 'uniform' : 'free'}
-        options={(['free', 'uniform'] as const).map((value) => ({
-          value,
-          label: t(`plan.uniforms.${value}`),
-        }))}
-        remark={t(`plan.uniformTexts.${isUniform ? 'uniform' : 'free'}`)}
-        onChange={(value) => onChange({ uniform: value === 'uniform' })}
-      />
-    </>
+    <ChoiceField
+      name="round"
+      label={t(isByBlock(prune) ? 'plan.round' : 'plan.roundHidden')}
+      term="round"
+      value={String(prune.round ?? 1)}
+      options={roundings.map((value) => ({
+        value: String(value),
+        label: value === 1 ? t('plan.roundNone') : String(value),
+      }))}
+      remark={t('plan.roundText')}
+      onChange={(value) => onChange({ round: roundings.find((one) => String(one) === value) ?? 1 })}
+    />
+  );
+}
+
+/** What widths suit other programs. */
+function UniformField({ prune, onChange }: PruneFieldsProps): ReactNode {
+  const { t } = useTranslation();
+  const value = prune.uniform === true ? 'uniform' : 'free';
+  return (
+    <ChoiceField
+      name="uniform"
+      label={t('plan.uniform')}
+      term="uniform"
+      value={value}
+      options={(['free', 'uniform'] as const).map((one) => ({
+        value: one,
+        label: t(`plan.uniforms.${one}`),
+      }))}
+      remark={t(`plan.uniformTexts.${value}`)}
+      onChange={(chosen) => onChange({ uniform: chosen === 'uniform' })}
+    />
   );
 }
 

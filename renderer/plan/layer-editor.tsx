@@ -17,6 +17,7 @@ import {
   type PlanEdits,
   type Treatment,
 } from './plan-edits.ts';
+import { isByBlock } from './plan-modes.ts';
 
 export interface LayerEditorProps {
   readonly layer: number;
@@ -34,30 +35,32 @@ export function LayerEditor(props: LayerEditorProps): ReactNode {
   const { layer, of, prune, edits, onEdit, onClose, children } = props;
   const { t } = useTranslation();
   const pinned = pinnedHeads(edits, layer);
+  const pinOf = (group: number, name: string): ReactNode => {
+    const isPinned = pinned.includes(group);
+    return (
+      <button
+        type="button"
+        className="pin-button"
+        aria-pressed={isPinned}
+        aria-label={t('plan.edits.pin', { name })}
+        title={t(isPinned ? 'plan.edits.pinned' : 'plan.edits.pinIt')}
+        onClick={() => onEdit(withPinned(edits, layer, group, !isPinned))}
+      >
+        {isPinned ? <PushpinFilled aria-hidden /> : <PushpinOutlined aria-hidden />}
+      </button>
+    );
+  };
   return (
     <>
       <LayerInspector
         layer={layer}
         of={of}
         onClose={onClose}
-        headAction={(group, name) => {
-          const isPinned = pinned.includes(group);
-          return (
-            <button
-              type="button"
-              className="pin-button"
-              aria-pressed={isPinned}
-              aria-label={t('plan.edits.pin', { name })}
-              title={t(isPinned ? 'plan.edits.pinned' : 'plan.edits.pinIt')}
-              onClick={() => onEdit(withPinned(edits, layer, group, !isPinned))}
-            >
-              {isPinned ? <PushpinFilled aria-hidden /> : <PushpinOutlined aria-hidden />}
-            </button>
-          );
-        }}
+        {...(isByBlock(prune) && { headAction: pinOf })}
       >
         <div className="layer-treatments">
-          {editedKinds.map((kind) => (
+          {!isByBlock(prune) && <KeepField layer={layer} edits={edits} onEdit={onEdit} />}
+          {(isByBlock(prune) ? editedKinds : []).map((kind) => (
             <TreatmentField
               key={`${layer} ${kind}`}
               kind={kind}
@@ -71,6 +74,34 @@ export function LayerEditor(props: LayerEditorProps): ReactNode {
       </LayerInspector>
       {children}
     </>
+  );
+}
+
+/** Whether a layer stays, where whole layers go. */
+function KeepField({
+  layer,
+  edits,
+  onEdit,
+}: Pick<LayerEditorProps, 'layer' | 'edits' | 'onEdit'>): ReactNode {
+  const { t } = useTranslation();
+  const isKept = editedKinds.some((kind) => treatmentOf(edits, kind, layer) === 'whole');
+  const treat = (treatment: 'planned' | 'whole'): void =>
+    onEdit(editedKinds.reduce((next, kind) => withTreatment(next, kind, layer, treatment), edits));
+  return (
+    <div className="layer-treatment">
+      <span>{t('plan.edits.layer')}</span>
+      <Segmented<'planned' | 'whole'>
+        size="small"
+        name="treatment-layer"
+        aria-label={t('plan.edits.layer')}
+        value={isKept ? 'whole' : 'planned'}
+        options={[
+          { value: 'planned', label: t('plan.edits.planned') },
+          { value: 'whole', label: t('plan.edits.keepLayer') },
+        ]}
+        onChange={treat}
+      />
+    </div>
   );
 }
 

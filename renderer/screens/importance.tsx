@@ -6,6 +6,7 @@ import { ErrorNotice } from '../components/error-notice.tsx';
 import { RouteLink } from '../components/route-link.tsx';
 import { Screen } from '../components/screen.tsx';
 import { WizardSteps } from '../components/wizard-steps.tsx';
+import { hasScores } from '../importance/importance-link.tsx';
 import { ImportanceView } from '../importance/importance-view.tsx';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
@@ -63,8 +64,8 @@ export function ImportanceScreen({ runId }: { readonly runId: string }): ReactNo
       }
     >
       {failure && run === null && <ErrorNotice error={failure} />}
-      {detail?.scores.length === 0 && <p className="empty">{t('importance.empty')}</p>}
-      {detail && detail.scores.length > 0 && prune !== null && (
+      {detail && !hasScores(detail) && <p className="empty">{t('importance.empty')}</p>}
+      {detail && hasScores(detail) && prune !== null && (
         <ImportanceView
           detail={detail}
           model={model}

@@ -9,7 +9,7 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { mapLayers } from '../model-map/map-layers.ts';
 import { EditsPanel } from '../plan/edits-panel.tsx';
 import { PlanMap } from '../plan/plan-map.tsx';
-import { isByBlock } from '../plan/plan-modes.ts';
+import { askedPlan, isByBlock, takesEdits } from '../plan/plan-modes.ts';
 import { PlanNotes } from '../plan/plan-notes.tsx';
 import { PlanSettings } from '../plan/plan-settings.tsx';
 import { useEditHistory } from '../plan/use-edit-history.ts';
@@ -96,7 +96,7 @@ function PlanPicture({
         preview?.layers ?? model.layers.map((shape) => ({ before: shape, after: shape })),
         isByBlock(prune) ? prune.layers : null,
         picks && scored ? { scores: scored.scores, kept: picks.layers } : {},
-        isByBlock(prune) ? prune.edits : undefined,
+        askedPlan(prune).edits,
       ),
     [model, preview, prune, picks, scored],
   );
@@ -106,14 +106,14 @@ function PlanPicture({
         title={t('plan.picture')}
         layers={layers}
         prune={prune}
-        history={isByBlock(prune) ? history : null}
+        history={takesEdits(prune) ? history : null}
         selected={selected}
         onSelect={setSelected}
         height={height}
         remark={t(picks === null ? 'plan.whichLater' : 'plan.byScores')}
         notes={preview && <PlanNotes layers={preview.layers} prune={prune} onChange={onChange} />}
       />
-      {isByBlock(prune) && <EditsPanel history={history} layers={model.layers} />}
+      {takesEdits(prune) && <EditsPanel history={history} layers={model.layers} />}
     </>
   );
 }

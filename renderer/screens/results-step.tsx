@@ -159,7 +159,7 @@ function ResultsBody({
   );
   return (
     <div className="results">
-      <ResultsMap layers={layers} runId={run.id} hasScores={detail !== null && detail.scores.length > 0} />
+      <ResultsMap layers={layers} detail={detail} />
       <Measured runId={run.id} />
       {report.recovery && <LossChart curves={curves} height={240} />}
       {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
@@ -191,12 +191,10 @@ function Measured({ runId }: { readonly runId: string }): ReactNode {
 
 function ResultsMap({
   layers,
-  runId,
-  hasScores,
+  detail,
 }: {
   readonly layers: readonly MapLayer[];
-  readonly runId: string;
-  readonly hasScores: boolean;
+  readonly detail: RunDetail | null;
 }): ReactNode {
   const { t } = useTranslation();
   const height = useMapHeight(320, 460);
@@ -204,7 +202,7 @@ function ResultsMap({
     <Panel
       title={t('results.map')}
       className="map-panel results-map"
-      actions={hasScores && <ImportanceLink runId={runId} />}
+      actions={<ImportanceLink detail={detail} />}
     >
       <ExploredMap layers={layers} removal="done" height={height} />
     </Panel>

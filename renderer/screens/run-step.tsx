@@ -205,11 +205,7 @@ function RunAtWork({
       </div>
       <div className="column">
         <TrainingAtWork curves={curves} lossHeight={220} />
-        <Panel
-          title={t('map.title')}
-          className="map-panel"
-          actions={detail !== null && detail.scores.length > 0 && <ImportanceLink runId={run.id} />}
-        >
+        <Panel title={t('map.title')} className="map-panel" actions={<ImportanceLink detail={detail} />}>
           <ExploredMap
             layers={layers}
             removal={run.state === 'finished' ? 'done' : 'planned'}

@@ -9,7 +9,7 @@ import type {
   TasksSettings,
 } from '../../preload/contract.ts';
 import type { RecoverSettings } from '../../preload/recovery-contract.ts';
-import { readsCalibration } from '../plan/plan-modes.ts';
+import { askedPlan, readsCalibration } from '../plan/plan-modes.ts';
 import {
   demoRecovery,
   keepsPreset,
@@ -312,7 +312,7 @@ export function runSettingsOf(draft: Draft): RunSettings {
   if (draft.model === null) throw new RangeError('A run needs a model.');
   return {
     modelId: draft.model.model.id,
-    prune: draft.prune,
+    prune: askedPlan(draft.prune),
     calibration: { ...draft.calibration, sourceId: draft.calibrationText?.id ?? null },
     evaluate: {
       ...draft.evaluation,

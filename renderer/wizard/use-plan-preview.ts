@@ -1,4 +1,5 @@
 import type { PlanPreview, PruneSettings } from '../../preload/contract.ts';
+import { askedPlan } from '../plan/plan-modes.ts';
 import { useAsked, type Asked } from './use-asked.ts';
 
 /** Long enough to skip what a moving slider passes over, too short to be noticed. */
@@ -13,6 +14,6 @@ export function usePlanPreview(
   prune: PruneSettings,
   scoresOf: string | null,
 ): Asked<PlanPreview> {
-  const request = modelId === undefined ? null : { modelId, prune, scoresOf };
+  const request = modelId === undefined ? null : { modelId, prune: askedPlan(prune), scoresOf };
   return useAsked('plan:preview', request, modelId ?? '', debounceMs);
 }
