@@ -1,13 +1,11 @@
+import type { ComparisonFormat } from '../preload/comparison-contract.ts';
 import { BrowserWindow, dialog } from 'electron';
 import { writeFileAtomic } from './engine/checkpoint/atomic-file.ts';
 import type { Comparison } from './studio/compare/comparison.ts';
-import { toHtml } from './studio/compare/comparison-page.ts';
-import { toCsv, toMarkdown } from './studio/compare/comparison-text.ts';
+import { comparisonFormats } from './studio/compare/comparison-formats.ts';
 import { comparisonWords } from './studio/compare/comparison-words.ts';
 import { writeComparison } from './studio/compare/written-comparison.ts';
 import type { wordsFor } from './words.ts';
-
-export type ExportFormat = 'html' | 'markdown' | 'csv' | 'png';
 
 const endings = { html: 'html', markdown: 'md', csv: 'csv', png: 'png' } as const;
 
@@ -18,7 +16,7 @@ const endings = { html: 'html', markdown: 'md', csv: 'csv', png: 'png' } as cons
  */
 export async function exportComparison(
   comparison: Comparison,
-  format: ExportFormat,
+  format: ComparisonFormat,
   language: 'en' | 'zh-CN',
   parent: BrowserWindow | undefined,
   words: ReturnType<typeof wordsFor>,
@@ -39,20 +37,13 @@ export async function exportComparison(
 
 function contentOf(
   comparison: Comparison,
-  format: ExportFormat,
+  format: ComparisonFormat,
   language: 'en' | 'zh-CN',
 ): Promise<Uint8Array> | string {
   const written = writeComparison(comparison, comparisonWords(language));
-  switch (format) {
-    case 'markdown':
-      return toMarkdown(written);
-    case 'csv':
-      return toCsv(comparison);
-    case 'html':
-      return toHtml(comparison, written);
-    case 'png':
-      return pictureOf(toHtml(comparison, written));
-  }
+  return format === 'png'
+    ? pictureOf(comparisonFormats.html(comparison, written))
+    : comparisonFormats[format](comparison, written);
 }
 
 /** Wider and taller pictures no screen shows, and no card may paint. */

@@ -262,7 +262,7 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
 }
 
 function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
-  const { criterion, aggregation, windows, ratioInWindow, removedOfParameters } = report;
+  const { criterion, aggregation, windows, ratioInWindow, removedOfParameters, hiddenSize } = report;
   const { calibration, evaluation, before, after } = report;
   const { recovery = null, performance = null, cost = null } = report;
   return {
@@ -271,6 +271,7 @@ function reportOf(report: NonNullable<ListedRun['report']>): Frozen<RunReport> {
     windows,
     ratioInWindow,
     removedOfParameters,
+    ...(hiddenSize && { hiddenSize }),
     calibration,
     evaluation,
     before,

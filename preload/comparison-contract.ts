@@ -1,5 +1,6 @@
 /** What the window and main say to each other about a comparison: what is compared, and what it came to. */
 import { z } from 'zod';
+import { measureKinds, measureUnits, protocolSchema, verdicts } from './forms/measures.ts';
 
 const id = z.string().min(1).max(64);
 const count = z.int().min(0);
@@ -37,65 +38,17 @@ const comparedModelSchema = z.object({
 });
 export type ComparedModel = z.infer<typeof comparedModelSchema>;
 
-const measureKindSchema = z.enum([
-  'parameters',
-  'macs',
-  'weights',
-  'memory',
-  'perplexity',
-  'task',
-  'task-average',
-  'peak-memory',
-  'prefill-speed',
-  'decode-speed',
-  'prefill-latency',
-  'decode-latency',
-  'prefill-speedup',
-  'decode-speedup',
-]);
-
-/** How a number was measured; numbers of different protocols are not to be compared. */
-const protocolSchema = z.discriminatedUnion('about', [
-  z.object({ about: z.literal('text'), text: z.string(), seqLen: count, chunks: count }),
-  z.object({
-    about: z.literal('tasks'),
-    /** acc, or acc_norm; null of an average. */
-    metric: z.string().nullable(),
-    /** Of an average: how many tasks. */
-    tasks: count.nullable(),
-    fewShot: count,
-    /** Whether a BOS stood in front of each question. */
-    bos: z.boolean(),
-    /** First questions of a task that were asked at most; null: all. */
-    limit: count.nullable(),
-    harness: z.string(),
-  }),
-  z.object({
-    about: z.literal('machine'),
-    /** Rows that grow together, tokens each begins with, tokens it grows by. */
-    batchSize: count,
-    promptLength: count,
-    newTokens: count,
-    /** Rounds that were timed. */
-    repeats: count,
-    threads: count,
-    /** The run whose measurement it is of, where numbers of others are not to be compared. */
-    run: z.string().nullable(),
-  }),
-]);
-export type Protocol = z.infer<typeof protocolSchema>;
-
-const verdictSchema = z.enum(['better', 'worse', 'same']);
-
 const comparisonRowSchema = z.object({
   /** Equal for numbers that may be compared, and for no others. */
   id: z.string(),
-  kind: measureKindSchema,
+  kind: z.enum(measureKinds),
   /** What is measured, beside its kind: a task, a setting of a measurement; empty where the kind says all. */
   subject: z.string(),
   /** null where there is one way only. */
   protocol: protocolSchema.nullable(),
-  unit: z.enum(['count', 'macs', 'bytes', 'perplexity', 'share', 'per-second', 'ms', 'factor']),
+  /** What tells the row from others that would be called the same; empty where none would. */
+  apart: z.string(),
+  unit: z.enum(measureUnits),
   better: z.enum(['lower', 'higher']),
   /** In the order of the models. */
   cells: z.array(
@@ -105,7 +58,10 @@ const comparisonRowSchema = z.object({
       error: z.number().nullable(),
       /** Against the baseline: relative, and for shares the difference itself; null for the baseline, and without it. */
       change: z.number().nullable(),
-      verdict: verdictSchema.nullable(),
+      /** null too where a difference of two such numbers says nothing certain. */
+      verdict: z.enum(verdicts).nullable(),
+      /** Measured on the run's pruned model, which has the same widths. */
+      isOfPruned: z.boolean(),
     }),
   ),
 });

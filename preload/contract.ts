@@ -5,9 +5,9 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
-import { costReportSchema, costSettingsSchema } from './cost-contract.ts';
+import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
-import { costsSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
+import { costsSchema, hiddenSizeSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
 import {
   recoverSettingsSchema,
@@ -145,6 +145,7 @@ export const runReportSchema = z.object({
   windows: z.object({ attention: layerWindow, mlp: layerWindow }),
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
+  hiddenSize: hiddenSizeSchema.optional(),
   calibration: z.object({ rows: count, tokens: count, loss: z.number() }).nullable(),
   evaluation: z.object({ tokens: count, chunks: count, seqLen: count }).nullable(),
   before: measuredSchema,

@@ -29,12 +29,16 @@ const planPicksSchema = z.object({
   ),
 });
 
+/** Of the whole network; left out where no hidden index is pruned. */
+export const hiddenSizeSchema = z.object({ before: count, after: count });
+
 export const planPreviewSchema = z.object({
   before: costsSchema,
   after: costsSchema,
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  hiddenSize: hiddenSizeSchema.optional(),
   /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
   memoryBytes: z.number(),
   memoryBudgetBytes: z.number(),

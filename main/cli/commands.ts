@@ -10,7 +10,7 @@ import { chooseDevice, deviceNow } from '../studio/choose-device.ts';
 import { conductRun } from '../studio/conduct-run.ts';
 import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
-import { prepareRun, prepareRunOf, requireRunnable, type PlanPreview } from '../studio/preview-plan.ts';
+import { prepareRun, prepareRunOf, requireRunnable } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
 import { identified, identityOf } from '../studio/run-identity.ts';
 import {
@@ -306,13 +306,17 @@ function ratioSentence({
   ratioInWindow,
   removedOfParameters,
   windows,
-}: Pick<PlanPreview, 'ratioInWindow' | 'removedOfParameters' | 'windows'>): string {
+  hiddenSize,
+}: Pick<RunReport, 'ratioInWindow' | 'removedOfParameters' | 'windows' | 'hiddenSize'>): string {
+  const share = `${percent(removedOfParameters)} of all parameters.`;
+  if (hiddenSize)
+    return `Ratio ${ratioInWindow} of the hidden size, ${grouped(hiddenSize.before)} to ${grouped(hiddenSize.after)} through the whole network: ${share}`;
   const window = ([from, to]: readonly [number, number]): string => `[${from}, ${to})`;
   const same = window(windows.attention) === window(windows.mlp);
   const layers = same
     ? `layers ${window(windows.attention)}`
     : `attention of layers ${window(windows.attention)} and MLP of layers ${window(windows.mlp)}`;
-  return `Ratio ${ratioInWindow} inside ${layers}: ${percent(removedOfParameters)} of all parameters.`;
+  return `Ratio ${ratioInWindow} inside ${layers}: ${share}`;
 }
 
 const qualityOf = ({ perplexity, perplexities, tasks }: MeasuredQuality): MeasuredQuality => ({
@@ -377,7 +381,8 @@ export function unfinished(outcome: Exclude<Outcome<unknown>, { kind: 'done' }>,
 function defaultFolder(recipe: Recipe, hash: string): string {
   const { mode, criterion, ratio } = recipe.prune;
   const unpruned = recipe.recover === undefined ? 'evaluated' : 'recovered';
-  const what = mode === 'none' ? unpruned : `${criterion}-${ratio}`;
+  const pruned = `${mode === 'block' ? '' : `${mode}-`}${criterion}-${ratio}`;
+  const what = mode === 'none' ? unpruned : pruned;
   return join('runs', `${basename(recipe.model)}-${what}-${hash.slice(0, 8)}`);
 }
 

@@ -7,23 +7,21 @@ import { openRun } from '../studio/run-store.ts';
 import { comparedModel, comparedRun, runTitle } from '../studio/compare/compared-run.ts';
 import { compare as compareSubjects, type Comparison } from '../studio/compare/comparison.ts';
 import { comparisonWords } from '../studio/compare/comparison-words.ts';
-import { toHtml } from '../studio/compare/comparison-page.ts';
-import {
-  numbersTable,
-  recipesTable,
-  sourcesOf,
-  toCsv,
-  toMarkdown,
-  type PlainTable,
-} from '../studio/compare/comparison-text.ts';
+import { comparisonFormats } from '../studio/compare/comparison-formats.ts';
+import { numbersTable, recipesTable, sourcesOf, type PlainTable } from '../studio/compare/comparison-text.ts';
 import { publishedBeside } from '../studio/compare/published.ts';
 import type { ComparedRun, Subject } from '../studio/compare/subject.ts';
 import { writeComparison, type WrittenComparison } from '../studio/compare/written-comparison.ts';
 import { exitCode, type ExitCode } from './output.ts';
 import { formatTable } from './table.ts';
 
-export const compareFormats = ['text', 'markdown', 'csv', 'html', 'json'] as const;
-export type CompareFormat = (typeof compareFormats)[number];
+const formats = {
+  text: (_, written) => toText(written),
+  ...comparisonFormats,
+  json: (comparison) => `${JSON.stringify(comparison, null, 2)}\n`,
+} as const satisfies Readonly<Record<string, (comparison: Comparison, written: WrittenComparison) => string>>;
+export type CompareFormat = keyof typeof formats;
+export const compareFormats = Object.keys(formats) as readonly CompareFormat[];
 
 export interface CompareOptions {
   readonly format: CompareFormat;
@@ -33,7 +31,8 @@ export interface CompareOptions {
 
 /** llm-pruner compare A B … */
 export async function compare(folders: readonly string[], options: CompareOptions): Promise<ExitCode> {
-  const text = formatted(await comparisonOf(folders, options.published), options.format);
+  const comparison = await comparisonOf(folders, options.published);
+  const text = formats[options.format](comparison, writeComparison(comparison, comparisonWords('en')));
   if (options.out === undefined) process.stdout.write(text);
   else {
     const file = resolve(options.out);
@@ -74,7 +73,7 @@ async function readRun(folder: string): Promise<ComparedRun> {
   };
   const { name } = await readAnnotation(folder, warn);
   const model = basename(stored.settings.model);
-  return comparedRun(basename(folder), stored, { run: name ?? runTitle(stored, model), model });
+  return comparedRun(folder, stored, { run: name ?? runTitle(stored, model), model });
 }
 
 /** A run's folder has a recipe; a model's has none. */
@@ -85,22 +84,6 @@ async function isRun(folder: string): Promise<boolean> {
   );
 }
 
-function formatted(comparison: Comparison, format: CompareFormat): string {
-  const written = writeComparison(comparison, comparisonWords('en'));
-  switch (format) {
-    case 'text':
-      return toText(written);
-    case 'markdown':
-      return toMarkdown(written);
-    case 'csv':
-      return toCsv(comparison);
-    case 'html':
-      return toHtml(comparison, written);
-    case 'json':
-      return `${JSON.stringify(comparison, null, 2)}\n`;
-  }
-}
-
 function toText(written: WrittenComparison): string {
   const table = ({ head, body }: PlainTable): string => formatTable([head, ...body]);
   const recipes = recipesTable(written);
@@ -109,6 +92,7 @@ function toText(written: WrittenComparison): string {
     table(numbersTable(written)),
     '',
     `${written.words.against} ▲ better, ▼ worse, = no difference beyond the error.`,
+    ...written.notes,
     ...(recipes.body.length > 0 ? ['', written.words.recipes, table(recipes)] : []),
     ...(sources.length > 0 ? ['', ...sources] : []),
     '',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from './checkpoint/atomic-file.ts';
-import { needsData, type Criterion } from './criteria/criterion.ts';
+import { needsData } from './criteria/criterion.ts';
 import { criterionNamed } from './criteria/index.ts';
 import { calibrationRows } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
@@ -17,13 +17,21 @@ export const isPruning = ({ prune, recover }: RunSettings): boolean =>
 export function requireCalibrationSource(settings: RunSettings): void {
   const { prune, calibration } = settings;
   const criterion = criterionNamed(prune.criterion);
-  if (!isPruning(settings) || calibration.source !== null || !needsData(criterion)) return;
+  if (calibration.source !== null || !readsCalibration(settings)) return;
+  const what = prune.mode === 'layer' ? 'The influence of layers' : `The criterion ${criterion.id}`;
   throw new EngineError(
     'recipe-invalid',
-    `The criterion ${criterion.id} needs calibration data, but calibration.source is not set.`,
+    `${what} needs calibration data, but calibration.source is not set.`,
     { criterion: criterion.id },
-    'Name a text, JSONL or Parquet file in calibration.source, or choose a criterion that needs no data.',
+    `Name a text, JSONL or Parquet file in calibration.source, or choose ${prune.mode === 'layer' ? 'prune.drop: last' : 'a criterion that needs no data'}.`,
   );
+}
+
+/** Whether what goes is chosen by what the model makes of data. */
+function readsCalibration(settings: RunSettings): boolean {
+  const { mode, drop, criterion } = settings.prune;
+  if (!isPruning(settings)) return false;
+  return mode === 'layer' ? drop !== 'last' : needsData(criterionNamed(criterion));
 }
 
 /** What one step of a run calibrates on. */
@@ -35,14 +43,10 @@ export interface CalibrationSet {
 }
 
 /** The rows to calibrate on, drawn anew for every step; none where the criterion needs none. */
-export async function calibrationOf(
-  criterion: Criterion,
-  settings: RunSettings,
-  model: Model,
-): Promise<CalibrationSet[]> {
+export async function calibrationOf(settings: RunSettings, model: Model): Promise<CalibrationSet[]> {
   const { calibration, prune, memory } = settings;
   const draws = Array.from({ length: prune.steps ?? 1 }, (_, draw) => draw);
-  if (calibration.source === null || !isPruning(settings) || !needsData(criterion))
+  if (calibration.source === null || !readsCalibration(settings))
     return draws.map(() => ({ rows: [], texts: null }));
   const source = await tokenSource(calibration.source, model);
   const tokenizer = source.documents.kind === 'ids' ? null : await source.tokenizer();

@@ -6,7 +6,7 @@ import { EngineError } from './errors.ts';
 import type { MeasuredPerplexity, PerplexityProtocol } from './evaluate/perplexity.ts';
 import { harnessVersion, writeHarnessFiles, type AnsweredTask } from './evaluate/tasks/harness-files.ts';
 import { paperTaskIds, taskNamed } from './evaluate/tasks/index.ts';
-import { logLikelihoods } from './evaluate/tasks/log-likelihoods.ts';
+import { logLikelihoods, type ChoiceLikelihoods } from './evaluate/tasks/log-likelihoods.ts';
 import { PreparedTask } from './evaluate/tasks/prepared-task.ts';
 import { answered, averageOf, scoreOf } from './evaluate/tasks/scoring.ts';
 import { findTaskData } from './evaluate/tasks/task-data.ts';
@@ -168,7 +168,7 @@ export async function evaluateStage(
   const perplexities = texts.map((_, i) => results[i] as MeasuredPerplexity);
   const answers = tasks.map((task, i): AnsweredTask => ({
     prepared: task,
-    logLikelihoods: (results[texts.length + i] as TaskPartResult).logLikelihoods,
+    ...(results[texts.length + i] as ChoiceLikelihoods),
   }));
   const scores = scoresOf(prepared, answers);
   if (scores !== null) {
@@ -210,10 +210,6 @@ interface EvaluationPart {
   measure(network: Network, tools: MeasuringTools): Promise<object>;
 }
 
-interface TaskPartResult {
-  readonly logLikelihoods: number[][];
-}
-
 function partsOf(prepared: PreparedEvaluation): EvaluationPart[] {
   const { texts, tasks, settings } = prepared;
   return [
@@ -252,7 +248,7 @@ async function askTask(
   task: PreparedTask,
   { tokenizer: load, settings }: PreparedEvaluation,
   { memory, scratchPath, pace }: MeasuringTools,
-): Promise<TaskPartResult> {
+): Promise<ChoiceLikelihoods> {
   const { model } = network;
   const tokenizer = await load();
   const bos = settings.tasks?.bos === true;
@@ -265,7 +261,7 @@ async function askTask(
     scratchPath,
     pace: partOf(pace, encodingPart, 1),
   });
-  if (found.flat().every(Number.isFinite)) return { logLikelihoods: found };
+  if (found.logLikelihoods.flat().every(Number.isFinite)) return found;
   throw notANumber(`A log-likelihood of ${model.folder} in ${task.task.name}`);
 }
 

@@ -4,10 +4,10 @@ import { keepCalibration, type CalibrationSet } from './calibration.ts';
 import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { estimateModel, type Estimated, type Estimation } from './estimation.ts';
 import type { ModelCard } from './export/exporter.ts';
-import { prunedShape, selectLocally, type PrunePlan } from './prune/plan.ts';
-import { keptWithin } from './prune/kept-within.ts';
+import type { PrunePlan } from './prune/plan.ts';
+import type { StructureCosts } from './prune/structure-costs.ts';
 import { hasConfig, readRunFile, runFiles, type RunStages } from './run-stages.ts';
-import { readScores } from './run-scores.ts';
+import { selectOnce } from './selection.ts';
 import { openModel, type Model } from './runtime/model.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
 import { writePruned } from './write-pruned.ts';
@@ -16,6 +16,8 @@ import { writePruned } from './write-pruned.ts';
 export interface IterativeWork extends Pick<Estimation, 'criterion' | 'settings'> {
   readonly stages: RunStages;
   readonly model: Model;
+  /** Sizes of the model's parts. */
+  readonly costs: StructureCosts;
   /** One set a step. */
   readonly calibration: readonly CalibrationSet[];
   readonly card: ModelCard;
@@ -77,10 +79,13 @@ async function takeStep(work: IterativeWork, step: Step, pace: Pace): Promise<Es
       { folder: scoresFolder, scratchPath: stages.scratchPath },
       partOf(pace, before ? 0.2 : 0, 1),
     );
-    const ratio = ((step.index + 1) / calibration.length) * prune.ratio;
-    const { layers } = prunedShape(original.config, { ...prune, ratio });
-    const chosen = selectLocally(model.config, layers, await readScores(scoresFolder));
-    const plan = before ? keptWithin(before, chosen) : chosen;
+    const plan = await selectOnce({
+      original,
+      costs: work.costs,
+      prune,
+      folder: scoresFolder,
+      step: { share: (step.index + 1) / calibration.length, present: model, before: before ?? null },
+    });
     await writeFileAtomic(join(folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     if (estimated.calibrationLoss !== undefined)
       stages.listener.metric('calibration.loss', estimated.calibrationLoss);

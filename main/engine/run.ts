@@ -30,18 +30,19 @@ import type { Aggregation } from './prune/aggregate.ts';
 import {
   checkRatio,
   modelCosts,
-  prunedShape,
-  selectLocally,
+  shapeLeftBy,
   type LocalSelection,
   type ModelCosts,
   type PrunePlan,
 } from './prune/plan.ts';
 import type { SelectionOptions } from './prune/prune-settings.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
+import { plannedWidths, shapeOfWidths } from './prune/planned-widths.ts';
+import { structureCosts, type StructureCosts } from './prune/structure-costs.ts';
 import { checkWindow, type LayerWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
 import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
-import { readScores } from './run-scores.ts';
+import { selectOnce } from './selection.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
@@ -95,6 +96,8 @@ export interface RunReport {
   readonly ratioInWindow: number;
   /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
   readonly removedOfParameters: number;
+  /** Where hidden indices were pruned. */
+  readonly hiddenSize?: { readonly before: number; readonly after: number };
   /** Of an iterative pruning. */
   readonly steps?: number;
   /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
@@ -144,7 +147,9 @@ class Workshop {
     private readonly stages: RunStages,
     private readonly model: Model,
     private readonly criterion: Criterion,
-    private readonly shape: NetworkShape,
+    private readonly structureCosts: StructureCosts,
+    /** What the run leaves: as planned, and once it is selected, as it is. */
+    private shape: NetworkShape,
     private readonly calibration: readonly CalibrationSet[],
     private readonly evaluation: PreparedEvaluation,
     private readonly examples: TrainingExamples | null,
@@ -171,8 +176,10 @@ class Workshop {
       const layers = model.config.layers.length;
       checkWindow('attention', settings.prune.windows.attention, layers);
       checkWindow('mlp', settings.prune.windows.mlp, layers);
-      const shape = prunedShape(model.config, settings.prune);
-      const calibration = await calibrationOf(criterion, settings, model);
+      const { family, config } = model;
+      const costs = structureCosts(family, config, storedBytesPerElement(model));
+      const shape = shapeOfWidths(plannedWidths(config, costs, settings.prune));
+      const calibration = await calibrationOf(settings, model);
       const evaluation = await prepareEvaluation(settings.evaluate, model);
       const examples = await trainingDataOf(settings, model, signal);
       for (const part of ['', runFiles.scores, runFiles.checkpoints]) await makeFolder(join(folder, part));
@@ -182,6 +189,7 @@ class Workshop {
         new RunStages(folder, listener, signal),
         model,
         criterion,
+        costs,
         shape,
         calibration,
         evaluation,
@@ -231,8 +239,14 @@ class Workshop {
   async select(): Promise<PrunePlan> {
     const plan =
       this.settings.prune.steps === undefined
-        ? selectLocally(this.model.config, this.shape.layers, await readScores(this.folder))
+        ? await selectOnce({
+            original: this.model,
+            costs: this.structureCosts,
+            prune: this.settings.prune,
+            folder: this.folder,
+          })
         : await lastPlan(this.iterative);
+    this.shape = shapeLeftBy(plan, this.model.config);
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
   }
@@ -303,6 +317,9 @@ class Workshop {
       windows: this.settings.prune.windows,
       ratioInWindow: isPruning(this.settings) ? this.settings.prune.ratio : 0,
       removedOfParameters: 1 - costsAfter.parameters / costsBefore.parameters,
+      ...(this.settings.prune.mode === 'channel' && {
+        hiddenSize: { before: this.model.config.hiddenSize, after: this.shape.hiddenSize },
+      }),
       ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
@@ -316,18 +333,26 @@ class Workshop {
   }
 
   private get iterative(): IterativeWork {
-    const { settings, stages, model, criterion, calibration } = this;
-    return { settings, stages, model, criterion, calibration, card: { ...this.card(), training: null } };
+    const { settings, stages, model, criterion, calibration, structureCosts: costs } = this;
+    return {
+      settings,
+      stages,
+      model,
+      criterion,
+      calibration,
+      costs,
+      card: { ...this.card(), training: null },
+    };
   }
 
   private card(): Omit<ModelCard, 'training'> {
-    const { criterion, aggregation, ratio } = this.settings.prune;
+    const { mode, criterion, aggregation, ratio } = this.settings.prune;
     const isPruned = this.settings.recover?.alone !== true;
     return {
       baseModel: basename(this.settings.model),
       parametersBefore: this.costs(this.model.config).parameters,
       parametersAfter: this.costs(this.shape).parameters,
-      pruning: isPruned ? { criterion, aggregation, ratio } : null,
+      pruning: isPruned ? { mode: mode ?? 'block', criterion, aggregation, ratio } : null,
     };
   }
 

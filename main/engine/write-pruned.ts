@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { writeError } from './checkpoint/file-errors.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
+import { withLayers } from './families/kept-layers.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
 import { modelCosts, shapeLeftBy, type PrunePlan } from './prune/plan.ts';
 import { slicedTensors } from './prune/slice.ts';
@@ -27,7 +28,9 @@ export async function writePruned(
   const { weightBytes } = modelCosts(model.family, model.config, shape, storedBytesPerElement(model));
   await requireDiskSpace(dirname(folder), weightBytes);
   try {
-    await primaryExporter.write({ model, shape, tensors: slicedTensors(model, plan), card, pace }, partial);
+    const kept = plan.layers.flatMap((layer, i) => (layer === null ? [] : [i]));
+    const source = { model: { ...model, config: withLayers(model.config, kept) }, shape };
+    await primaryExporter.write({ ...source, tensors: slicedTensors(model, plan), card, pace }, partial);
     await rename(partial, folder).catch((error: unknown) => {
       throw writeError(error, folder);
     });

@@ -17,7 +17,8 @@ export interface PlanPreview {
   readonly removedOfParameters: number;
   readonly windows: RunSettings['prune']['windows'];
   readonly layers: readonly { readonly before: LayerShape; readonly after: LayerShape }[];
-  readonly hiddenSize: { readonly before: number; readonly after: number };
+  /** Where hidden indices go. */
+  readonly hiddenSize?: { readonly before: number; readonly after: number };
 }
 
 /** A model, the settings a recipe comes to on it, and their outcome in sizes. */
@@ -58,7 +59,9 @@ export function prepareRunOf(
     removedOfParameters: 1 - after.parameters / before.parameters,
     windows: settings.prune.windows,
     layers: model.config.layers.map((before, i) => ({ before, after: shape.layers[i] })),
-    hiddenSize: { before: model.config.hiddenSize, after: shape.hiddenSize },
+    ...(settings.prune.mode === 'channel' && {
+      hiddenSize: { before: model.config.hiddenSize, after: shape.hiddenSize },
+    }),
   };
   return { model, settings, shape, preview };
 }

@@ -95,8 +95,16 @@ export function selectionOptionsOf(prune: PruneRecipe): SelectionOptions {
 /** @throws EngineError combination-unsupported for what the engine does not do. */
 export function requireSupported(prune: PruneRecipe): void {
   const { mode, target, scope, round, uniform, edits } = prune;
+  if (mode === 'channel' && scope !== 'local') {
+    throw new EngineError(
+      'combination-unsupported',
+      `prune.scope: ${scope} ranks structures of all layers together, but prune.mode: channel takes hidden indices through all of them.`,
+      { scope, mode },
+      'Leave prune.scope out.',
+    );
+  }
   const missing = [
-    [mode === 'channel' || mode === 'layer', `prune.mode: ${mode}`],
+    [mode === 'layer', `prune.mode: ${mode}`],
     [target !== null, 'prune.target'],
     [scope !== 'local', `prune.scope: ${scope}`],
     [round !== 1, `prune.round: ${round}`],

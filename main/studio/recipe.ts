@@ -10,6 +10,7 @@ import { aggregationNames } from '../engine/prune/aggregate.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { pruningStages, type RunStage } from '../engine/run.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { costSettingsSchema } from '../../preload/forms/cost-report.ts';
 import { pruneSchema } from './prune-recipe.ts';
 import { sizeInBytes } from './size-in-bytes.ts';
 
@@ -52,15 +53,14 @@ const rate = z.number().positive().max(1);
 const rowCount = z.int().min(1).max(65536);
 const stepCount = z.int().min(1).max(1e6);
 
-const someCounts = (most: number): z.ZodType<number[]> => z.array(z.int().min(1).max(most)).min(1).max(16);
+const { batchSizes, promptLengths, newTokens, repeats } = costSettingsSchema.shape;
 
 /** How models are timed beside each other. */
 export const costSchema = z.strictObject({
-  batchSizes: someCounts(1024).default([1]),
-  promptLengths: someCounts(2 ** 17).default([128]),
-  newTokens: z.int().min(1).max(4096).default(32),
-  /** An interval needs two rounds at least. */
-  repeats: z.int().min(2).max(1000).default(7),
+  batchSizes: batchSizes.default([1]),
+  promptLengths: promptLengths.default([128]),
+  newTokens: newTokens.default(32),
+  repeats: repeats.default(7),
 });
 
 /** What brings a pruned model back: a low-rank adapter, trained and merged. */

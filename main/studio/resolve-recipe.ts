@@ -37,7 +37,8 @@ export function resolveRecipe(
   return {
     model: recipe.model,
     prune: {
-      ...(prune.mode === 'none' && { mode: prune.mode }),
+      // First, as it is read back: an identity is a hash of text.
+      ...(prune.mode !== 'block' && { mode: prune.mode }),
       criterion: prune.criterion,
       aggregation: prune.aggregation,
       ratio: prune.ratio,
@@ -72,9 +73,10 @@ function evaluationOf({ evaluate }: Recipe): RunSettings['evaluate'] {
   };
 }
 
-/** Nothing is pruned in no layer. */
+/** Nothing is pruned in no layer, a hidden index in all of them. */
 function windowsOf({ prune }: Recipe, layers: number): RunSettings['prune']['windows'] {
   if (prune.mode === 'none') return { attention: [0, 0], mlp: [0, 0] };
+  if (prune.mode === 'channel') return { attention: [0, layers], mlp: [0, layers] };
   return {
     attention: prune.layers.attention ?? defaultWindow(layers),
     mlp: prune.layers.mlp ?? defaultWindow(layers),

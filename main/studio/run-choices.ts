@@ -109,5 +109,5 @@ async function scoreFilesIn(folder: string): Promise<string[]> {
     if (errnoOf(error) === 'ENOENT') return [];
     throw readError(error, folder);
   });
-  return names.filter((name) => name.endsWith('.json')).sort();
+  return names.filter((name) => /^layer-\d+\.json$/.test(name)).sort();
 }

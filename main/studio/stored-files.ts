@@ -7,9 +7,9 @@ import { dropRules } from '../engine/prune/prune-settings.ts';
 import { residencies } from '../engine/runtime/residency.ts';
 import { scheduleNames } from '../engine/recover/schedule.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
+import { costReportSchema } from '../../preload/forms/cost-report.ts';
 import { editsSchema } from './prune-recipe.ts';
 import { costSchema } from './recipe.ts';
-import { storedCost } from './stored-cost.ts';
 
 /** The form of a run's own files, as far as the studio stands on it: a folder may come from anywhere. */
 
@@ -170,12 +170,13 @@ const trained = z.looseObject({
 export const reportFile = z.looseObject({
   windows: z.object({ attention: window, mlp: window }),
   ratioInWindow: z.number(),
+  hiddenSize: z.object({ before: count, after: count }).optional(),
   removedOfParameters: z.number(),
   evaluation: z.object({ tokens: z.number(), chunks: z.number(), seqLen: z.number() }).nullable(),
   before: measured,
   after: measured,
   recovery: z.object({ recovered: trained, control: trained.nullable() }).optional(),
-  cost: storedCost.optional(),
+  cost: costReportSchema.optional(),
 });
 
 /** @throws EngineError run-folder-invalid naming the first key that does not fit. */

@@ -2,12 +2,10 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Bar, BarChart, ResponsiveContainer, XAxis, YAxis } from 'recharts';
 import type { RunSummary } from '../../preload/contract.ts';
-import { useFormats } from '../language/use-formats.ts';
-import { palettes, typeScale } from '../theme/tokens.ts';
+import { palettes } from '../theme/tokens.ts';
 import { useThemeName } from '../theme/theme-context.ts';
 import { ChartFrame } from './chart-frame.tsx';
-
-const maxLayerLabels = 16;
+import { useLayerAxes } from './use-layer-axes.ts';
 
 /** The widths of each layer: what stayed, filled, and what went, as the outline above it. */
 export function WidthsChart({
@@ -18,7 +16,6 @@ export function WidthsChart({
   readonly layers: RunSummary['layers'];
 }): ReactNode {
   const { t } = useTranslation();
-  const formats = useFormats();
   const colors = palettes[useThemeName()];
   const bars = layers.map(({ before, after }, layer) => ({
     layer,
@@ -26,8 +23,7 @@ export function WidthsChart({
     after: after[kind],
     gone: before[kind] - after[kind],
   }));
-  const widest = Math.max(1, ...bars.map(({ before }) => before));
-  const axisText = { fill: colors.textQuiet, fontSize: typeScale.xs };
+  const axes = useLayerAxes(bars.length, Math.max(1, ...bars.map(({ before }) => before)));
   return (
     <ChartFrame
       title={t(kind === 'heads' ? 'results.headsPerLayer' : 'results.mlpPerLayer')}
@@ -38,23 +34,8 @@ export function WidthsChart({
     >
       <ResponsiveContainer width="100%" height={180}>
         <BarChart data={bars} margin={{ left: 0, right: 4, top: 8, bottom: 0 }} barCategoryGap="18%">
-          <XAxis
-            dataKey="layer"
-            tick={axisText}
-            tickLine={false}
-            axisLine={{ stroke: colors.edge }}
-            height={22}
-            interval={Math.ceil(bars.length / maxLayerLabels) - 1}
-          />
-          <YAxis
-            width={52}
-            tick={axisText}
-            tickLine={false}
-            axisLine={false}
-            tickFormatter={formats.count}
-            domain={[0, widest]}
-            ticks={[0, Math.round(widest / 2), widest]}
-          />
+          <XAxis {...axes.layers} />
+          <YAxis {...axes.widths} />
           <Bar
             dataKey="after"
             stackId="width"

@@ -3,13 +3,11 @@ import { useTranslation } from 'react-i18next';
 import { Line, LineChart, ResponsiveContainer, XAxis, YAxis } from 'recharts';
 import type { Comparison } from '../../preload/comparison-contract.ts';
 import { ChartFrame } from '../charts/chart-frame.tsx';
-import { useFormats } from '../language/use-formats.ts';
-import { palettes, typeScale } from '../theme/tokens.ts';
+import { useLayerAxes } from '../charts/use-layer-axes.ts';
+import { palettes } from '../theme/tokens.ts';
 import { useThemeName } from '../theme/theme-context.ts';
 import { SeriesKey } from './series-key.tsx';
 import { useComparisonWriting } from './written-rows.ts';
-
-const maxLayerLabels = 16;
 
 /** The widths of each layer, a stepped line a model, from zero. */
 export function LayerWidths({
@@ -21,18 +19,17 @@ export function LayerWidths({
 }): ReactNode {
   const { t } = useTranslation();
   const { modelTitle } = useComparisonWriting();
-  const formats = useFormats();
   const colors = palettes[useThemeName()];
   const shown = models.map((_, i) => i).filter((i) => models[i].layers !== null);
-  if (shown.length === 0) return null;
   const widthOf = (i: number, layer: number): number | null => models[i].layers?.[layer]?.[kind] ?? null;
-  const depth = Math.max(...shown.map((i) => models[i].layers?.length ?? 0));
+  const depth = Math.max(0, ...shown.map((i) => models[i].layers?.length ?? 0));
   const data = Array.from({ length: depth }, (_, layer) => ({
     layer,
     ...Object.fromEntries(shown.map((i) => [`m${i}`, widthOf(i, layer)])),
   }));
   const widest = Math.max(1, ...shown.flatMap((i) => models[i].layers?.map((layer) => layer[kind]) ?? []));
-  const axisText = { fill: colors.textQuiet, fontSize: typeScale.xs };
+  const axes = useLayerAxes(depth, widest);
+  if (shown.length === 0) return null;
   return (
     <ChartFrame
       title={t(kind === 'heads' ? 'results.headsPerLayer' : 'results.mlpPerLayer')}
@@ -43,23 +40,8 @@ export function LayerWidths({
     >
       <ResponsiveContainer width="100%" height={180}>
         <LineChart data={data} margin={{ left: 0, right: 8, top: 8, bottom: 0 }}>
-          <XAxis
-            dataKey="layer"
-            tick={axisText}
-            tickLine={false}
-            axisLine={{ stroke: colors.edge }}
-            height={22}
-            interval={Math.ceil(depth / maxLayerLabels) - 1}
-          />
-          <YAxis
-            width={52}
-            tick={axisText}
-            tickLine={false}
-            axisLine={false}
-            tickFormatter={formats.count}
-            domain={[0, widest]}
-            ticks={[0, Math.round(widest / 2), widest]}
-          />
+          <XAxis {...axes.layers} />
+          <YAxis {...axes.widths} />
           {shown.map((i) => (
             <Line
               key={models[i].key}

@@ -76,7 +76,7 @@ export function NumbersTable({
               <tr key={row.id}>
                 <th scope="row">
                   {rowLabel(row)}
-                  <span className="quiet below">{protocolText(row.protocol)}</span>
+                  <span className="quiet below">{protocolText(row)}</span>
                 </th>
                 {row.cells.map((cell, i) => (
                   <NumberCell key={models[i].key} row={row} cell={cell} isExact={isExact} />
@@ -86,7 +86,9 @@ export function NumbersTable({
           </tbody>
         </table>
       </div>
-      <p className="quiet remark">{t('compare.legend')}</p>
+      <p className="quiet remark">
+        {[t('compare.legend'), ...notesOn(rows).map((note) => t(`compare.notes.${note}`))].join(' ')}
+      </p>
       {sources.map(({ key, name, source }) => (
         <p className="quiet remark" key={key}>
           {t('compare.publishedSource', { name, source })}
@@ -94,6 +96,18 @@ export function NumbersTable({
       ))}
     </Panel>
   );
+}
+
+/** What the signs in the rows mean, as far as they are there. */
+function notesOn(rows: readonly ComparisonRow[]): ('counted' | 'ofPruned' | 'unjudged')[] {
+  const cells = rows.flatMap((row) => row.cells);
+  return [
+    ...(cells.some(({ change, verdict }) => change !== null && verdict === null)
+      ? (['unjudged'] as const)
+      : []),
+    ...(rows.some(({ kind }) => kind === 'task') ? (['counted'] as const) : []),
+    ...(cells.some(({ isOfPruned }) => isOfPruned) ? (['ofPruned'] as const) : []),
+  ];
 }
 
 function NumberCell({
@@ -107,19 +121,20 @@ function NumberCell({
 }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const { value, error, change, verdict } = cell;
+  const { value, error, change, verdict, isOfPruned } = cell;
   if (value === null) return <td className="quiet">–</td>;
   return (
     <td>
       {formatValue(formats, row.unit, value, isExact)}
       {error !== null && <span className="quiet"> ± {formatValue(formats, row.unit, error, isExact)}</span>}
-      {change !== null && verdict !== null && (
-        <span className={`below verdict-${verdict}`}>
-          <span aria-hidden="true">{marks[verdict]} </span>
+      {isOfPruned && <span className="quiet"> †</span>}
+      {change !== null && (
+        <span className={`below ${verdict === null ? 'quiet' : `verdict-${verdict}`}`}>
+          {verdict !== null && <span aria-hidden="true">{marks[verdict]} </span>}
           {row.unit === 'share'
             ? t('compare.points', { points: formats.signed(100 * change) })
             : formats.change(1, 1 + change)}
-          <span className="visually-hidden"> {t(`compare.verdicts.${verdict}`)}</span>
+          {verdict !== null && <span className="visually-hidden"> {t(`compare.verdicts.${verdict}`)}</span>}
         </span>
       )}
     </td>

@@ -78,7 +78,7 @@ export function QualityChart({ comparison }: { readonly comparison: Comparison }
         </ScatterChart>
       </ResponsiveContainer>
       <SeriesKey models={models} shown={points.map(({ i }) => i)} />
-      <p className="quiet remark">{t('compare.qualityRemark', { protocol: protocolText(row.protocol) })}</p>
+      <p className="quiet remark">{t('compare.qualityRemark', { protocol: protocolText(row) })}</p>
     </ChartFrame>
   );
 }

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Bar, BarChart, LabelList, ResponsiveContainer, XAxis, YAxis } from 'recharts';
-import type { Comparison } from '../../preload/comparison-contract.ts';
+import type { Comparison, ComparisonRow } from '../../preload/comparison-contract.ts';
 import { ChartFrame } from '../charts/chart-frame.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { palettes, typeScale } from '../theme/tokens.ts';
@@ -16,11 +16,13 @@ export function TasksChart({ comparison }: { readonly comparison: Comparison }):
   const formats = useFormats();
   const colors = palettes[useThemeName()];
   const { models } = comparison;
-  const rows = comparison.rows.filter(({ kind }) => kind === 'task' || kind === 'task-average');
+  const rows = comparison.rows.filter(({ protocol }) => protocol?.about === 'tasks' && protocol.isCounted);
   const shown = models.map((_, i) => i).filter((i) => rows.some(({ cells }) => cells[i].value !== null));
   if (shown.length === 0) return null;
+  const nameOf = (row: ComparisonRow): string =>
+    [rowLabel(row), ...(row.apart === '' ? [] : [row.apart])].join(' · ');
   const data = rows.map((row) => ({
-    name: rowLabel(row),
+    name: nameOf(row),
     ...Object.fromEntries(shown.map((i) => [`m${i}`, row.cells[i].value])),
   }));
   const axisText = { fill: colors.text, fontSize: typeScale.xs };
@@ -29,7 +31,7 @@ export function TasksChart({ comparison }: { readonly comparison: Comparison }):
       title={t('compare.tasks')}
       rows={[
         [t('compare.kinds.task'), ...shown.map((i) => modelTitle(models[i]))],
-        ...rows.map((row) => [rowLabel(row), ...shown.map((i) => row.cells[i].value)]),
+        ...rows.map((row) => [nameOf(row), ...shown.map((i) => row.cells[i].value)]),
       ]}
     >
       <ResponsiveContainer width="100%" height={data.length * (shown.length * 14 + 12) + 8}>

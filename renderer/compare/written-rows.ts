@@ -1,43 +1,45 @@
 import { useTranslation } from 'react-i18next';
-import type { ComparedModel, ComparisonRow, Protocol } from '../../preload/comparison-contract.ts';
+import type { ComparedModel, ComparisonRow } from '../../preload/comparison-contract.ts';
+import type { Protocol } from '../../preload/forms/measures.ts';
 import type { Formats } from '../language/formats.ts';
 
 /** A comparison in words, in the language on screen. */
 export interface ComparisonWriting {
   /** What a row is called, without its protocol. */
   readonly rowLabel: (row: Pick<ComparisonRow, 'kind' | 'subject'>) => string;
-  /** How a number was measured, in a line; empty where there is one way only. */
-  readonly protocolText: (protocol: Protocol | null) => string;
+  /** How a row's numbers were measured, in a line; empty where there is one way only. */
+  readonly protocolText: (row: Pick<ComparisonRow, 'protocol' | 'apart'>) => string;
   /** A model by its name and role. */
   readonly modelTitle: (model: Pick<ComparedModel, 'name' | 'role'>) => string;
 }
 
 export function useComparisonWriting(): ComparisonWriting {
   const { t } = useTranslation();
+  const measuredHow = (protocol: Protocol): string => {
+    if (protocol.about === 'text') return t('compare.protocols.text', { ...protocol });
+    if (protocol.about === 'machine') {
+      const how = t('compare.protocols.machine', { ...protocol });
+      return protocol.run === null
+        ? how
+        : [how, t('compare.protocols.inRun', { run: protocol.run })].join(t('compare.protocols.comma'));
+    }
+    const { metric, isCounted, tasks, fewShot, bos, limit, harness } = protocol;
+    return [
+      metric === null ? t('compare.protocols.tasks', { tasks }) : `${metric}${isCounted ? ' *' : ''}`,
+      t('compare.protocols.fewShot', { fewShot }),
+      ...(bos ? ['BOS'] : []),
+      ...(limit === null ? [] : [t('compare.protocols.limit', { limit })]),
+      harness,
+    ].join(t('compare.protocols.comma'));
+  };
   return {
     rowLabel: ({ kind, subject }) => {
       // A task that the studio does not bring goes by its id.
       if (kind === 'task') return t(`compare.taskNames.${subject as 'boolq'}`, { defaultValue: subject });
       return subject === '' ? t(`compare.kinds.${kind}`) : `${t(`compare.kinds.${kind}`)}, ${subject}`;
     },
-    protocolText: (protocol) => {
-      if (protocol === null) return '';
-      if (protocol.about === 'text') return t('compare.protocols.text', { ...protocol });
-      if (protocol.about === 'machine') {
-        const how = t('compare.protocols.machine', { ...protocol });
-        return protocol.run === null
-          ? how
-          : [how, t('compare.protocols.inRun', { run: protocol.run })].join(t('compare.protocols.comma'));
-      }
-      const { metric, tasks, fewShot, bos, limit, harness } = protocol;
-      return [
-        metric ?? t('compare.protocols.tasks', { tasks }),
-        t('compare.protocols.fewShot', { fewShot }),
-        ...(bos ? ['BOS'] : []),
-        ...(limit === null ? [] : [t('compare.protocols.limit', { limit })]),
-        harness,
-      ].join(t('compare.protocols.comma'));
-    },
+    protocolText: ({ protocol, apart }) =>
+      [...(protocol === null ? [] : [measuredHow(protocol)]), ...(apart === '' ? [] : [apart])].join(' · '),
     modelTitle: ({ name, role }) => t('compare.modelTitle', { name, role: t(`compare.roles.${role}`) }),
   };
 }

@@ -19,7 +19,6 @@ import { OnnxGraph } from '../../main/engine/onnx/onnx-graph.ts';
 import { MemberScorer } from '../../main/engine/prune/member-scores.ts';
 import { prunedShapes, selectLocally, type PrunePlan } from '../../main/engine/prune/plan.ts';
 import { slicedTensors } from '../../main/engine/prune/slice.ts';
-import { ActivationStore } from '../../main/engine/runtime/activation-store.ts';
 import { lossWeights, predictedTokens, type Batch } from '../../main/engine/runtime/batch.ts';
 import { openModel, type Model } from '../../main/engine/runtime/model.ts';
 import { blockGraph } from '../../main/engine/runtime/model-graph.ts';
@@ -58,16 +57,16 @@ async function measure(): Promise<void> {
   const model = await openModel(folder);
   try {
     print(`${layerCount} layers of ${args.dtype}, ${tokens} tokens, ${threads} threads, ${rounds} rounds\n`);
-    await measureSteps(model, join(folder, 'scratch.bin'));
+    await measureSteps(model);
     await measureSlicing(model, folder);
   } finally {
     await model.checkpoint.close();
   }
 }
 
-async function measureSteps(model: Model, scratchPath: string): Promise<void> {
+async function measureSteps(model: Model): Promise<void> {
   const benches = [];
-  for (const spinning of [false, true]) benches.push(await StepBench.open(model, spinning, scratchPath));
+  for (const spinning of [false, true]) benches.push(await StepBench.open(model, spinning));
   const loadBefore = loadavg()[0];
   // The first round opens sessions and reads weights: it does not count.
   for (let round = 0; round <= rounds; round++) {
@@ -121,21 +120,18 @@ class StepBench {
     private readonly plain: PlainProduct,
     private readonly network: Network,
     private readonly scorer: MemberScorer,
-    private readonly activations: ActivationStore,
   ) {}
 
-  static async open(model: Model, spinning: boolean, scratchPath: string): Promise<StepBench> {
+  static async open(model: Model, spinning: boolean): Promise<StepBench> {
     const options = { threads, spinning };
     const criterion = criterionNamed('taylor-element1');
     if (criterion.kind !== 'weight') throw new RangeError('taylor-element1 needs weights.');
-    const activations = new ActivationStore(scratchPath, Infinity);
     return new StepBench(
       spinning,
       model,
       await PlainProduct.open(model.config.hiddenSize, model.config.layers[0].mlpWidth, options),
       new Network(model, openWeightStore(model.checkpoint, 'ram'), options),
-      new MemberScorer(criterion, activations, options),
-      activations,
+      new MemberScorer(criterion, options),
     );
   }
 
@@ -169,7 +165,10 @@ class StepBench {
     for (let layer = layerCount - 1; layer >= 0; layer--) {
       const weights = await network.takeLayer(layer);
       const backward = await this.step(2 * layerGflop, () =>
-        network.backwardLayer(layer, weights, hidden[layer], upstream, batch, names),
+        network.backwardLayer(layer, weights, hidden[layer], upstream, batch, {
+          contracted: names,
+          params: [],
+        }),
       );
       const scores = await this.step(layerGflop, () => this.score(weights, backward.step.result));
       note('forward again, backward', backward);
@@ -186,7 +185,6 @@ class StepBench {
     await this.network.release();
     await this.scorer.release();
     await this.plain.session.release();
-    await this.activations.close();
   }
 
   private async step<T>(
@@ -198,10 +196,8 @@ class StepBench {
 
   private async score(weights: LayerWeights, gradient: BlockGradient): Promise<void> {
     const dtype = args.dtype as Dtype;
-    for (const [param, { x, dy }] of gradient.contractions) {
-      await this.activations.put('x', x);
-      await this.activations.put('dy', dy);
-      const contractions = [{ x: 'x', dy: 'dy', tokens, fisherWeight: 1 }];
+    for (const [param, factors] of gradient.contractions) {
+      const contractions = [{ tokens, fisherWeight: 1, read: () => Promise.resolve(factors) }];
       await this.scorer.sums({ feed: weights[param], dtype, contractions });
     }
   }

@@ -37,19 +37,17 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('compare', () => {
-  it('sets runs and a model folder side by side, each protocol in its own row', async () => {
+  it('sets runs side by side, each protocol in its own row, and their original once', async () => {
     const compared = await command('compare', at('a'), at('b'), model, '--format', 'json');
     const { models, rows, recipes } = documentOf(compared) as Comparison;
-    expect(models.map(({ role }) => role)).toEqual(['original', 'pruned', 'pruned', 'model']);
+    expect(models.map(({ role }) => role)).toEqual(['original', 'pruned', 'pruned']);
     const values = (kind: string): unknown[] =>
       rows.filter((row) => row.kind === kind).map(({ cells }) => cells.map(({ value }) => value));
     const { a, b } = reports;
-    expect(values('parameters')).toEqual([
-      [a.before.parameters, a.after.parameters, b.after.parameters, a.before.parameters],
-    ]);
+    expect(values('parameters')).toEqual([[a.before.parameters, a.after.parameters, b.after.parameters]]);
     expect(values('perplexity')).toEqual([
-      [a.before.perplexity, a.after.perplexity, null, null],
-      [b.before.perplexity, null, b.after.perplexity, null],
+      [a.before.perplexity, a.after.perplexity, null],
+      [b.before.perplexity, null, b.after.perplexity],
     ]);
     expect(recipes.differences).toEqual([
       { key: 'prune.ratio', values: ['0.25', '0.5'] },

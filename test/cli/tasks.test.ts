@@ -69,6 +69,8 @@ describe('eval --tasks', () => {
         .trim()
         .split('\n');
       const samples = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      const said = samples.flatMap((sample) => sample.filtered_resps as [string, string][]);
+      expect(said.every(([value, isGreedy]) => Number(value) < 0 && isGreedy === 'False')).toBe(true);
       expect(samples.map((sample) => [sample.prompt_hash, sample.target_hash])).toEqual(
         expected.zeroShot[id].samples.map(({ promptHash, targetHash }) => [promptHash, targetHash]),
       );

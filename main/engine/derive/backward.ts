@@ -17,8 +17,15 @@ export interface Contraction {
   readonly dy: string;
 }
 
+/** ∂L/∂(what was looked up) in a weight, a row a token: where it comes out of a backward program. */
+interface Lookup {
+  readonly param: string;
+  readonly dy: string;
+}
+
 export interface BackwardProgram extends Program {
   readonly contractions: readonly Contraction[];
+  readonly lookups: readonly Lookup[];
 }
 
 export interface BackwardRequest {
@@ -28,7 +35,7 @@ export interface BackwardRequest {
   readonly inputs: readonly Value[];
   /** Parameters whose whole gradients are wanted. */
   readonly params: readonly Value[];
-  /** Linear weights for which x and dy are wanted instead of the gradient. */
+  /** Linear weights for which x and dy are wanted instead of the gradient, and embeddings, for which dy alone is. */
   readonly contracted: readonly Value[];
   /** Further results of the forward pass to give out, by name. */
   readonly forward?: Readonly<Record<string, Value>>;
@@ -51,6 +58,7 @@ export function deriveBackward(
   const upstream = onnx.input(upstreamName, 'float', shapeOf(request.result));
   const gradients = new Map<Value, OnnxValue>([[request.result, upstream]]);
   const contractions: Contraction[] = [];
+  const lookups: Lookup[] = [];
   const givenOut = new Map<OnnxValue, string>();
 
   for (const node of graph.nodes.toReversed()) {
@@ -59,6 +67,7 @@ export function deriveBackward(
     if (isContracted(node, request.contracted)) {
       contractions.push(giveOutContraction(emission, node, dOutputs, givenOut));
     }
+    if (isLookedUp(node, request.contracted)) lookups.push(giveOutLookup(emission, node, dOutputs));
     for (const [port, gradient] of Object.entries(vjpOf(emission, node, dOutputs))) {
       const value = node.inputs[port];
       const known = gradients.get(value);
@@ -75,7 +84,7 @@ export function deriveBackward(
     }
     onnx.output(gradientName(value.name), gradient, 'float', shapeOf(value));
   }
-  return { ...emission.finish(), contractions };
+  return { ...emission.finish(), contractions, lookups };
 }
 
 function outputGradients(node: GraphNode, gradients: ReadonlyMap<Value, OnnxValue>): OnnxPorts | undefined {
@@ -96,6 +105,19 @@ function vjpOf(emission: Emission, node: GraphNode, dOutputs: OnnxPorts): OnnxPo
 
 function isContracted(node: GraphNode, params: readonly Value[]): boolean {
   return node.op.contraction !== undefined && params.includes(node.inputs[node.op.contraction.weight]);
+}
+
+function isLookedUp(node: GraphNode, params: readonly Value[]): boolean {
+  return node.op.lookup !== undefined && params.includes(node.inputs[node.op.lookup]);
+}
+
+function giveOutLookup({ onnx }: Emission, node: GraphNode, dOutputs: OnnxPorts): Lookup {
+  const param = node.inputs[node.op.lookup as string].name;
+  const [[port, output]] = Object.entries(node.outputs);
+  const size = shapeOf(output).at(-1) as number;
+  const dy = `dy of ${param}`;
+  onnx.output(dy, onnx.rows(dOutputs[port], size), 'float', ['tokens', size]);
+  return { param, dy };
 }
 
 /** q, k and v share their x: it is given out once. */

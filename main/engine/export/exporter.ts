@@ -1,4 +1,5 @@
 import type { TensorSource } from '../checkpoint/write-checkpoint.ts';
+import type { SelectionOptions } from '../prune/prune-settings.ts';
 import type { NetworkShape } from '../families/family.ts';
 import type { Model } from '../runtime/model.ts';
 import type { Pace } from '../runtime/pace.ts';
@@ -19,6 +20,7 @@ export interface ModelCard {
   readonly parametersAfter: number;
   /** null for a model that was not pruned here. */
   readonly pruning: {
+    readonly mode: 'block' | NonNullable<SelectionOptions['mode']>;
     readonly criterion: string;
     readonly aggregation: string;
     readonly ratio: number;

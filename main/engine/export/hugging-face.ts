@@ -80,6 +80,12 @@ ${loaders}
 `;
 }
 
+function cutOf({ mode, ratio }: NonNullable<ModelCard['pruning']>): string {
+  return mode === 'channel'
+    ? `a ratio of ${ratio} of the hidden indices, the same ones through the whole network`
+    : `a ratio of ${ratio} inside the pruned layers`;
+}
+
 function titleOf({ pruning, training }: ModelCard): string {
   return [pruning && 'pruned', training && 'recovered'].filter((done) => done !== null).join(' and ');
 }
@@ -93,7 +99,7 @@ function methodOf({ pruning }: ModelCard): string {
 function historyOf({ parametersBefore, parametersAfter, pruning, training }: ModelCard): string {
   const removed = 100 * (1 - parametersAfter / parametersBefore);
   const cut = pruning
-    ? `${removed.toFixed(1)} % of all parameters were removed: a ratio of ${pruning.ratio} inside the pruned layers, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
+    ? `${removed.toFixed(1)} % of all parameters were removed: ${cutOf(pruning)}, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
     : '';
   if (!training) return `${cut}The model was not trained after pruning.`;
   const { steps, rows, rank, alpha, isBase8Bit } = training;

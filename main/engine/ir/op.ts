@@ -30,6 +30,8 @@ export interface OpDefinition {
   readonly rawPorts: readonly string[];
   /** For y = x·Wᵀ: the ports of x and W. ∂L/∂W = dyᵀ·x can then be formed outside the graph, in row blocks. */
   readonly contraction?: { readonly x: string; readonly weight: string };
+  /** For y = W[ids]: the port of W. The rows of ∂L/∂W are sums of ∂L/∂y over the places of their ids. */
+  readonly lookup?: string;
   /**
    * The axis of the signature along which earlier positions lie too when a text is continued (`derive/decoding.ts`):
    * what comes in along it is kept from step to step.
@@ -47,7 +49,9 @@ export interface OpDefinition {
 }
 
 type OpSource = Pick<OpDefinition, 'type' | 'emit' | 'vjp'> &
-  Partial<Pick<OpDefinition, 'locks' | 'sizes' | 'rawPorts' | 'contraction' | 'pastAxis' | 'macs'>> & {
+  Partial<
+    Pick<OpDefinition, 'locks' | 'sizes' | 'rawPorts' | 'contraction' | 'lookup' | 'pastAxis' | 'macs'>
+  > & {
     readonly axes: string;
   };
 

@@ -6,6 +6,7 @@ export const embedding = defineOp({
   axes: 'ids[b t], weight[v h] -> y[b t h]',
   locks: { v: 'the vocabulary belongs to the tokenizer' },
   rawPorts: ['weight'],
+  lookup: 'weight',
   emit: (g, { ids, weight }, node) => ({
     y: g.toFloat(g.op('Gather', [weight, ids], { axis: 0 }), node.dtype('weight')),
   }),

@@ -9,5 +9,6 @@ export { multiply } from './multiply.ts';
 export { rmsNorm } from './rms-norm.ts';
 export { rotary } from './rotary.ts';
 export { scale } from './scale.ts';
+export { shortfall } from './shortfall.ts';
 export { silu } from './silu.ts';
 export { splitHeads } from './split-heads.ts';

@@ -1,16 +1,20 @@
 import { needsData, type Criterion, type WeightCriterion } from '../criteria/criterion.ts';
 import type { GroupMember } from '../derive/groups.ts';
-import { EngineError } from '../errors.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
-import { lossWeights, packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
-import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
-import type { BlockGradient, LayerWeights, Network } from '../runtime/network.ts';
+import { forwardPass } from '../runtime/forward-pass.ts';
+import type { LayerWeights, Network } from '../runtime/network.ts';
 import { partOf, type Pace } from '../runtime/pace.ts';
-import type { SessionOptions, Values } from '../runtime/session.ts';
+import type { SessionOptions } from '../runtime/session.ts';
 import { RandomStream } from '../tensor/random.ts';
 import type { Aggregation } from './aggregate.ts';
+import {
+  backwardLayer,
+  calibrationBatches,
+  lossGradients,
+  type CalibrationBatches,
+} from './calibration-pass.ts';
 import { layerGroups, type LayerGroup } from './layer-groups.ts';
-import { MemberScorer, type SalienceSums, type ScoredWeight } from './member-scores.ts';
+import { MemberScorer, type Contraction, type SalienceSums } from './member-scores.ts';
 import { unitScores, type GqaFold } from './unit-scores.ts';
 import { inWindow, type LayerWindow } from './windows.ts';
 
@@ -57,7 +61,7 @@ export async function estimate(network: Network, request: EstimateRequest): Prom
       await request.save(drawnScores(network, layer, request));
     return {};
   }
-  const scorer = new MemberScorer(criterion, request.store, request.session);
+  const scorer = new MemberScorer(criterion, request.session);
   try {
     if (needsData(criterion))
       return { calibrationLoss: await estimateWithGradient(network, scorer, request) };
@@ -116,58 +120,17 @@ async function estimateWithGradient(
   request: EstimateRequest,
 ): Promise<number> {
   const { store, pace } = request;
-  const batches = packBatches(request.rows, mostBatchTokens(request));
-  const predicted = batches.reduce((total, batch) => total + predictedTokens(batch), 0);
-  if (predicted === 0) {
-    throw new EngineError(
-      'text-empty',
-      `The criterion ${request.criterion.id} needs calibration data, but there are no tokens to predict.`,
-      { rows: request.rows.length },
-      'Give calibration texts of at least two tokens.',
-    );
-  }
-  await forwardPass(network, batches, store, partOf(pace, 0, 0.25), true);
-  const lossSum = await lossGradients(network, batches, 1 / predicted, request);
-  await backwardPass(network, scorer, batches, request);
-  return lossSum / predicted;
-}
-
-/** The Fisher information is a mean over single sequences: each goes through alone. */
-function mostBatchTokens({ criterion, batchTokens }: EstimateRequest): number {
-  const isBySequence = criterion.kind === 'weight' && criterion.statistics.includes('fisher');
-  return isBySequence ? 1 : batchTokens;
-}
-
-const upstreamKey = (batch: number): string => `upstream ${batch}`;
-
-/** Puts ∂L/∂(hidden states before the head) into the store; returns the summed loss. */
-async function lossGradients(
-  network: Network,
-  batches: readonly Batch[],
-  weight: number,
-  { store, pace }: EstimateRequest,
-): Promise<number> {
-  let total = 0;
-  for (const [i, batch] of batches.entries()) {
-    const key = hiddenKey(network.layerCount, i);
-    const { losses, dx } = await network.lossesAndGradient(
-      await store.get(key),
-      batch,
-      lossWeights(batch, weight),
-    );
-    total += sumOfPredicted(losses, batch);
-    store.drop(key);
-    await store.put(upstreamKey(i), dx);
-    await pace.breathe();
-    pace.report(0.25 + (0.05 * (i + 1)) / batches.length);
-  }
-  return total;
+  const calibration = calibrationBatches(request);
+  await forwardPass(network, calibration.batches, store, partOf(pace, 0, 0.25), true);
+  const lossSum = await lossGradients(network, calibration, { store, pace: partOf(pace, 0.25, 0.3) });
+  await backwardPass(network, scorer, calibration, request);
+  return lossSum / calibration.predicted;
 }
 
 async function backwardPass(
   network: Network,
   scorer: MemberScorer,
-  batches: readonly Batch[],
+  calibration: CalibrationBatches,
   request: EstimateRequest,
 ): Promise<void> {
   const { pace } = request;
@@ -179,79 +142,13 @@ async function backwardPass(
     const weights = await network.takeLayer(layer);
     if (layer > lowest) network.prefetchLayer(layer - 1);
     const scored = layers.includes(layer) ? groupsOf(network, layer).flatMap((group) => group.scored) : [];
-    const contractions = await backwardLayer(network, layer, weights, batches, scored, request);
-    if (scored.length > 0) {
-      await request.save(await scoreLayer(network, scorer, layer, weights, contractions, request));
-      for (const places of contractions.values()) {
-        for (const { x, dy } of places) [x, dy].forEach((key) => request.store.drop(key));
-      }
-    }
+    const wanted = { contracted: [...new Set(scored.map(({ param }) => param))], params: [] };
+    const gradients = await backwardLayer(network, layer, weights, calibration, wanted, request);
+    if (scored.length > 0)
+      await request.save(await scoreLayer(network, scorer, layer, weights, gradients.contractions, request));
+    gradients.drop();
     pace.report(0.3 + (0.7 * (network.layerCount - layer)) / steps);
   }
-}
-
-type Contraction = ScoredWeight['contractions'][number];
-type Contractions = ReadonlyMap<string, readonly Contraction[]>;
-
-/**
- * What the square of a batch's part of the gradient counts in the Fisher information, a batch being one sequence:
- * its own mean loss has (all predicted tokens / its own) times the gradient that it adds to the set's.
- */
-function fisherWeightsOf(batches: readonly Batch[]): number[] {
-  const own = batches.map(predictedTokens);
-  const all = own.reduce((a, b) => a + b, 0);
-  const sequences = own.filter((tokens) => tokens > 0).length;
-  return own.map((tokens) => (tokens > 0 ? (all / tokens) ** 2 / sequences : 0));
-}
-
-/** One layer back for every batch; x and dy of the weights to be scored go into the store. */
-async function backwardLayer(
-  network: Network,
-  layer: number,
-  weights: LayerWeights,
-  batches: readonly Batch[],
-  scored: readonly GroupMember[],
-  { store, pace }: EstimateRequest,
-): Promise<Contractions> {
-  const names = [...new Set(scored.map(({ param }) => param))];
-  const fisherWeights = fisherWeightsOf(batches);
-  const places = new Map<string, Contraction[]>(names.map((name) => [name, []]));
-  for (const [i, batch] of batches.entries()) {
-    const x = await store.get(hiddenKey(layer, i));
-    const upstream = await store.get(upstreamKey(i));
-    const gradient = await network.backwardLayer(layer, weights, x, upstream, batch, names);
-    store.drop(hiddenKey(layer, i));
-    await store.put(upstreamKey(i), gradient.dx);
-    const kept = await keepContractions(gradient.contractions, i, store);
-    const rest = { tokens: batch.rows * batch.length, fisherWeight: fisherWeights[i] };
-    for (const [param, keys] of kept) places.get(param)?.push({ ...keys, ...rest });
-    await pace.breathe();
-  }
-  return places;
-}
-
-/** Where x and dy of each weight are kept; q, k and v share their x, which is kept once. */
-async function keepContractions(
-  contractions: BlockGradient['contractions'],
-  batchIndex: number,
-  store: ActivationStore,
-): Promise<Map<string, { x: string; dy: string }>> {
-  const keyOf = new Map<Values, string>();
-  const keep = async (values: Values, key: string): Promise<string> => {
-    const known = keyOf.get(values);
-    if (known) return known;
-    keyOf.set(values, key);
-    await store.put(key, values);
-    return key;
-  };
-  const places = new Map<string, { x: string; dy: string }>();
-  for (const [param, { x, dy }] of contractions) {
-    places.set(param, {
-      x: await keep(x, `x ${param} ${batchIndex}`),
-      dy: await keep(dy, `dy ${param} ${batchIndex}`),
-    });
-  }
-  return places;
 }
 
 async function scoreLayer(
@@ -259,7 +156,7 @@ async function scoreLayer(
   scorer: MemberScorer,
   layer: number,
   weights: LayerWeights,
-  contractions: Contractions,
+  contractions: ReadonlyMap<string, readonly Contraction[]>,
   request: EstimateRequest,
 ): Promise<LayerScores> {
   const { family } = network.model;

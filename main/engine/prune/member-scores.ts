@@ -9,8 +9,8 @@ import {
   type Feed,
   type Session,
   type SessionOptions,
+  type Values,
 } from '../runtime/session.ts';
-import type { ActivationStore } from '../runtime/activation-store.ts';
 import type { Dtype } from '../tensor/dtype.ts';
 
 /**
@@ -19,18 +19,20 @@ import type { Dtype } from '../tensor/dtype.ts';
  */
 const gradientBlockBytes = { cpu: 8 * 2 ** 20, webgpu: 128 * 2 ** 20 };
 
-/** A linear weight [rows, columns] and where its statistics come from: x and dy of every batch. */
+/** What a batch adds to the gradient of a weight [rows, columns]: dyᵀ·x. */
+export interface Contraction {
+  readonly tokens: number;
+  /** What the square of this batch's gradient counts in the Fisher information; read only where that is asked for. */
+  readonly fisherWeight: number;
+  /** x is [tokens, columns], dy is [tokens, rows]. */
+  read(): Promise<{ readonly x: Values; readonly dy: Values }>;
+}
+
+/** A weight [rows, columns] and where its statistics come from, one contraction a batch. */
 export interface ScoredWeight {
   readonly feed: Feed;
   readonly dtype: Dtype;
-  /** Keys of x and dy in the activation store, one pair a batch, with the batch's tokens. */
-  readonly contractions: readonly {
-    readonly x: string;
-    readonly dy: string;
-    readonly tokens: number;
-    /** What the square of this batch's gradient counts in the Fisher information; read only where that is asked for. */
-    readonly fisherWeight: number;
-  }[];
+  readonly contractions: readonly Contraction[];
 }
 
 /** Summed salience of each row and column of a weight. */
@@ -50,7 +52,6 @@ export class MemberScorer {
 
   constructor(
     private readonly criterion: WeightCriterion,
-    private readonly activations: ActivationStore,
     private readonly options: SessionOptions,
   ) {}
 
@@ -58,7 +59,7 @@ export class MemberScorer {
     const [rowCount, columnCount] = weight.feed.dims;
     const rows = new Float64Array(rowCount);
     const columns = new Float64Array(columnCount);
-    const blockRows = Math.max(1, Math.floor(this.blockBytes / (4 * columnCount)));
+    const blockRows = this.blockRows(columnCount);
     for (let from = 0; from < rowCount; from += blockRows) {
       const to = Math.min(rowCount, from + blockRows);
       const results = await this.blockSums(weight, from, to);
@@ -70,8 +71,13 @@ export class MemberScorer {
     return { rows, columns };
   }
 
-  private get blockBytes(): number {
-    return gradientBlockBytes[this.options.device ?? 'cpu'];
+  get needsStatistics(): boolean {
+    return this.criterion.statistics.length > 0;
+  }
+
+  /** Rows of a weight with so many columns whose statistics are formed at once. */
+  blockRows(columnCount: number): number {
+    return Math.max(1, Math.floor(gradientBlockBytes[this.options.device ?? 'cpu'] / (4 * columnCount)));
   }
 
   async release(): Promise<void> {
@@ -114,12 +120,13 @@ export class MemberScorer {
 
   private async contractionFeeds(
     weight: ScoredWeight,
-    { x, dy, tokens, fisherWeight }: ScoredWeight['contractions'][number],
+    { tokens, fisherWeight, read }: Contraction,
   ): Promise<Record<string, Feed>> {
     const [rowCount, columnCount] = weight.feed.dims;
+    const { x, dy } = await read();
     return {
-      x: floats(await this.activations.get(x), [tokens, columnCount]),
-      dy: floats(await this.activations.get(dy), [tokens, rowCount]),
+      x: floats(x, [tokens, columnCount]),
+      dy: floats(dy, [tokens, rowCount]),
       fisherWeight: floats(Float32Array.of(fisherWeight), [1]),
     };
   }

@@ -17,7 +17,8 @@ export interface LayerPlan {
 export interface PrunePlan {
   /** Hidden indices that stay through the whole network, ascending; left out where all do. */
   readonly hidden?: readonly number[];
-  readonly layers: readonly LayerPlan[];
+  /** null: the layer goes. */
+  readonly layers: readonly (LayerPlan | null)[];
 }
 
 /** What a model costs, by the published formulas (docs/method.md, Evaluation). */
@@ -100,6 +101,25 @@ export function selectLocally(
   return { layers };
 }
 
+/** The lowest-scored hidden indices go, down to the planned size; heads and channels all stay. */
+export function selectHidden(config: ModelConfig, hiddenSize: number, scores: readonly number[]): PrunePlan {
+  if (scores.length !== config.hiddenSize)
+    throw new RangeError(`There are ${scores.length} scores for ${config.hiddenSize} hidden indices.`);
+  return {
+    hidden: keepHighest(scores, config.hiddenSize - hiddenSize),
+    layers: config.layers.map(wholeLayer),
+  };
+}
+
+/** A layer of which everything stays. */
+export function wholeLayer({ heads, kvHeads, mlpWidth }: LayerShape): LayerPlan {
+  const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+  return {
+    attention: { keptHeads: all(heads), keptKvHeads: all(kvHeads) },
+    mlp: { keptChannels: all(mlpWidth) },
+  };
+}
+
 /** Costs of a model with the given widths, from its config alone. */
 export function modelCosts(
   family: Family,
@@ -158,9 +178,11 @@ export const shapeLeftBy = (plan: PrunePlan, { hiddenSize }: NetworkShape): Netw
 
 /** The layers that a plan leaves. */
 export function shapesOf(plan: PrunePlan): LayerShape[] {
-  return plan.layers.map(({ attention, mlp }) => ({
+  return keptLayers(plan).map(({ attention, mlp }) => ({
     heads: attention.keptHeads.length,
     kvHeads: attention.keptKvHeads.length,
     mlpWidth: mlp.keptChannels.length,
   }));
 }
+
+const keptLayers = ({ layers }: PrunePlan): LayerPlan[] => layers.filter((layer) => layer !== null);

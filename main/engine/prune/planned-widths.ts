@@ -1,4 +1,4 @@
-import type { LayerShape, ModelConfig } from '../families/family.ts';
+import type { LayerShape, ModelConfig, NetworkShape } from '../families/family.ts';
 import { requireEdits } from './edits.ts';
 import { fitWidths, keptAt, type Tied } from './fit-widths.ts';
 import { plannedLayers } from './planned-layers.ts';
@@ -17,6 +17,12 @@ export interface PlannedWidths {
   /** Whether scores decide which layers have which widths: they are then those to be expected, the size stands. */
   readonly awaitsScores: boolean;
 }
+
+/** The network of the layers that stay. */
+export const shapeOfWidths = ({ hiddenSize, layers }: PlannedWidths): NetworkShape => ({
+  hiddenSize,
+  layers: layers.filter((layer) => layer !== null),
+});
 
 /**
  * The widths that a selection leaves, from config.json alone.

@@ -7,6 +7,8 @@ import type { Selection, Structures } from './structures.ts';
 export interface SizeGoal {
   readonly measure: keyof Size;
   readonly size: number;
+  /** Whether it is what a ratio comes to. */
+  readonly isRatio?: true;
 }
 
 /**
@@ -26,7 +28,11 @@ export function sizeGoal(
     (sum, { layer, kind, units }) => sum + units * layers[layer][kind].parameters,
     0,
   );
-  return { measure: 'parameters', size: total.parameters - removable + Math.trunc(removable * (1 - ratio)) };
+  return {
+    measure: 'parameters',
+    size: total.parameters - removable + Math.trunc(removable * (1 - ratio)),
+    isRatio: true,
+  };
 }
 
 function targetGoal(target: SizeTarget, total: Size): SizeGoal {
@@ -66,9 +72,9 @@ export function unreachable(goal: SizeGoal, least: number, { total }: StructureC
   const percent = ((100 * least) / total[goal.measure]).toFixed(1);
   return new EngineError(
     'target-out-of-reach',
-    `prune.target asks for at most ${inWords(goal, goal.size)}, but these layers leave ${inWords(goal, least)} (${percent} %) at least.`,
+    `${goal.isRatio ? 'prune.ratio' : 'prune.target'} asks for at most ${inWords(goal, goal.size)}, but these layers leave ${inWords(goal, least)} (${percent} %) at least.`,
     { target: goal.size, reachable: least },
-    'Choose a larger target, widen the windows in prune.layers, or take back edits that hold layers fast.',
+    `Choose ${goal.isRatio ? 'a smaller ratio' : 'a larger target'}, widen the windows in prune.layers, or take back edits that hold layers fast.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { TensorSource } from '../checkpoint/write-checkpoint.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { bytesPerElement, type RawArray } from '../tensor/dtype.ts';
+import { withLayers } from '../families/kept-layers.ts';
 import type { Model } from '../runtime/model.ts';
 import { modelGraph } from '../runtime/model-graph.ts';
 import type { GroupMember } from '../derive/groups.ts';
@@ -20,15 +21,29 @@ type Cut = ReadonlyMap<number, readonly number[]>;
  */
 export function slicedTensors(model: Model, plan: PrunePlan): TensorSource[] {
   const cuts = cutsOf(model, plan);
-  return [...modelGraph(model.family, model.config).graph.params.keys()].map((name) => {
-    const info = model.checkpoint.info(name);
-    const cut = cuts.get(name) ?? new Map<number, readonly number[]>();
+  const kept = plan.layers.flatMap((layer, i) => (layer === null ? [] : [i]));
+  return namesWithin(model, kept).map(({ name, from }) => {
+    const info = model.checkpoint.info(from);
+    const cut = cuts.get(from) ?? new Map<number, readonly number[]>();
     return {
       name,
       dtype: info.dtype,
       shape: info.shape.map((size, dim) => cut.get(dim)?.length ?? size),
       data: () => slicedBlocks(model.checkpoint, info, cut),
     };
+  });
+}
+
+/** The parameters of the layers that stay, by the numbers that these have then, and where each comes from. */
+function namesWithin({ family, config }: Model, kept: readonly number[]): { name: string; from: string }[] {
+  const names = [...modelGraph(family, withLayers(config, kept)).graph.params.keys()];
+  const prefixes = kept.map((from, now) => ({
+    now: family.layerPrefix(now),
+    from: family.layerPrefix(from),
+  }));
+  return names.map((name) => {
+    const prefix = prefixes.find(({ now }) => name.startsWith(now));
+    return { name, from: prefix === undefined ? name : prefix.from + name.slice(prefix.now.length) };
   });
 }
 
@@ -48,6 +63,7 @@ function cutsOf({ family, config }: Model, plan: PrunePlan): ReadonlyMap<string,
   };
   if (plan.hidden) cut(hiddenGroup(family, config).members, plan.hidden, '');
   plan.layers.forEach((layerPlan, layer) => {
+    if (layerPlan === null) return;
     const groups = layerGroups(family, config, config.layers[layer]);
     for (const group of Object.values(groups)) {
       const units = keptUnits(group, layerPlan);

@@ -5,7 +5,7 @@ import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
 import type { Positions } from '../families/family.ts';
-import { crossEntropy } from '../ops/index.ts';
+import { crossEntropy, shortfall } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
 import { labelsOf, type Batch } from './batch.ts';
 import type { LayerCache } from './layer-cache.ts';
@@ -28,11 +28,27 @@ export interface ContractionData {
   readonly dy: Values;
 }
 
-export interface BlockGradient {
+/** Parameters whose gradients are wanted of a part of the network, by name without a layer's prefix. */
+export interface WantedGradients {
+  /** Linear weights and embeddings, whose gradients are left unformed. */
+  readonly contracted: readonly string[];
+  /** Small ones, whose gradients come out whole. */
+  readonly params: readonly string[];
+}
+
+const noGradients: WantedGradients = { contracted: [], params: [] };
+
+/** Gradients of a part of the network, by parameter name without a layer's prefix. */
+export interface PartGradient {
+  readonly contractions: ReadonlyMap<string, ContractionData>;
+  /** ∂L/∂(rows looked up in an embedding). [tokens, hidden] */
+  readonly lookups: ReadonlyMap<string, Values>;
+  readonly params: ReadonlyMap<string, Float32Array>;
+}
+
+export interface BlockGradient extends PartGradient {
   /** ∂L/∂(the layer's input). [rows, length, hidden] */
   readonly dx: Values;
-  /** By parameter name without the layer's prefix. */
-  readonly contractions: ReadonlyMap<string, ContractionData>;
 }
 
 export interface AdapterGradient {
@@ -75,6 +91,11 @@ export class Network {
   layerParams(layer: number): string[] {
     const prefix = this.model.family.layerPrefix(layer);
     return [...this.block(layer).graph.params.keys()].map((name) => prefix + name);
+  }
+
+  /** Full names of the weights that the head reads. */
+  headParams(): string[] {
+    return [...this.lossGraph().graph.params.keys()];
   }
 
   /** The weights of a layer that have an adapter, in order of use; module names are without the layer's prefix. */
@@ -137,36 +158,38 @@ export class Network {
     return Object.fromEntries(feeds);
   }
 
-  /** @param contracted Names, without the prefix, of the linear weights whose x and dy are wanted. */
   async backwardLayer(
     layer: number,
     weights: LayerWeights,
     x: Values,
     upstream: Values,
     batch: Batch,
-    contracted: readonly string[],
+    wanted: WantedGradients,
   ): Promise<BlockGradient> {
     const session = await this.blockSession(
       layer,
-      `backward ${contracted.join()}`,
+      `backward ${keyOf(wanted)}`,
       ({ graph, x: input, y: result, dtypes }) =>
-        deriveBackward(
-          graph,
-          { result, inputs: [input], params: [], contracted: paramsNamed(graph, contracted) },
-          dtypes,
-        ),
+        deriveBackward(graph, { result, inputs: [input], ...valuesOf(graph, wanted) }, dtypes),
     );
     const results = await session.run({ ...weights, ...this.backwardFeeds(x, upstream, batch) });
-    const { contractions } = session.program as BackwardProgram;
-    return {
-      dx: results[gradientName('x')].values,
-      contractions: new Map(
-        contractions.map(({ param, x: xName, dy }) => [
-          param,
-          { x: results[xName].values, dy: results[dy].values },
-        ]),
-      ),
-    };
+    return { dx: results[gradientName('x')].values, ...partGradient(session, results, wanted) };
+  }
+
+  /** @param upstream ∂L/∂(hidden states before the first layer). */
+  async embedGradient(batch: Batch, upstream: Values, wanted: WantedGradients): Promise<PartGradient> {
+    const { family, config } = this.model;
+    const session = await this.session(`embed backward ${keyOf(wanted)}`, () => {
+      const { graph, y } = embedGraph(family, config);
+      const request = { result: y, inputs: [], ...valuesOf(graph, wanted) };
+      return deriveBackward(graph, request, this.dtypes(graph, ''));
+    });
+    const results = await session.run({
+      ...(await this.take(session, '')),
+      ids: indices(batch.ids, [batch.rows, batch.length]),
+      [upstreamName]: this.hidden(upstream, batch),
+    });
+    return partGradient(session, results, wanted);
   }
 
   /**
@@ -195,16 +218,35 @@ export class Network {
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
   async losses(x: Values, batch: Batch): Promise<Float32Array> {
-    return this.lossesOf(this.hidden(x, batch), labelsOf(batch));
+    const session = await this.session('losses', () => {
+      const { graph, losses } = this.lossGraph();
+      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
+    });
+    const feeds = { ...(await this.take(session, '')), x: this.hidden(x, batch), labels: labelsOf(batch) };
+    return (await session.run(feeds)).losses.data;
   }
 
   /**
-   * -log p of a token each after hidden states that were picked from anywhere.
+   * -log p of a token each after hidden states that were picked from anywhere, and how far the token's logit is below
+   * the largest.
    * @param x [tokens, hidden]
    */
-  async pickedLosses(x: Float32Array, tokens: Int32Array): Promise<Float32Array> {
+  async pickedTokens(
+    x: Float32Array,
+    tokens: Int32Array,
+  ): Promise<{ losses: Float32Array; shortfalls: Float32Array }> {
+    const session = await this.session('picked tokens', () => {
+      const { graph, logits, labels, losses } = this.lossGraph();
+      const shortfalls = graph.apply(shortfall, { logits, labels }).y;
+      return deriveForward(graph, { losses, shortfalls }, this.dtypes(graph, ''));
+    });
     const dims = [1, tokens.length];
-    return this.lossesOf(floats(x, [...dims, this.model.config.hiddenSize]), indices(tokens, dims));
+    const { losses, shortfalls } = await session.run({
+      ...(await this.take(session, '')),
+      x: floats(x, [...dims, this.model.config.hiddenSize]),
+      labels: indices(tokens, dims),
+    });
+    return { losses: losses.data, shortfalls: shortfalls.data };
   }
 
   /** The losses, and ∂L/∂x for the weights ∂L/∂loss given in `upstream`. */
@@ -212,10 +254,16 @@ export class Network {
     x: Values,
     batch: Batch,
     upstream: Float32Array,
-  ): Promise<{ losses: Float32Array; dx: Values }> {
-    const session = await this.session('losses backward', () => {
+    wanted = noGradients,
+  ): Promise<BlockGradient & { readonly losses: Float32Array }> {
+    const session = await this.session(`losses backward ${keyOf(wanted)}`, () => {
       const { graph, x: input, losses } = this.lossGraph();
-      const request = { result: losses, inputs: [input], params: [], contracted: [], forward: { losses } };
+      const request = {
+        result: losses,
+        inputs: [input],
+        ...valuesOf(graph, wanted),
+        forward: { losses },
+      };
       return deriveBackward(graph, request, this.dtypes(graph, ''));
     });
     const results = await session.run({
@@ -224,7 +272,11 @@ export class Network {
       labels: labelsOf(batch),
       [upstreamName]: floats(upstream, [batch.rows, batch.length]),
     });
-    return { losses: results.losses.data, dx: results[gradientName('x')].values };
+    return {
+      losses: results.losses.data,
+      dx: results[gradientName('x')].values,
+      ...partGradient(session, results, wanted),
+    };
   }
 
   /** [rows, length, vocabulary] */
@@ -267,19 +319,10 @@ export class Network {
     return this.usualSide.feeds;
   }
 
-  private lossGraph(): { graph: GraphBuilder; x: Value; losses: Value } {
+  private lossGraph(): Record<'x' | 'logits' | 'labels' | 'losses', Value> & { graph: GraphBuilder } {
     const { graph, x, logits } = headGraph(this.model.family, this.model.config);
     const labels = graph.input('labels', 'int64', ['batch', 'sequence']);
-    return { graph, x, losses: graph.apply(crossEntropy, { logits, labels }).y };
-  }
-
-  private async lossesOf(x: Feed, labels: Feed): Promise<Float32Array> {
-    const session = await this.session('losses', () => {
-      const { graph, losses } = this.lossGraph();
-      return deriveForward(graph, { losses }, this.dtypes(graph, ''));
-    });
-    const results = await session.run({ ...(await this.take(session, '')), x, labels });
-    return results.losses.data;
+    return { graph, x, logits, labels, losses: graph.apply(crossEntropy, { logits, labels }).y };
   }
 
   /** The weights among a session's inputs. */
@@ -328,8 +371,30 @@ const isPassedOn = (output: string): boolean =>
 
 export type LayerWeights = Readonly<Record<string, Feed>>;
 
-function paramsNamed(graph: GraphBuilder, names: readonly string[]): Value[] {
-  return [...graph.params.values()].filter(({ name }) => names.includes(name));
+const keyOf = ({ contracted, params }: WantedGradients): string => `${contracted.join()} ${params.join()}`;
+
+function valuesOf(
+  graph: GraphBuilder,
+  { contracted, params }: WantedGradients,
+): { contracted: Value[]; params: Value[] } {
+  const named = (names: readonly string[]): Value[] =>
+    [...graph.params.values()].filter(({ name }) => names.includes(name));
+  return { contracted: named(contracted), params: named(params) };
+}
+
+function partGradient(
+  { program }: Session,
+  results: Readonly<Record<string, Result>>,
+  wanted: WantedGradients,
+): PartGradient {
+  const { contractions, lookups } = program as BackwardProgram;
+  return {
+    contractions: new Map(
+      contractions.map(({ param, x, dy }) => [param, { x: results[x].values, dy: results[dy].values }]),
+    ),
+    lookups: new Map(lookups.map(({ param, dy }) => [param, results[dy].values])),
+    params: new Map(wanted.params.map((name) => [name, results[gradientName(name)].data])),
+  };
 }
 
 function withoutPrefix(feeds: Record<string, Feed>, prefix: string): Record<string, Feed> {

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readJsonFile } from '../../engine/checkpoint/read-json.ts';
 import type { LayerShape } from '../../engine/families/family.ts';
@@ -9,6 +10,7 @@ import { inspectModel } from '../inspect-model.ts';
 import { readReport, type StoredRun } from '../run-store.ts';
 import { costMeasures } from './cost-measures.ts';
 import { machineMeasures } from './machine-measures.ts';
+import type { Measure } from './measure.ts';
 import {
   perplexityMeasures,
   reportedPerplexity,
@@ -35,24 +37,33 @@ export async function comparedRun(
 ): Promise<ComparedRun> {
   const report = await readReport(stored.folder);
   const layers = await layersOf(stored);
+  const timed = (name: 'before' | 'after'): Measure[] =>
+    machineMeasures(report.cost, name, { runId, run: names.run, original: report.model });
+  const timesOf = (role: RunRole): Measure[] => {
+    if (role === 'control') return [];
+    if (role === 'recovered') return timed('after').map((measure) => ({ ...measure, isOfPruned: true }));
+    return timed(role === 'original' ? 'before' : 'after');
+  };
+  const original = await placeOf(stored.settings.model);
+  const folders: Readonly<Record<RunRole, string | null>> = {
+    original,
+    pruned: await placeOf(join(stored.folder, runFiles.model)),
+    recovered: await placeOf(join(stored.folder, runFiles.recovered)),
+    control: null,
+  };
   const subjectOf = (role: RunRole, costs: ModelCosts, quality: Quality): Subject => ({
     key: `${runId} ${role}`,
     name: role === 'original' ? names.model : names.run,
     role,
     source: null,
     runId,
-    folder: stored.settings.model,
+    folder: folders[role],
     layers: role === 'original' || role === 'control' ? layers.before : layers.after,
     measures: [
       ...costMeasures(costs),
       ...perplexityMeasures(perplexitiesOf(quality, report, stored)),
       ...taskMeasures(quality.tasks ?? null),
-      ...(role === 'control'
-        ? []
-        : machineMeasures(report.cost, role === 'original' ? 'before' : 'after', {
-            run: names.run,
-            original: report.model,
-          })),
+      ...timesOf(role),
     ],
   });
   const { before, after, recovery } = report;
@@ -76,8 +87,20 @@ export async function comparedModel(key: string, folder: string, name: string): 
   const model = await inspectModel(folder);
   const { layers } = model.config;
   const measures = costMeasures(model.costsWith(model.config));
-  return { key, name, role: 'model', source: null, runId: null, folder, layers, measures };
+  return {
+    key,
+    name,
+    role: 'model',
+    source: null,
+    runId: null,
+    folder: await placeOf(folder),
+    layers,
+    measures,
+  };
 }
+
+/** One name for a folder that several lead to; its name as it is where it is gone. */
+const placeOf = (folder: string): Promise<string> => realpath(folder).catch(() => folder);
 
 /** A report from before there were several texts tells one number, and its text only by the path. */
 function perplexitiesOf(
@@ -90,7 +113,7 @@ function perplexitiesOf(
   if (perplexities !== undefined && perplexities.length > 0)
     return perplexities.map((measured) => reportedPerplexity(measured, isWhole));
   if (perplexity === null || evaluation === null || text === null) return [];
-  return [{ ...evaluation, text, reading: '', isWhole, perplexity }];
+  return [{ ...evaluation, text, reading: [], isWhole, perplexity }];
 }
 
 interface Layers {
@@ -109,12 +132,14 @@ async function layersOf({ folder, settings }: StoredRun): Promise<Layers> {
 async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pruning | null> {
   const described = await describeModel(settings.model).catch(() => null);
   if (described === null) return null;
-  const { criterion, aggregation, ratio, windows } = settings.prune;
+  const { mode = 'block', criterion, aggregation, ratio, windows } = settings.prune;
   return {
+    folder: settings.model,
     family: described.family.id,
     parameters: report.before.parameters,
     criterion,
     aggregation,
+    mode,
     ratio,
     attention: windows.attention,
     mlp: windows.mlp,
@@ -124,7 +149,9 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
 /** What a run goes by where nobody gave it a name. */
 export function runTitle({ settings, recipe }: StoredRun, modelName = basename(settings.model)): string {
   const { criterion, ratio } = settings.prune;
-  return recipe.prune.mode === 'none' ? modelName : `${modelName}, ${criterion} ${ratio}`;
+  const { mode } = recipe.prune;
+  if (mode === 'none') return modelName;
+  return `${modelName}, ${mode === 'block' ? '' : `${mode} `}${criterion} ${ratio}`;
 }
 
 /** What a run that prunes nothing says of pruning is not what it did. */

@@ -1,6 +1,7 @@
 import type { Comparison, ComparisonRow } from './comparison.ts';
 import type { ComparisonWords } from './comparison-words.ts';
 import { escapeMarkup } from './markup.ts';
+import { labelOf, protocolOf } from './written-comparison.ts';
 
 /** Drawings for a page without scripts; colours are the page's classes s0 … s5 and l0 … l5. */
 
@@ -12,14 +13,14 @@ const nameOf = ({ models }: Comparison, i: number, words: ComparisonWords): stri
 
 /** Scores of each task, grouped, from zero; null without any. */
 export function tasksChart(comparison: Comparison, words: ComparisonWords): string | null {
-  const rows = comparison.rows.filter(({ kind }) => kind === 'task' || kind === 'task-average');
+  const rows = comparison.rows.filter(({ protocol }) => protocol?.about === 'tasks' && protocol.isCounted);
   if (rows.length === 0) return null;
   const barHeight = 10;
   const left = 150;
   const reach = width - left - 50;
   let y = 0;
   const groups = rows.map((row) => {
-    const label = row.kind === 'task' ? row.subject : words.kinds[row.kind];
+    const label = [labelOf(row, words), ...(row.apart === '' ? [] : [row.apart])].join(' · ');
     const top = y;
     const bars = row.cells.flatMap(({ value }, i) => {
       if (value === null) return [];
@@ -61,7 +62,7 @@ export function qualityChart(comparison: Comparison, words: ComparisonWords): st
   const axes = `<line class="axis" x1="${left}" y1="${bottom + 14}" x2="${right}" y2="${bottom + 14}"/><line class="axis" x1="${left - 14}" y1="${top}" x2="${left - 14}" y2="${bottom}"/>
 <text class="quiet" x="${right}" y="${bottom + 30}" text-anchor="end">${escapeMarkup(words.kinds.parameters)} →</text>
 <text class="quiet" x="0" y="12">${escapeMarkup(words.kinds.perplexity)} ↑</text>`;
-  const protocol = row.protocol === null ? '' : ` (${words.protocol(row.protocol)})`;
+  const protocol = ` (${protocolOf(row, words)})`;
   return figure(`${words.qualityAgainstSize}${protocol}`, bottom + 40, `${axes}\n${marks.join('\n')}`, '');
 }
 

@@ -29,6 +29,7 @@ export function toHtml(comparison: Comparison, written: WrittenComparison): stri
 <p>${escapeMarkup(words.against)}</p>
 <h2>${escapeMarkup(words.numbers)}</h2>
 ${numbers(numbersTable(written), written)}
+${written.notes.map((note) => `<small>${escapeMarkup(note)}</small>`).join('\n')}
 ${charts.length > 0 ? `<h2>${escapeMarkup(words.charts)}</h2>\n<div class="charts">\n${charts.join('\n')}\n</div>` : ''}
 ${recipes.body.length > 0 ? `<h2>${escapeMarkup(words.recipes)}</h2>\n${plain(recipes)}` : ''}
 ${sources.length > 0 ? `<h2>${escapeMarkup(words.published)}</h2>\n<ul>${sources.join('')}</ul>` : ''}

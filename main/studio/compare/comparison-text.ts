@@ -1,6 +1,12 @@
 import type { Comparison } from './comparison.ts';
 import { comparisonWords } from './comparison-words.ts';
-import { labelOf, type WrittenCell, type WrittenComparison, type WrittenRow } from './written-comparison.ts';
+import {
+  labelOf,
+  protocolOf,
+  type WrittenCell,
+  type WrittenComparison,
+  type WrittenRow,
+} from './written-comparison.ts';
 
 /** Rows of cells for tables of any form: a head, then a line a number. */
 export interface PlainTable {
@@ -43,6 +49,7 @@ export function toMarkdown(written: WrittenComparison): string {
     `## ${words.numbers}`,
     '',
     markdownTable(numbersTable(written)),
+    ...written.notes.flatMap((note) => ['', mark(note)]),
     ...(recipes.body.length > 0 ? ['', `## ${words.recipes}`, '', markdownTable(recipes)] : []),
     ...(sources.length > 0
       ? ['', `## ${words.published}`, '', ...sources.map((source) => `- ${mark(source)}`)]
@@ -55,9 +62,9 @@ export function toMarkdown(written: WrittenComparison): string {
 export function toCsv({ models, rows }: Comparison): string {
   const words = comparisonWords('en');
   const lines = rows.flatMap((row) =>
-    row.cells.map(({ value, error, change, verdict }, i) => [
+    row.cells.map(({ value, error, change, verdict, isOfPruned }, i) => [
       labelOf(row, words),
-      row.protocol === null ? '' : words.protocol(row.protocol),
+      protocolOf(row, words),
       row.unit,
       models[i].name,
       models[i].role,
@@ -65,10 +72,11 @@ export function toCsv({ models, rows }: Comparison): string {
       error,
       change,
       verdict,
+      isOfPruned ? 'pruned' : '',
       models[i].source,
     ]),
   );
-  const head = 'measure,protocol,unit,model,role,value,error,change,verdict,source'.split(',');
+  const head = 'measure,protocol,unit,model,role,value,error,change,verdict,measured_on,source'.split(',');
   return [head, ...lines].map((line) => `${line.map(csvCell).join(',')}\r\n`).join('');
 }
 

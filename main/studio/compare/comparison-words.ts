@@ -1,4 +1,4 @@
-import type { MeasureKind, Protocol } from './measure.ts';
+import type { MeasureKind, Protocol, Verdict } from '../../../preload/forms/measures.ts';
 import type { Subject } from './subject.ts';
 
 /** What a written comparison says, beside names and numbers. */
@@ -22,8 +22,12 @@ export interface ComparisonWords {
   readonly points: string;
   readonly roles: Readonly<Record<Subject['role'], string>>;
   readonly kinds: Readonly<Record<MeasureKind, string>>;
+  /** What the signs behind a metric and a number mean. */
+  readonly counted: string;
+  readonly ofPruned: string;
+  readonly unjudged: string;
   readonly protocol: (protocol: Protocol) => string;
-  readonly verdicts: Readonly<Record<'better' | 'worse' | 'same', string>>;
+  readonly verdicts: Readonly<Record<Verdict, string>>;
 }
 
 const english: ComparisonWords = {
@@ -63,11 +67,14 @@ const english: ComparisonWords = {
     'peak-memory': 'Peak memory of a forward pass',
     'prefill-speed': 'Prefill, tokens/s',
     'decode-speed': 'Decode, tokens/s',
-    'prefill-latency': 'Prefill latency, 90th percentile',
-    'decode-latency': 'Decode latency, 90th percentile',
+    'prefill-latency': 'Prefill latency',
+    'decode-latency': 'Decode latency',
     'prefill-speedup': 'Prefill, times as fast',
     'decode-speedup': 'Decode, times as fast',
   },
+  counted: '* The metric that the paper’s tables and the average count.',
+  ofPruned: '† Measured on the pruned model of the run, which has the same widths.',
+  unjudged: 'A difference without a sign is not judged: how far such a number varies is not known.',
   protocol: (protocol) => {
     if (protocol.about === 'text') {
       const { text, seqLen, chunks } = protocol;
@@ -78,8 +85,8 @@ const english: ComparisonWords = {
       const how = `batch ${batchSize}, ${promptLength} + ${newTokens} tokens, ${threads} threads, ${repeats} rounds`;
       return run === null ? how : `${how}, in ${run}`;
     }
-    const { metric, tasks, fewShot, bos, limit, harness } = protocol;
-    const what = metric ?? `${tasks} tasks`;
+    const { metric, isCounted, tasks, fewShot, bos, limit, harness } = protocol;
+    const what = metric === null ? `${tasks} tasks` : `${metric}${isCounted ? ' *' : ''}`;
     return `${what}, ${fewShot}-shot${bos ? ' + BOS' : ''}${limit === null ? '' : `, first ${limit} questions`}, ${harness}`;
   },
   verdicts: { better: 'better', worse: 'worse', same: 'no difference beyond the error' },
@@ -122,11 +129,14 @@ const chinese: ComparisonWords = {
     'peak-memory': '前向峰值内存',
     'prefill-speed': '预填充，词元/秒',
     'decode-speed': '解码，词元/秒',
-    'prefill-latency': '预填充延迟（第 90 百分位）',
-    'decode-latency': '解码延迟（第 90 百分位）',
+    'prefill-latency': '预填充延迟',
+    'decode-latency': '解码延迟',
     'prefill-speedup': '预填充加速倍数',
     'decode-speedup': '解码加速倍数',
   },
+  counted: '* 论文表格和平均值所采用的指标。',
+  ofPruned: '† 测自该任务剪枝后的模型，二者各层宽度相同。',
+  unjudged: '没有记号的差异不作判断：这类数值的波动范围未知。',
   protocol: (protocol) => {
     if (protocol.about === 'text') {
       const { text, seqLen, chunks } = protocol;
@@ -137,8 +147,8 @@ const chinese: ComparisonWords = {
       const how = `批大小 ${batchSize}，${promptLength} + ${newTokens} 个词元，${threads} 线程，${repeats} 轮`;
       return run === null ? how : `${how}，测于 ${run}`;
     }
-    const { metric, tasks, fewShot, bos, limit, harness } = protocol;
-    const what = metric ?? `${tasks} 个任务`;
+    const { metric, isCounted, tasks, fewShot, bos, limit, harness } = protocol;
+    const what = metric === null ? `${tasks} 个任务` : `${metric}${isCounted ? ' *' : ''}`;
     return `${what}，${fewShot}-shot${bos ? ' + BOS' : ''}${limit === null ? '' : `，前 ${limit} 题`}，${harness}`;
   },
   verdicts: { better: '更好', worse: '更差', same: '差异不超过误差' },

@@ -1,19 +1,23 @@
 import type { LayerShape } from '../../engine/families/family.ts';
-import type { Measure, MeasureKind, MeasureSubject } from './measure.ts';
+import { measureKinds, type Verdict } from '../../../preload/forms/measures.ts';
+import type { Measure, MeasureSubject } from './measure.ts';
 import { recipeDifferences, type RecipeDifference } from './recipe-differences.ts';
 import type { ComparedRun, RunRole, Subject } from './subject.ts';
-
-export type Verdict = 'better' | 'worse' | 'same';
 
 export interface ComparisonCell {
   readonly value: number | null;
   readonly error: number | null;
   /** Against the baseline: relative, and for shares the difference itself; null for the baseline, and without it. */
   readonly change: number | null;
+  /** null too where a difference of two such numbers says nothing certain. */
   readonly verdict: Verdict | null;
+  /** Measured on the run's pruned model, which has the same widths. */
+  readonly isOfPruned: boolean;
 }
 
 export interface ComparisonRow extends MeasureSubject {
+  /** What tells the row from others that would be called the same; empty where none would. */
+  readonly apart: string;
   readonly cells: readonly ComparisonCell[];
 }
 
@@ -47,28 +51,11 @@ export interface Comparands {
   readonly baseline: string | null;
 }
 
-const kinds: readonly MeasureKind[] = [
-  'parameters',
-  'macs',
-  'weights',
-  'memory',
-  'perplexity',
-  'task',
-  'task-average',
-  'peak-memory',
-  'prefill-speed',
-  'decode-speed',
-  'prefill-latency',
-  'decode-latency',
-  'prefill-speedup',
-  'decode-speedup',
-];
-
 export function compare({ runs, roles, models, published, baseline }: Comparands): Comparison {
   const shown = runs.flatMap(({ subjects }, i) =>
     subjects.filter(({ role }) => roles[i] === null || roles[i].some((wanted) => wanted === role)),
   );
-  const subjects = named([...mergeOriginals(shown), ...models, ...published]);
+  const subjects = named([...mergeSame([...shown, ...models]), ...published]);
   const base =
     subjects.find(({ key }) => key === baseline) ??
     subjects.find(({ role }) => role === 'original') ??
@@ -94,11 +81,11 @@ export function compare({ runs, roles, models, published, baseline }: Comparands
   };
 }
 
-/** Runs of one model have one original: it stands there once, with all that the runs measured of it. */
-function mergeOriginals(subjects: readonly Subject[]): Subject[] {
+/** A model that several runs share, or that was named beside its run, stands there once, with all that is known of it. */
+function mergeSame(subjects: readonly Subject[]): Subject[] {
   const merged: Subject[] = [];
   for (const subject of subjects) {
-    const at = merged.findIndex((other) => isSameOriginal(other, subject));
+    const at = merged.findIndex((other) => isSameModel(other, subject));
     if (at < 0) merged.push(subject);
     else merged[at] = { ...merged[at], measures: unionOf(merged[at].measures, subject.measures) };
   }
@@ -110,11 +97,12 @@ function mergeOriginals(subjects: readonly Subject[]): Subject[] {
 }
 
 /** The same folder, and no number that says otherwise: its files may have changed between two runs. */
-function isSameOriginal(one: Subject, other: Subject): boolean {
-  if (one.role !== 'original' || other.role !== 'original' || one.folder !== other.folder) return false;
-  return one.measures.every(({ id, value }) => {
+function isSameModel(one: Subject, other: Subject): boolean {
+  if (one.folder === null || one.folder !== other.folder) return false;
+  if (one.role !== other.role && one.role !== 'model' && other.role !== 'model') return false;
+  return one.measures.every(({ id, value, isNoisy }) => {
     const same = other.measures.find((measure) => measure.id === id);
-    return same === undefined || same.value === value;
+    return same === undefined || same.value === value || isNoisy;
   });
 }
 
@@ -134,37 +122,63 @@ function named(subjects: readonly Subject[]): Subject[] {
   });
 }
 
+type Row = MeasureSubject & { readonly apart: string };
+
 /** A row for each number that a model has; kinds in their order, protocols as they come. */
-function rowsOf(subjects: readonly Subject[]): MeasureSubject[] {
+function rowsOf(subjects: readonly Subject[]): Row[] {
   const rows = new Map<string, MeasureSubject>();
   for (const { measures } of subjects) {
-    for (const { id, kind, subject, protocol, unit, better } of measures) {
-      if (!rows.has(id)) rows.set(id, { id, kind, subject, protocol, unit, better });
+    for (const { id, kind, subject, protocol, unit, better, marks } of measures) {
+      if (!rows.has(id)) rows.set(id, { id, kind, subject, protocol, unit, better, marks });
     }
   }
-  return [...rows.values()].sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind));
+  const all = [...rows.values()].sort((a, b) => measureKinds.indexOf(a.kind) - measureKinds.indexOf(b.kind));
+  const called = new Map<string, MeasureSubject[]>();
+  for (const row of all) {
+    const name = JSON.stringify([row.kind, row.subject, row.protocol]);
+    called.set(name, [...(called.get(name) ?? []), row]);
+  }
+  const apart = new Map([...called.values()].flatMap(tellApart));
+  return all.map((row) => ({ ...row, apart: apart.get(row.id) ?? '' }));
 }
 
-function cellOf(row: MeasureSubject, subject: Subject, base: Subject | undefined): ComparisonCell {
+/** Of rows that are called the same: those of their marks in which they differ. */
+function tellApart(rows: readonly MeasureSubject[]): [id: string, apart: string][] {
+  if (rows.length === 1) return [];
+  const places = Array.from({ length: Math.max(...rows.map(({ marks }) => marks.length)) }, (_, i) => i);
+  const differing = places.filter((i) => new Set(rows.map(({ marks }) => marks[i])).size > 1);
+  const texts = rows.map(({ marks }) => differing.map((i) => marks[i]).filter(Boolean).join(', '));
+  const isTold = new Set(texts).size === rows.length;
+  return rows.map(({ id }, i) => [id, isTold ? texts[i] : `${texts[i]} #${i + 1}`.trim()]);
+}
+
+function cellOf(row: Pick<Row, 'id' | 'unit'>, subject: Subject, base: Subject | undefined): ComparisonCell {
   const measure = subject.measures.find(({ id }) => id === row.id);
-  if (measure === undefined) return { value: null, error: null, change: null, verdict: null };
-  const { value, error } = measure;
+  if (measure === undefined)
+    return { value: null, error: null, change: null, verdict: null, isOfPruned: false };
+  const { value, error, isOfPruned = false } = measure;
   const reference = base === subject ? undefined : base?.measures.find(({ id }) => id === row.id);
-  if (reference === undefined || measure.isNoisy) return { value, error, change: null, verdict: null };
+  if (reference === undefined) return { value, error, change: null, verdict: null, isOfPruned };
   return {
     value,
     error,
     change: row.unit === 'share' ? value - reference.value : value / reference.value - 1,
-    verdict: verdictOf(row, measure, reference),
+    verdict: measure.isNoisy ? null : verdictOf(measure, reference),
+    isOfPruned,
   };
 }
 
 /** Within two standard errors of the difference, measured numbers do not differ. */
 const errorsApart = 2;
 
-function verdictOf({ better }: MeasureSubject, measure: Measure, reference: Measure): Verdict {
+function verdictOf(measure: Measure, reference: Measure): Verdict {
   const difference = measure.value - reference.value;
-  const error = Math.hypot(measure.error ?? 0, reference.error ?? 0);
+  const error = Math.hypot(
+    measure.error ?? 0,
+    reference.error ?? 0,
+    (measure.ratioError ?? 0) * reference.value,
+    (reference.ratioError ?? 0) * reference.value,
+  );
   if (difference === 0 || Math.abs(difference) < errorsApart * error) return 'same';
-  return difference < 0 === (better === 'lower') ? 'better' : 'worse';
+  return difference < 0 === (measure.better === 'lower') ? 'better' : 'worse';
 }

@@ -1,63 +1,18 @@
-/** What kinds of numbers models are compared by, in the order of the table. */
-export type MeasureKind =
-  | 'parameters'
-  | 'macs'
-  | 'weights'
-  | 'memory'
-  | 'perplexity'
-  | 'task'
-  | 'task-average'
-  | 'peak-memory'
-  | 'prefill-speed'
-  | 'decode-speed'
-  | 'prefill-latency'
-  | 'decode-latency'
-  | 'prefill-speedup'
-  | 'decode-speedup';
-
-export type MeasureUnit =
-  'count' | 'macs' | 'bytes' | 'perplexity' | 'share' | 'per-second' | 'ms' | 'factor';
-
-/** How a number was measured; numbers of different protocols are not to be compared. */
-export type Protocol =
-  | { readonly about: 'text'; readonly text: string; readonly seqLen: number; readonly chunks: number }
-  | {
-      readonly about: 'tasks';
-      /** acc, or acc_norm; null of an average. */
-      readonly metric: string | null;
-      /** Of an average: how many tasks. */
-      readonly tasks: number | null;
-      readonly fewShot: number;
-      /** Whether a BOS stood in front of each question. */
-      readonly bos: boolean;
-      /** First questions of a task that were asked at most; null: all. */
-      readonly limit: number | null;
-      readonly harness: string;
-    }
-  | {
-      readonly about: 'machine';
-      /** Rows that grow together, tokens each begins with, tokens it grows by. */
-      readonly batchSize: number;
-      readonly promptLength: number;
-      readonly newTokens: number;
-      /** Rounds that were timed. */
-      readonly repeats: number;
-      readonly threads: number;
-      /** The run whose measurement it is of, where numbers of others are not to be compared. */
-      readonly run: string | null;
-    };
+import type { MeasureKind, MeasureUnit, Protocol } from '../../../preload/forms/measures.ts';
 
 /** What a row of numbers is about. */
 export interface MeasureSubject {
   /** Equal for numbers that may be compared, and for no others: it holds the protocol, as far as that tells them apart. */
   readonly id: string;
   readonly kind: MeasureKind;
-  /** What is measured, beside its kind: a task, a setting of a measurement. */
+  /** What is measured, beside its kind: a task, a percentile; empty where the kind says all. */
   readonly subject: string;
   /** null where there is one way only. */
   readonly protocol: Protocol | null;
   readonly unit: MeasureUnit;
   readonly better: 'lower' | 'higher';
+  /** What else tells the number from others of the same kind, subject and protocol: hashes, counts, a folder. */
+  readonly marks: readonly string[];
 }
 
 /** One number of one model. */
@@ -65,8 +20,15 @@ export interface Measure extends MeasureSubject {
   readonly value: number;
   /** Standard error, or half the spread, in the unit of the value; null where it is exact or not known. */
   readonly error: number | null;
-  /** A time or a peak by itself: what else the machine did is in it, so that a difference of two says nothing. */
+  /** A peak, or a rare delay, by itself: how far it would be off another time is not known. */
   readonly isNoisy?: true;
+  /**
+   * Standard error of the value's ratio to that of the first model of its measurement, which was timed in turn with
+   * it: the machine's other work is in both.
+   */
+  readonly ratioError?: number;
+  /** Measured on the run's pruned model, which has the same widths. */
+  readonly isOfPruned?: true;
   /** What published tables hold the same number under, measured by the same protocol; null where they hold none. */
   readonly printedAs: string | null;
 }
@@ -80,6 +42,7 @@ export function plainMeasure(kind: MeasureKind, unit: MeasureUnit, value: number
     protocol: null,
     unit,
     better: 'lower',
+    marks: [],
     value,
     error: null,
     printedAs: null,

@@ -30,6 +30,8 @@ const tableSchema = z.strictObject({
       dense: resultSchema.extend({ source: z.string(), costs: costsSchema.optional() }),
       recipes: z.array(
         z.strictObject({
+          /** Left out: block. */
+          mode: z.enum(['block', 'channel']).default('block'),
           ratio: z.number(),
           attention: window.optional(),
           mlp: window.optional(),
@@ -69,10 +71,9 @@ export function publishedBeside(runs: readonly ComparedRun[]): Subject[] {
 function besideRun({ pruning, subjects }: ComparedRun): Subject[] {
   if (pruning === null) return [];
   const measured = subjects.flatMap(({ measures }) => measures);
-  const folder = subjects[0].folder ?? '';
   const wantsTuned = subjects.some(({ role }) => role === 'recovered');
   return published.models
-    .filter((model) => isSameModel(model, pruning, folder))
+    .filter((model) => isSameModel(model, pruning))
     .flatMap((model) => {
       const recipe = model.recipes.find((printed) => isSameRecipe(printed, pruning));
       if (recipe === undefined) return [];
@@ -91,22 +92,19 @@ function besideRun({ pruning, subjects }: ComparedRun): Subject[] {
     });
 }
 
-function isSameModel(
-  { family, parameters, named }: PublishedModel,
-  pruning: Pruning,
-  folder: string,
-): boolean {
+function isSameModel({ family, parameters, named }: PublishedModel, pruning: Pruning): boolean {
   return (
     family === pruning.family &&
     (parameters === null || parameters === pruning.parameters) &&
-    new RegExp(named, 'i').test(folder.split(/[/\\]/).pop() ?? '')
+    new RegExp(named, 'i').test(pruning.folder.split(/[/\\]/).pop() ?? '')
   );
 }
 
-function isSameRecipe({ ratio, attention, mlp }: PublishedRecipe, pruning: Pruning): boolean {
+function isSameRecipe({ mode, ratio, attention, mlp }: PublishedRecipe, pruning: Pruning): boolean {
   const isSame = (printed: readonly number[] | undefined, asked: readonly number[]): boolean =>
     printed === undefined || printed.join() === asked.join();
-  return ratio === pruning.ratio && isSame(attention, pruning.attention) && isSame(mlp, pruning.mlp);
+  const isSameCut = mode === pruning.mode && ratio === pruning.ratio;
+  return isSameCut && isSame(attention, pruning.attention) && isSame(mlp, pruning.mlp);
 }
 
 const subjectOf = (name: string, source: string, measures: readonly Measure[]): Subject => ({

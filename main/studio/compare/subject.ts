@@ -1,4 +1,5 @@
 import type { LayerShape } from '../../engine/families/family.ts';
+import type { SelectionOptions } from '../../engine/prune/prune-settings.ts';
 import type { Measure } from './measure.ts';
 
 /** Which of a run's models; `model` is one of no run. */
@@ -11,7 +12,7 @@ export interface Subject {
   readonly role: RunRole | 'model' | 'published';
   readonly source: string | null;
   readonly runId: string | null;
-  /** The folder that the model, or the original of its run, lies in. */
+  /** The folder that the model lies in; null where it has none of its own. */
   readonly folder: string | null;
   readonly layers: readonly LayerShape[] | null;
   readonly measures: readonly Measure[];
@@ -31,10 +32,13 @@ export interface ComparedRun {
 
 /** How a model was pruned, as far as published results tell it. */
 export interface Pruning {
+  /** The original's folder, as it was named. */
+  readonly folder: string;
   readonly family: string;
   readonly parameters: number;
   readonly criterion: string;
   readonly aggregation: string;
+  readonly mode: 'block' | NonNullable<SelectionOptions['mode']>;
   readonly ratio: number;
   readonly attention: readonly [from: number, to: number];
   readonly mlp: readonly [from: number, to: number];

@@ -1,6 +1,6 @@
-import type { ComparedModel, Comparison, ComparisonCell, ComparisonRow, Verdict } from './comparison.ts';
+import type { MeasureUnit, Verdict } from '../../../preload/forms/measures.ts';
+import type { ComparedModel, Comparison, ComparisonCell, ComparisonRow } from './comparison.ts';
 import type { ComparisonWords } from './comparison-words.ts';
-import type { MeasureUnit } from './measure.ts';
 
 /** A cell as a person reads it. */
 export interface WrittenCell {
@@ -25,6 +25,8 @@ export interface WrittenComparison {
     readonly source: string | null;
   }[];
   readonly rows: readonly WrittenRow[];
+  /** What the signs in the rows mean, as far as they are there. */
+  readonly notes: readonly string[];
   readonly recipes: Comparison['recipes'];
 }
 
@@ -39,11 +41,31 @@ export function writeComparison(comparison: Comparison, words: ComparisonWords):
     })),
     rows: rows.map((row) => ({
       label: labelOf(row, words),
-      protocol: row.protocol === null ? '' : words.protocol(row.protocol),
+      protocol: protocolOf(row, words),
       cells: row.cells.map((cell) => writeCell(row, cell, words)),
     })),
+    notes: notesOn(rows, words),
     recipes,
   };
+}
+
+function notesOn(rows: readonly ComparisonRow[], words: ComparisonWords): string[] {
+  const cells = rows.flatMap((row) => row.cells);
+  return [
+    ...(rows.some(({ kind }) => kind === 'task') ? [words.counted] : []),
+    ...(cells.some(({ isOfPruned }) => isOfPruned) ? [words.ofPruned] : []),
+    ...(cells.some(({ change, verdict }) => change !== null && verdict === null) ? [words.unjudged] : []),
+  ];
+}
+
+/** How a row's numbers were measured, and what tells it from others that were measured so. */
+export function protocolOf(
+  { protocol, apart }: Pick<ComparisonRow, 'protocol' | 'apart'>,
+  words: ComparisonWords,
+): string {
+  return [...(protocol === null ? [] : [words.protocol(protocol)]), ...(apart === '' ? [] : [apart])].join(
+    ' · ',
+  );
 }
 
 /** What a row is called, without its protocol. */
@@ -60,11 +82,11 @@ function roleOf({ key, role }: ComparedModel, baseline: string | null, words: Co
 }
 
 function writeCell({ unit }: ComparisonRow, cell: ComparisonCell, words: ComparisonWords): WrittenCell {
-  const { value, error, change, verdict } = cell;
+  const { value, error, change, verdict, isOfPruned } = cell;
   if (value === null) return { value: '–', change: '', verdict: null };
   const spread = error === null ? '' : ` ± ${formats[unit](error)}`;
   return {
-    value: `${formats[unit](value)}${spread}`,
+    value: `${formats[unit](value)}${spread}${isOfPruned ? ' †' : ''}`,
     change: change === null ? '' : writeChange(unit, change, words),
     verdict,
   };

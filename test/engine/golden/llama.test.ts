@@ -153,7 +153,10 @@ describe.each(goldenModelNames)('%s', (name) => {
     let { dx } = head;
     for (let layer = network.layerCount - 1; layer >= 0; layer--) {
       const weights = await network.takeLayer(layer);
-      const gradient = await network.backwardLayer(layer, weights, hidden[layer], dx, whole, linearNames);
+      const gradient = await network.backwardLayer(layer, weights, hidden[layer], dx, whole, {
+        contracted: linearNames,
+        params: [],
+      });
       for (const param of linearNames) {
         const found = contracted(gradient, param, whole.ids.length);
         const expected = tensor(tensors, `grad.model.layers.${layer}.${param}`);

@@ -95,4 +95,33 @@ const crossEntropy: OpCases = {
   ],
 };
 
-export const tokenCases: Readonly<Record<string, OpCases>> = { linear, embedding, crossEntropy };
+const shortfall: OpCases = {
+  reference: ({ logits, labels }) =>
+    tensorOf(labels.dims, ([b, t]) => {
+      const row = Array.from({ length: logits.dims[2] }, (_, v) => at(logits, b, t, v));
+      return Math.max(...row) - row[at(labels, b, t)];
+    }),
+  cases: [
+    {
+      what: 'a vocabulary of eleven',
+      ports: { logits: input(['batch', 'sequence', 11]), labels: index(['batch', 'sequence'], 11) },
+      runs: someRuns,
+      macs: () => 0,
+      tolerance: { forward: 1e-6, gradient: 1e-6 },
+    },
+    {
+      what: 'two classes, the label often the larger',
+      ports: { logits: input([3, 4, 2]), labels: index([3, 4], 2) },
+      runs: oneRun,
+      macs: () => 0,
+      tolerance: { forward: 1e-6, gradient: 1e-6 },
+    },
+  ],
+};
+
+export const tokenCases: Readonly<Record<string, OpCases>> = {
+  linear,
+  embedding,
+  crossEntropy,
+  shortfall,
+};

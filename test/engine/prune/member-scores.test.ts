@@ -1,19 +1,12 @@
-import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { WeightCriterion } from '../../../main/engine/criteria/criterion.ts';
 import { criterionNamed } from '../../../main/engine/criteria/index.ts';
-import {
-  MemberScorer,
-  type SalienceSums,
-  type ScoredWeight,
-} from '../../../main/engine/prune/member-scores.ts';
-import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
+import { MemberScorer, type SalienceSums } from '../../../main/engine/prune/member-scores.ts';
 import { weightFeed } from '../../../main/engine/runtime/session.ts';
 import type { Dtype } from '../../../main/engine/tensor/dtype.ts';
 import { fromFloat32, toFloat32 } from '../../../main/engine/tensor/half.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { session } from '../../fixtures/open-network.ts';
-import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 
 /** Two blocks of 64 MiB of gradient rows, 4096 and 4; pico models never fill one. */
 const large = { rows: 4100, columns: 4096 };
@@ -91,15 +84,13 @@ async function scored(
   dtype: Dtype,
   shape: Shape,
 ): Promise<[found: SalienceSums, expected: SalienceSums]> {
-  const store = new ActivationStore(path.join(temporaryFolder(), 'activations'), Infinity);
-  const scorer = new MemberScorer(weightCriterion(id), store, session);
+  const scorer = new MemberScorer(weightCriterion(id), session);
   onTestFinished(() => scorer.release());
-  const contractions: ScoredWeight['contractions'][number][] = [];
-  for (const [i, { x, dy, tokens }] of batchesOf(shape).entries()) {
-    await store.put(`x ${i}`, x);
-    await store.put(`dy ${i}`, dy);
-    contractions.push({ x: `x ${i}`, dy: `dy ${i}`, tokens, fisherWeight: fisherWeights[i] });
-  }
+  const contractions = batchesOf(shape).map(({ x, dy, tokens }, i) => ({
+    tokens,
+    fisherWeight: fisherWeights[i],
+    read: () => Promise.resolve({ x, dy }),
+  }));
   const raw = fromFloat32(numbers(shape.rows * shape.columns, 9), dtype);
   const feed = weightFeed(raw, dtype, [shape.rows, shape.columns]);
   return [await scorer.sums({ feed, dtype, contractions }), reference(id, toFloat32(raw, dtype), shape)];

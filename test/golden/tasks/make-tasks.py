@@ -17,6 +17,7 @@ import datasets
 import lm_eval
 import torch
 import transformers
+from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -94,6 +95,7 @@ def evaluate(folder, shots, limit=None, bos=False):
                 {
                     "arguments": [list(argument) for argument in sample["arguments"]],
                     "logLikelihoods": [response[0] for response in sample["filtered_resps"]],
+                    "isGreedy": [response[1] for response in sample["filtered_resps"]],
                     "acc": sample["acc"],
                     **({"acc_norm": sample["acc_norm"]} if "acc_norm" in sample else {}),
                     "promptHash": sample["prompt_hash"],
@@ -107,6 +109,30 @@ def evaluate(folder, shots, limit=None, bos=False):
     }
 
 
+def greedy(folder):
+    """Requests of which the model would say some by itself, answered by the harness."""
+    lm = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1, add_bos_token=False)
+    requests = []
+    for number in range(400):
+        context = f"Question: What has number {number}?\nAnswer:"
+        ids = lm.tok_encode(context, add_special_tokens=False)
+        said = []
+        for _ in range(3):
+            said.append(int(lm.model(torch.tensor([ids + said])).logits[0, -1].argmax()))
+        choices = [lm.tok_decode(ids + said[:n])[len(context):] for n in (1, 2, 3)]
+        whole = [lm.tok_encode(context + choice, add_special_tokens=False) for choice in choices]
+        if all(choice and tokens == ids + said[: n + 1] for n, (choice, tokens) in enumerate(zip(choices, whole))):
+            requests += [(context, choice) for choice in (*choices, choices[0] + " a", " a lamp")]
+        if len(requests) == 10:
+            break
+    answers = lm.loglikelihood([
+        Instance(request_type="loglikelihood", doc={}, arguments=request, idx=0) for request in requests])
+    return [
+        {"context": context, "continuation": choice, "logLikelihood": value, "isGreedy": bool(is_greedy)}
+        for (context, choice), (value, is_greedy) in zip(requests, answers)
+    ]
+
+
 def golden(folder):
     return {
         "madeWith": {"lm_eval": lm_eval.__version__, "transformers": transformers.__version__,
@@ -114,6 +140,7 @@ def golden(folder):
         "zeroShot": evaluate(folder, 0),
         "twoShot": evaluate(folder, 2),
         "withBos": evaluate(folder, 0, bos=True),
+        "greedy": greedy(folder),
         "limited": {name: one["result"] for name, one in evaluate(folder, 0, 3).items()},
     }
 

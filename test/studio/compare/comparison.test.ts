@@ -19,7 +19,7 @@ const costs = { parameters: 1000, macs: 2000, weightBytes: 4000, memoryBytes: 80
 const smaller = { parameters: 800, macs: 1500, weightBytes: 3200, memoryBytes: 7000 };
 const heldout: ReportedPerplexity = {
   text: 'heldout.txt',
-  reading: 'a'.repeat(64),
+  reading: [`sha256 ${'a'.repeat(64)}`],
   tokens: 1280,
   isWhole: true,
   perplexity: 12,
@@ -31,7 +31,7 @@ function subject(
   runId: string,
   role: RunRole,
   measures: readonly Measure[],
-  folder = '/models/tiny',
+  folder = role === 'original' ? '/models/tiny' : `/runs/${runId}/model`,
 ): Subject {
   const name = role === 'original' ? 'tiny' : `tiny, ${runId}`;
   return { key: `${runId} ${role}`, name, role, source: null, runId, folder, layers: null, measures };
@@ -77,7 +77,7 @@ describe('a comparison', () => {
       'perplexity',
     ]);
     const [base, pruned] = row(comparison, 'parameters').cells;
-    expect(base).toEqual({ value: 1000, error: null, change: null, verdict: null });
+    expect(base).toEqual({ value: 1000, error: null, change: null, verdict: null, isOfPruned: false });
     expect(pruned).toMatchObject({ value: 800, verdict: 'better' });
     expect(pruned.change).toBeCloseTo(-0.2, 12);
     expect(row(comparison, 'perplexity').cells[1]).toMatchObject({ change: 0.25, verdict: 'worse' });
@@ -107,8 +107,8 @@ describe('a comparison', () => {
     const others: Partial<ReportedPerplexity>[] = [
       { seqLen: 2048 },
       { chunks: 9 },
-      { reading: 'b'.repeat(64) },
-      { reading: '', text: '/elsewhere/heldout.txt' },
+      { reading: [`sha256 ${'b'.repeat(64)}`] },
+      { reading: [], text: '/elsewhere/heldout.txt' },
     ];
     for (const other of others) {
       const { rows, models } = compared([run('a'), run('b', other)]);
@@ -123,9 +123,42 @@ describe('a comparison', () => {
     expect(compared([run('a'), run('b')]).rows.filter(({ kind }) => kind === 'perplexity')).toHaveLength(1);
   });
 
+  it('tells rows apart that would be called the same, by what they differ in, and no others', () => {
+    const texts: Partial<ReportedPerplexity>[] = [
+      { reading: [`sha256 ${'a1'.repeat(32)}`, 'rows 3', 'BOS'] },
+      { reading: [`sha256 ${'b2'.repeat(32)}`, 'rows 3', 'BOS'] },
+      { reading: [`sha256 ${'b2'.repeat(32)}`, 'rows 3', 'no BOS'] },
+      { seqLen: 2048 },
+    ];
+    const { rows } = compared(texts.map((text, i) => run(`${i}`, text)));
+    expect(rows.filter(({ kind }) => kind === 'perplexity').map(({ apart }) => apart)).toEqual([
+      'sha256 a1a1a1a, BOS',
+      'sha256 b2b2b2b, BOS',
+      'sha256 b2b2b2b, no BOS',
+      '',
+    ]);
+    const csv = toCsv(compared([run('a', texts[0]), run('b', texts[1])]));
+    expect(csv).toContain('"heldout.txt, 10 chunks of 128 tokens · sha256 b2b2b2b"');
+  });
+
+  it('has one column for a model that is a run’s and was named as a folder too', () => {
+    const named = (key: string, folder: string, measures = costMeasures(costs)): Subject => ({
+      ...subject('none', 'original', measures, folder),
+      key,
+      role: 'model',
+      runId: null,
+    });
+    const keysWith = (...models: Subject[]): string[] =>
+      compared([run('a')], { models }).models.map(({ key }) => key);
+    expect(keysWith(named('m', '/models/tiny'))).toEqual(['a original', 'a pruned']);
+    expect(keysWith(named('m', '/runs/a/model', costMeasures(smaller)))).toEqual(['a original', 'a pruned']);
+    expect(keysWith(named('m', '/models/x'), named('n', '/models/x'))).toHaveLength(3);
+    expect(keysWith(named('m', '/models/tiny', costMeasures(smaller)))).toHaveLength(3);
+  });
+
   it('shows the roles that are asked for, and folders of no run', () => {
     const folder: Subject = {
-      ...subject('none', 'original', costMeasures(smaller)),
+      ...subject('none', 'original', costMeasures(smaller), '/models/other'),
       key: 'model 0',
       role: 'model',
       runId: null,
@@ -190,11 +223,11 @@ describe('written down', () => {
       { ...hostile, subjects: subjects.map((one) => ({ ...one, name: '=HYPERLINK("x")' })) },
     ]);
     const lines = toCsv(formula).trimEnd().split('\r\n');
-    expect(lines[0]).toBe('measure,protocol,unit,model,role,value,error,change,verdict,source');
+    expect(lines[0]).toBe('measure,protocol,unit,model,role,value,error,change,verdict,measured_on,source');
     expect(lines).toHaveLength(1 + 5 * 2);
-    expect(lines[1]).toBe(`Parameters,,count,"'=HYPERLINK(""x"")",original,1000,,,,`);
+    expect(lines[1]).toBe(`Parameters,,count,"'=HYPERLINK(""x"")",original,1000,,,,,`);
     expect(lines.at(-1)).toBe(
-      `Perplexity,"heldout.txt, 10 chunks of 128 tokens",perplexity,"'=HYPERLINK(""x"")",pruned,15,,0.25,worse,`,
+      `Perplexity,"heldout.txt, 10 chunks of 128 tokens",perplexity,"'=HYPERLINK(""x"")",pruned,15,,0.25,worse,,`,
     );
   });
 

@@ -7,10 +7,12 @@ import { checkRecipe } from '../../../main/studio/recipe.ts';
 
 const llama7 = 6_738_415_616;
 const pruning: Pruning = {
+  folder: '/models/llama-7b-hf',
   family: 'llama',
   parameters: llama7,
   criterion: 'taylor-element1',
   aggregation: 'sum',
+  mode: 'block',
   ratio: 0.25,
   attention: [4, 30],
   mlp: [4, 30],
@@ -27,7 +29,7 @@ interface Setting {
 }
 
 function run(setting: Setting = {}): ComparedRun {
-  const { folder = '/models/llama-7b-hf', text = 'wikitext-2-raw-test.txt', seqLen = 128 } = setting;
+  const { folder = pruning.folder, text = 'wikitext-2-raw-test.txt', seqLen = 128 } = setting;
   const { isWhole = true, roles = ['original', 'pruned'], fewShot = 0 } = setting;
   const score = {
     acc: 0.6,
@@ -43,7 +45,7 @@ function run(setting: Setting = {}): ComparedRun {
   const measures = [
     ...costMeasures({ parameters: llama7, macs: 1, weightBytes: 1, memoryBytes: 1 }),
     ...perplexityMeasures([
-      { text, reading: '', tokens: 65792, isWhole, perplexity: 13, chunks: 2666, seqLen },
+      { text, reading: [], tokens: 65792, isWhole, perplexity: 13, chunks: 2666, seqLen },
     ]),
     ...taskMeasures({
       results: { piqa: score },
@@ -59,7 +61,7 @@ function run(setting: Setting = {}): ComparedRun {
     return { key: role, name: 'x', role, source: null, runId: 'a', folder, layers: null, measures };
   });
   const recipe = checkRecipe({ model: folder }, 'test');
-  return { runId: 'a', name: 'x', recipe, subjects, pruning: { ...pruning, ...setting.pruning } };
+  return { runId: 'a', name: 'x', recipe, subjects, pruning: { ...pruning, folder, ...setting.pruning } };
 }
 
 const valueOf = (subjects: readonly Subject[], at: number, kind: string): number | undefined =>

@@ -40,3 +40,24 @@ describe('the average of tasks', () => {
     expect(error).toBeCloseTo(Math.hypot(0.03, 0.03) / 2, 12);
   });
 });
+
+describe('the scores of a task', () => {
+  it('stand in a row each, the counted metric first and alone in the average and beside the tables', () => {
+    const hellaswag = { ...scored('h', 10), counted: 'acc_norm', accNorm: 0.7, accNormStderr: 0.02 } as const;
+    const arc = { ...hellaswag, counted: 'acc' } as const;
+    const measures = taskMeasures(scoresOf({ hellaswag, arc_easy: arc, piqa: scored('p', 10) }));
+    const told = measures.map(({ subject, protocol, value, error, printedAs }) => {
+      const metric = protocol?.about === 'tasks' ? [protocol.metric, protocol.isCounted] : [];
+      return [subject, ...metric, value, error, printedAs];
+    });
+    expect(told.slice(0, -1)).toEqual([
+      ['hellaswag', 'acc_norm', true, 0.7, 0.02, 'hellaswag'],
+      ['hellaswag', 'acc', false, 0.5, 0.03, null],
+      ['arc_easy', 'acc', true, 0.5, 0.03, 'arc_easy'],
+      ['arc_easy', 'acc_norm', false, 0.7, 0.02, null],
+      ['piqa', 'acc', true, 0.5, 0.03, 'piqa'],
+    ]);
+    expect(told.at(-1)?.[4]).toBeCloseTo(Math.hypot(0.02, 0.03, 0.03) / 3, 12);
+    expect(new Set(measures.map(({ id }) => id)).size).toBe(6);
+  });
+});

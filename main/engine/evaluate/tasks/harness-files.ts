@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../../checkpoint/atomic-file.ts';
+import type { ChoiceLikelihoods } from './log-likelihoods.ts';
 import type { PreparedTask } from './prepared-task.ts';
 import { answered } from './scoring.ts';
 import type { TaskScores } from './task-scores.ts';
@@ -9,10 +10,8 @@ import type { TaskScores } from './task-scores.ts';
 export const harnessVersion = '0.4.13';
 
 /** A task that a model has answered. */
-export interface AnsweredTask {
+export interface AnsweredTask extends ChoiceLikelihoods {
   readonly prepared: PreparedTask;
-  /** For each question, a number for each choice. */
-  readonly logLikelihoods: readonly (readonly number[])[];
 }
 
 export interface HarnessRun {
@@ -24,10 +23,7 @@ export interface HarnessRun {
   readonly endedAt: Date;
 }
 
-/**
- * Writes results_<date>.json and samples_<task>_<date>.jsonl as lm-evaluation-harness does. Whether a choice is what
- * the model would say by itself was not measured: it stands as null.
- */
+/** Writes results_<date>.json and samples_<task>_<date>.jsonl as lm-evaluation-harness does. */
 export async function writeHarnessFiles(folder: string, run: HarnessRun): Promise<void> {
   await makeFolder(folder);
   const date = run.endedAt.toISOString().replace('Z', '').replaceAll(':', '-');
@@ -45,12 +41,15 @@ export async function writeHarnessFiles(folder: string, run: HarnessRun): Promis
   await writeFileAtomic(join(folder, `results_${date}.json`), results);
 }
 
-function samplesOf({ prepared, logLikelihoods }: AnsweredTask) {
+function samplesOf({ prepared, logLikelihoods, isGreedy }: AnsweredTask) {
   const { task, questions } = prepared;
   return questions.map((question, i) => {
     const { row, pairs, targetText } = question;
     const right = answered(question, logLikelihoods[i]);
-    const responses = logLikelihoods[i].map((value) => [String(value), null]);
+    const responses = logLikelihoods[i].map((value, choice) => [
+      String(value),
+      isGreedy[i][choice] ? 'True' : 'False',
+    ]);
     return {
       doc_id: i,
       doc: row.values,

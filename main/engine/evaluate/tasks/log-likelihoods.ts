@@ -18,17 +18,24 @@ interface Forest extends Batch {
  */
 const mostForestTokens = 512;
 
-/**
- * Sum of log p of each choice's tokens, in natural logarithms. Every token that choices have in common at their
- * beginning is computed once.
- * @returns for each question, a number for each choice.
- */
+/** What a model makes of the choices of questions: for each question, a value for each choice. */
+export interface ChoiceLikelihoods {
+  /** Sum of log p of the choice's tokens, in natural logarithms. */
+  readonly logLikelihoods: number[][];
+  /** Whether the model would say the choice by itself: each of its tokens is the likeliest. */
+  readonly isGreedy: boolean[][];
+}
+
+/** Asks for every choice. Every token that choices have in common at their beginning is computed once. */
 export async function logLikelihoods(
   network: Network,
   questions: readonly QuestionTree[],
   { memory, scratchPath, pace }: { memory: MemoryPlan; scratchPath: string; pace: Pace },
-): Promise<number[][]> {
-  const results = questions.map(({ readings }) => readings.map(() => 0));
+): Promise<ChoiceLikelihoods> {
+  const results: ChoiceLikelihoods = {
+    logLikelihoods: questions.map(({ readings }) => readings.map(() => 0)),
+    isGreedy: questions.map(({ readings }) => readings.map(() => true)),
+  };
   const forests = packForests(questions, Math.min(mostForestTokens, memory.batchTokens));
   // Hidden states before and after a layer.
   const bytesPerToken = 2 * 4 * network.model.config.hiddenSize;
@@ -95,7 +102,7 @@ async function addReadings(
   { trees }: Forest,
   hidden: Float32Array,
   batchTokens: number,
-  results: readonly number[][],
+  { logLikelihoods: sums, isGreedy }: ChoiceLikelihoods,
 ): Promise<void> {
   const { hiddenSize } = network.model.config;
   const wanted = trees.flatMap(({ question, start }) =>
@@ -113,10 +120,13 @@ async function addReadings(
     const x = new Float32Array(part.length * hiddenSize);
     for (const [i, { node }] of part.entries())
       x.set(hidden.subarray(node * hiddenSize, (node + 1) * hiddenSize), i * hiddenSize);
-    const losses = await network.pickedLosses(
+    const { losses, shortfalls } = await network.pickedTokens(
       x,
       Int32Array.from(part, ({ token }) => token),
     );
-    for (const [i, { question, choice }] of part.entries()) results[question][choice] -= losses[i];
+    for (const [i, { question, choice }] of part.entries()) {
+      sums[question][choice] -= losses[i];
+      if (shortfalls[i] > 0) isGreedy[question][choice] = false;
+    }
   }
 }

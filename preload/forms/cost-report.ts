@@ -9,7 +9,7 @@ export const costSettingsSchema = z.strictObject({
   batchSizes: counts(1024),
   promptLengths: counts(2 ** 17),
   newTokens: z.int().min(1).max(4096),
-  /** Rounds that are timed, after one that is not. */
+  /** Rounds that are timed, after one that is not; an interval needs two at least. */
   repeats: z.int().min(2).max(1000),
 });
 
