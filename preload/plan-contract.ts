@@ -38,6 +38,10 @@ export const planPreviewSchema = z.object({
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
+  /** Whether scores decide which layers have which widths: these are then to be expected, and the size is met all the same. */
+  awaitsScores: z.boolean(),
+  /** Widths, ascending, that were a multiple of 64 and will be none. */
+  unevenWidths: z.array(count),
   hiddenSize: hiddenSizeSchema.optional(),
   /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
   memoryBytes: z.number(),

@@ -1,7 +1,11 @@
 import { statfs } from 'node:fs/promises';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import type { LayerScores } from '../engine/prune/estimate.ts';
-import { selectLocally, type PrunePlan } from '../engine/prune/plan.ts';
+import type { LayerInfluence } from '../engine/prune/block-influence.ts';
+import { layerLeftBy, shapeLeftBy, type PrunePlan } from '../engine/prune/plan.ts';
+import { leastInfluenceFirst, selectLayers } from '../engine/prune/select-layers.ts';
+import { selectStructures } from '../engine/prune/select-structures.ts';
+import { structuresOf } from '../engine/prune/structures.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { ModelLibrary } from './model-library.ts';
@@ -51,7 +55,9 @@ export class PlanPreviews {
     const model = await this.models.known(modelId);
     const recipe = checkRecipe({ model: model.folder, prune }, 'The plan');
     const prepared = prepareRunOf(model, recipe);
-    const { preview, settings } = prepared;
+    const { settings } = prepared;
+    const chosen = scoresOf === null ? null : await this.chosenBy(prepared, scoresOf);
+    const preview = chosen === null ? prepared.preview : followed(prepared, chosen.plan);
     await makeFolder(this.runs.folder);
     const { bavail, bsize } = await statfs(this.runs.folder);
     return {
@@ -60,15 +66,18 @@ export class PlanPreviews {
       memoryBytes: expectedMemory(settings.memory, model.config, preview.before.weightBytes),
       diskBytes: preview.after.weightBytes,
       freeDiskBytes: bavail * bsize,
-      picks: scoresOf === null ? null : await this.picks(prepared, scoresOf),
+      picks: chosen && picksOf(chosen),
     };
   }
 
-  private async picks(prepared: PreparedRun, scoresOf: string): Promise<PlanPicks | null> {
+  /** What the engine would select by the scores of a run; null where these tell it nothing. */
+  private async chosenBy(prepared: PreparedRun, scoresOf: string): Promise<Chosen | null> {
     const run = await this.scoredRun(scoresOf);
     if (run === null || !scoresAlike(run.stored.settings, prepared.settings)) return null;
-    const scores = await this.choices.wholeScores(run.stored.folder);
-    return scores.size === 0 ? null : picksOf(planOf(prepared, scores), scores);
+    const { folder } = run.stored;
+    const { mode } = prepared.settings.prune;
+    if (mode === 'layer') return chosenLayers(prepared, await this.choices.influences(folder));
+    return mode === undefined ? chosenStructures(prepared, await this.choices.wholeScores(folder)) : null;
   }
 
   /** A run that was deleted tells nothing. */
@@ -80,42 +89,72 @@ export class PlanPreviews {
   }
 }
 
-/** Whether two runs on the same calibration would score structures alike; what goes of them, and where, is another matter. */
+interface Chosen {
+  readonly plan: PrunePlan;
+  /** Those of heads and channels, by layer. */
+  readonly scores: ReadonlyMap<number, LayerScores>;
+}
+
+/** Whether two runs on the same calibration would score alike; what goes by the scores, and where, is another matter. */
 function scoresAlike(a: RunSettings, b: RunSettings): boolean {
-  const keys = ['criterion', 'aggregation', 'gqaFold', 'seed', 'steps'] as const;
+  const keys = ['mode', 'criterion', 'aggregation', 'gqaFold', 'seed', 'steps'] as const;
   return a.model === b.model && keys.every((key) => a.prune[key] === b.prune[key]);
 }
 
 /**
- * What the engine selects by these scores; null where what goes from one layer depends on the scores of another that has
- * none. A layer without scores stands in with equal ones: how many structures it loses does not depend on them.
+ * null where what goes from one layer depends on the scores of another that has none. A layer without scores stands in
+ * with equal ones: how many structures it loses does not depend on them.
  */
-function planOf(
-  { model: { config }, settings: { prune } }: PreparedRun,
-  costs: StructureCosts,
+function chosenStructures(
+  { model, settings: { prune } }: PreparedRun,
   scores: ReadonlyMap<number, LayerScores>,
-): PrunePlan | null {
+): Chosen | null {
+  const { config } = model;
   const unscored = structuresOf(config, prune).some(({ cut, layer }) => cut !== 'none' && !scores.has(layer));
-  if (unscored && prune.scope !== undefined) return null;
+  if (scores.size === 0 || (unscored && prune.scope !== undefined)) return null;
   const filled = new Map(
     config.layers.map(({ kvHeads, mlpWidth }, layer) => [
       layer,
       scores.get(layer) ?? { layer, heads: zeros(kvHeads), channels: zeros(mlpWidth) },
     ]),
   );
-  return selectStructures({ config, costs, selection: prune, share: 1, scores: filled, before: null });
+  const costs = model.structureCosts();
+  const choice = { config, costs, selection: prune, share: 1, scores: filled, before: null };
+  return { plan: selectStructures(choice), scores };
 }
 
 const zeros = (count: number): number[] => new Array<number>(count).fill(0);
 
-function picksOf({ layers }: PrunePlan, scores: ReadonlyMap<number, LayerScores>): PlanPicks {
+function chosenLayers(
+  { model, settings: { prune } }: PreparedRun,
+  influences: readonly LayerInfluence[],
+): Chosen | null {
+  const { config } = model;
+  if (prune.drop === 'last' || influences.length < config.layers.length) return null;
+  const order = leastInfluenceFirst(influences);
+  return { plan: selectLayers(config, model.structureCosts(), prune, order), scores: new Map() };
+}
+
+/** The preview with the widths that were chosen, where these were waited for. */
+function followed({ model, preview }: PreparedRun, plan: PrunePlan): PlanPreview {
+  if (!preview.awaitsScores) return preview;
+  const after = model.costsWith(shapeLeftBy(plan, model.config));
   return {
-    layers: layers.map(({ attention, mlp }, layer) => {
-      const of = scores.get(layer);
-      if (of === undefined) return null;
+    ...preview,
+    after,
+    removedOfParameters: 1 - after.parameters / preview.before.parameters,
+    layers: preview.layers.map(({ before }, layer) => ({ before, after: layerLeftBy(plan, layer) })),
+  };
+}
+
+function picksOf({ plan, scores }: Chosen): PlanPicks {
+  return {
+    layers: plan.layers.map((layer, i) => {
+      const of = scores.get(i);
+      if (of === undefined || layer === null) return null;
       return {
-        kvHeads: attention.keptKvHeads,
-        channelThreshold: highestOutside(of.channels, mlp.keptChannels),
+        kvHeads: layer.attention.keptKvHeads,
+        channelThreshold: highestOutside(of.channels, layer.mlp.keptChannels),
       };
     }),
   };

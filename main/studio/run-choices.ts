@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { errnoOf, readError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError } from '../engine/errors.ts';
+import type { LayerInfluence } from '../engine/prune/block-influence.ts';
 import type { LayerScores } from '../engine/prune/estimate.ts';
 import type { PrunePlan } from '../engine/prune/plan.ts';
 import { runFiles } from '../engine/run.ts';
@@ -51,14 +52,22 @@ export class RunChoices {
     return layers;
   }
 
-  /** Every score, by layer: what a selection needs. */
+  /** Every score of heads and channels, by layer: what a selection needs. */
   async wholeScores(folder: string): Promise<Map<number, LayerScores>> {
+    const read = await this.whole(folder);
+    return new Map(read.flatMap((of) => ('channels' in of ? [[of.layer, of] as const] : [])));
+  }
+
+  /** How much whole layers change what goes through them, of a run that removes layers. */
+  async influences(folder: string): Promise<LayerInfluence[]> {
+    return (await this.whole(folder)).filter((of) => 'influence' in of);
+  }
+
+  private async whole(folder: string): Promise<(LayerScores | LayerInfluence)[]> {
     const scores = join(folder, runFiles.scores);
-    const layers = new Map<number, LayerScores>();
-    for (const name of await scoreFilesIn(scores)) {
-      const of = await this.wholeLayers.get(join(scores, name));
-      layers.set(of.layer, of);
-    }
+    const layers: (LayerScores | LayerInfluence)[] = [];
+    for (const name of await scoreFilesIn(scores))
+      layers.push(await this.wholeLayers.get(join(scores, name)));
     return layers;
   }
 
@@ -93,11 +102,8 @@ async function readLayer(path: string): Promise<LayerImportance> {
   };
 }
 
-async function readWholeLayer(path: string): Promise<LayerScores> {
-  const scores = (await readJsonFile(path, { maxBytes: maxFileBytes })) as Partial<LayerScores>;
-  const { layer = 0, heads = [], channels = [] } = scores;
-  return { layer, heads, channels };
-}
+const readWholeLayer = async (path: string): Promise<LayerScores | LayerInfluence> =>
+  (await readJsonFile(path, { maxBytes: maxFileBytes })) as LayerScores | LayerInfluence;
 
 async function readPlan(path: string): Promise<KeptHeads> {
   const { layers } = (await readJsonFile(path, { maxBytes: maxFileBytes })) as PrunePlan;

@@ -19,6 +19,7 @@ import { useEditHistory } from '../plan/use-edit-history.ts';
 import {
   channelColumns,
   headColumns,
+  influenceColumns,
   scaleShapes,
   scaleSpans,
   type ScaleShape,
@@ -103,21 +104,29 @@ function ScoreCharts({
   const { t } = useTranslation();
   const [span, setSpan] = useState<ScaleSpan>('layer');
   const [shape, setShape] = useState<ScaleShape>('linear');
-  const columns = useMemo(() => {
+  const charts = useMemo(() => {
     const thresholds = preview?.picks?.layers.map((layer) => layer?.channelThreshold ?? null) ?? null;
-    return { heads: headColumns(layers), channels: channelColumns(layers, thresholds) };
+    const all = [
+      { kind: 'heads', columns: headColumns(layers) },
+      { kind: 'channels', columns: channelColumns(layers, thresholds) },
+      { kind: 'influence', columns: influenceColumns(layers) },
+    ] as const;
+    return all.filter(({ columns }) => columns.length > 0);
   }, [layers, preview]);
+  const byLayer = charts.every(({ kind }) => kind === 'influence');
   return (
     <>
       <div className="scale-choices">
-        <Segmented<ScaleSpan>
-          size="small"
-          name="scale-span"
-          aria-label={t('importance.span')}
-          value={span}
-          options={scaleSpans.map((value) => ({ value, label: t(`importance.spans.${value}`) }))}
-          onChange={setSpan}
-        />
+        {!byLayer && (
+          <Segmented<ScaleSpan>
+            size="small"
+            name="scale-span"
+            aria-label={t('importance.span')}
+            value={span}
+            options={scaleSpans.map((value) => ({ value, label: t(`importance.spans.${value}`) }))}
+            onChange={setSpan}
+          />
+        )}
         <Segmented<ScaleShape>
           size="small"
           name="scale-shape"
@@ -128,13 +137,13 @@ function ScoreCharts({
         />
         <span className="quiet">{t('importance.chartKey')}</span>
       </div>
-      {(['heads', 'channels'] as const).map((kind) => (
+      {charts.map(({ kind, columns }) => (
         <ScoresChart
           key={kind}
           kind={kind}
-          columns={columns[kind]}
+          columns={columns}
           layerCount={layers.length}
-          span={span}
+          span={kind === 'influence' ? 'model' : span}
           shape={shape}
           selected={selected}
           onSelect={onSelect}

@@ -67,6 +67,17 @@ export function channelColumns(
   });
 }
 
+/** A column a layer that was judged as a whole. */
+export function influenceColumns(layers: readonly MapLayer[]): ScoreColumn[] {
+  return layers.flatMap(({ influence, after }, layer) => {
+    if (influence === null) return [];
+    const stays = after.mlpWidth > 0;
+    return [
+      { layer, heads: null, values: [influence], stays: [stays], staying: Number(stays), threshold: null },
+    ];
+  });
+}
+
 export const scaleSpans = ['layer', 'model'] as const;
 /** Whether each layer is drawn up to its own highest score, or all of them up to the highest of the model. */
 export type ScaleSpan = (typeof scaleSpans)[number];

@@ -15,8 +15,10 @@ import {
   type ScoreScale,
 } from './score-columns.ts';
 
+type ScoreKind = 'heads' | 'channels' | 'influence';
+
 export interface ScoresChartProps {
-  readonly kind: 'heads' | 'channels';
+  readonly kind: ScoreKind;
   readonly columns: readonly ScoreColumn[];
   readonly layerCount: number;
   readonly span: ScaleSpan;
@@ -240,11 +242,18 @@ function area(
   return `${steps.join('')}L${xOf(to)} ${base}Z`;
 }
 
-function useDescribeColumn(kind: 'heads' | 'channels'): (column: ScoreColumn) => string[] {
+function useDescribeColumn(kind: ScoreKind): (column: ScoreColumn) => string[] {
   const { t } = useTranslation();
   const formats = useFormats();
   return ({ layer, values, staying, stays, threshold }) => {
     const whole = stays === null ? 1 : values.length;
+    if (kind === 'influence') {
+      return [
+        t('map.layerNumber', { layer }),
+        formats.score(values[0]),
+        t(staying > 0 ? 'map.stays' : 'map.goes'),
+      ];
+    }
     const share = formats.percent(staying / values.length);
     return [
       t('map.layerNumber', { layer }),

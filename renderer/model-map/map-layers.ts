@@ -21,6 +21,8 @@ export interface MapLayer {
   /** One score a KV group, a head where there are no groups; null before scores exist. */
   readonly headScores: readonly number[] | null;
   readonly channelScores: ChannelMeans | null;
+  /** How much the whole layer changes what goes through it; null where that was not asked. */
+  readonly influence: number | null;
   /** KV groups that stay; null before they are chosen. */
   readonly keptKvHeads: readonly number[] | null;
 }
@@ -44,11 +46,8 @@ export interface KnownChoices {
 
 interface WidthChange {
   readonly before: LayerShape;
-  /** null: the whole layer goes. */
-  readonly after: LayerShape | null;
+  readonly after: LayerShape;
 }
-
-const noWidths: LayerShape = { heads: 0, kvHeads: 0, mlpWidth: 0 };
 
 /** A map out of what is known: widths always, windows, scores, choices and edits when they are there. */
 export function mapLayers(
@@ -65,13 +64,14 @@ export function mapLayers(
   };
   return layers.map(({ before, after }, layer) => ({
     before,
-    after: after ?? noWidths,
+    after,
     attentionLocked: isLocked('attention', layer),
     mlpLocked: isLocked('mlp', layer),
     leftWhole: editedKinds.filter((kind) => treatmentOf(edits, kind, layer) === 'whole'),
     pinnedKvHeads: pinnedHeads(edits, layer),
     headScores: scores.get(layer)?.heads ?? null,
     channelScores: scores.get(layer)?.channels ?? null,
+    influence: scores.get(layer)?.influence ?? null,
     keptKvHeads: known.kept?.[layer]?.kvHeads ?? null,
   }));
 }

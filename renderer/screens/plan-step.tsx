@@ -9,7 +9,7 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { mapLayers } from '../model-map/map-layers.ts';
 import { EditsPanel } from '../plan/edits-panel.tsx';
 import { PlanMap } from '../plan/plan-map.tsx';
-import { askedPlan, isByBlock, takesEdits } from '../plan/plan-modes.ts';
+import { askedPlan, isByBlock, modeOf, takesEdits } from '../plan/plan-modes.ts';
 import { PlanNotes } from '../plan/plan-notes.tsx';
 import { PlanSettings } from '../plan/plan-settings.tsx';
 import { useEditHistory } from '../plan/use-edit-history.ts';
@@ -110,10 +110,20 @@ function PlanPicture({
         selected={selected}
         onSelect={setSelected}
         height={height}
-        remark={t(picks === null ? 'plan.whichLater' : 'plan.byScores')}
-        notes={preview && <PlanNotes layers={preview.layers} prune={prune} onChange={onChange} />}
+        remark={t(remarkOf(prune, preview))}
+        notes={preview && <PlanNotes preview={preview} prune={prune} onChange={onChange} />}
       />
       {takesEdits(prune) && <EditsPanel history={history} layers={model.layers} />}
     </>
   );
+}
+
+/** What is not decided yet. */
+function remarkOf(
+  prune: PruneSettings,
+  preview: PlanPreview | null,
+): 'plan.byScores' | 'plan.layersLater' | 'plan.layersLast' | 'plan.sizesLater' | 'plan.whichLater' {
+  if (preview?.picks) return 'plan.byScores';
+  if (modeOf(prune) === 'layer') return prune.drop === 'last' ? 'plan.layersLast' : 'plan.layersLater';
+  return preview?.awaitsScores ? 'plan.sizesLater' : 'plan.whichLater';
 }

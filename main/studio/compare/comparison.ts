@@ -147,7 +147,12 @@ function tellApart(rows: readonly MeasureSubject[]): [id: string, apart: string]
   if (rows.length === 1) return [];
   const places = Array.from({ length: Math.max(...rows.map(({ marks }) => marks.length)) }, (_, i) => i);
   const differing = places.filter((i) => new Set(rows.map(({ marks }) => marks[i])).size > 1);
-  const texts = rows.map(({ marks }) => differing.map((i) => marks[i]).filter(Boolean).join(', '));
+  const texts = rows.map(({ marks }) =>
+    differing
+      .map((i) => marks[i])
+      .filter(Boolean)
+      .join(', '),
+  );
   const isTold = new Set(texts).size === rows.length;
   return rows.map(({ id }, i) => [id, isTold ? texts[i] : `${texts[i]} #${i + 1}`.trim()]);
 }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { channelColumns, headColumns, scoreScale } from '../../../renderer/importance/score-columns.ts';
+import {
+  channelColumns,
+  headColumns,
+  influenceColumns,
+  scoreScale,
+} from '../../../renderer/importance/score-columns.ts';
 import { mapLayers } from '../../../renderer/model-map/map-layers.ts';
 
 const before = { heads: 4, kvHeads: 4, mlpWidth: 8 };
@@ -38,6 +43,25 @@ describe('columns of scores', () => {
     expect(others).toEqual([]);
     expect(column).toMatchObject({ layer: 1, values: [8, 6, 4, 2], staying: 2.5, threshold: 3.5 });
     expect(channelColumns(layers, null)[0].threshold).toBeNull();
+  });
+
+  it('have one value where whole layers are judged', () => {
+    const gone = { heads: 0, kvHeads: 0, mlpWidth: 0 };
+    const judged = mapLayers(
+      [
+        { before, after: gone },
+        { before, after: before },
+      ],
+      null,
+      {
+        scores: [0.1, 0.7].map((influence, layer) => ({ layer, heads: null, channels: null, influence })),
+      },
+    );
+    expect(influenceColumns(judged)).toMatchObject([
+      { layer: 0, values: [0.1], staying: 0 },
+      { layer: 1, values: [0.7], staying: 1 },
+    ]);
+    expect([headColumns(judged), channelColumns(judged, null)]).toEqual([[], []]);
   });
 
   it('keep everything of a layer that is locked', () => {

@@ -41,12 +41,6 @@ describe('map layers', () => {
     expect(layers.map(({ pinnedKvHeads }) => pinnedKvHeads)).toEqual([[], [2]]);
   });
 
-  it('show a layer that goes as one without anything', () => {
-    const [gone] = mapLayers([{ before: shape, after: null }], null);
-    expect(gone.after).toEqual({ heads: 0, kvHeads: 0, mlpWidth: 0 });
-    expect(goingKvHeads(gone).size).toBe(shape.kvHeads);
-  });
-
   it('let no pinned head go', () => {
     expect([...goingKvHeads(layer({ pinnedKvHeads: [3] }))]).toEqual([1, 2]);
     const headScores = [0.1, 0.9, 0.2, 0.8];

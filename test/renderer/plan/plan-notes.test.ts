@@ -1,31 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { hasUnlikeLayers, unevenWidth } from '../../../renderer/plan/plan-notes.tsx';
+import type { LayerShape } from '../../../preload/contract.ts';
+import { hasUnlikeLayers } from '../../../renderer/plan/plan-notes.tsx';
 
-const shape = (mlpWidth: number, heads = 4): { heads: number; kvHeads: number; mlpWidth: number } => ({
-  heads,
-  kvHeads: heads,
-  mlpWidth,
-});
-const before = shape(50);
+const shape = (mlpWidth: number, heads: number): LayerShape => ({ heads, kvHeads: heads, mlpWidth });
+const before = shape(50, 4);
 
-describe('what is said of a plan', () => {
-  it('names the first width that fits no tile, where the plan made it so', () => {
-    expect(unevenWidth([{ before, after: shape(50) }])).toBeNull();
-    expect(unevenWidth([{ before, after: shape(40) }])).toBeNull();
-    const uneven = [
-      { before, after: shape(50) },
-      { before, after: shape(32) },
-      { before, after: shape(31) },
-    ];
-    expect(unevenWidth(uneven)).toBe(31);
-  });
-
-  it('tells whether the layers that stay differ', () => {
-    expect(hasUnlikeLayers([before, before].map((of) => ({ before: of, after: shape(40) })))).toBe(false);
-    const unlike = [
-      { before, after: shape(40) },
-      { before, after: shape(40, 3) },
-    ];
-    expect(hasUnlikeLayers(unlike)).toBe(true);
+describe('the layers of a plan', () => {
+  it.each([
+    [[shape(40, 4), shape(40, 4)], false],
+    [[shape(40, 4), shape(40, 3)], true],
+    [[shape(40, 4), shape(39, 4)], true],
+    // A layer that goes has no width to differ in.
+    [[shape(50, 4), shape(0, 0), shape(50, 4)], false],
+  ])('%j differ: %s', (after, expected) => {
+    expect(hasUnlikeLayers(after.map((of) => ({ before, after: of })))).toBe(expected);
   });
 });
