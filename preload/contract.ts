@@ -71,6 +71,8 @@ export type TasksSettings = z.infer<typeof tasksSettingsSchema>;
 
 export const evaluationSchema = z.strictObject({
   textId: id.nullable(),
+  /** Further texts, each measured like the first; left out: none. */
+  moreTextIds: z.array(id).max(32).optional(),
   seqLen: z.int().min(2).max(32_768),
   samples: z.int().min(1).nullable(),
   /** null, or left out: nothing is asked. */
@@ -243,6 +245,8 @@ export const runDetailSchema = z.object({
       layer: count,
       heads: z.array(z.number()).nullable(),
       channels: channelScoresSchema.nullable(),
+      /** How much the whole layer changes what goes through it, where whole layers go. */
+      influence: z.number().nullable().optional(),
     }),
   ),
   /** Heads that stay, by layer, once selected; how many channels stay, the run's layers say. */
@@ -258,6 +262,8 @@ export const runDetailSchema = z.object({
   texts: z.object({
     calibration: pickedSchema.nullable(),
     evaluation: pickedSchema.nullable(),
+    /** Further texts to evaluate on, those of them that are still there. */
+    moreEvaluation: z.array(pickedSchema),
     recovery: pickedSchema.nullable(),
     /** A prompt template of one's own. */
     template: pickedSchema.nullable(),

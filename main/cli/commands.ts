@@ -12,7 +12,7 @@ import { lockRun } from '../studio/run-lock.ts';
 import { inspectModel } from '../studio/inspect-model.ts';
 import { prepareRun, prepareRunOf, requireRunnable } from '../studio/preview-plan.ts';
 import { defaultRecipe, formatRecipe, readRecipe, type DeviceWish, type Recipe } from '../studio/recipe.ts';
-import { identified, identityOf } from '../studio/run-identity.ts';
+import { contentOf, identified, identityOf } from '../studio/run-identity.ts';
 import {
   createRun,
   findRun,
@@ -26,6 +26,7 @@ import type { Outcome } from '../worker/host.ts';
 import { beforeAfterTable, sideBySideTable } from './before-after.ts';
 import { costText } from './cost-text.ts';
 import { exitCode, print, printError, type ExitCode } from './output.ts';
+import { planSentences, pruningSentence } from './pruning-sentence.ts';
 import { ProgressLine } from './progress-line.ts';
 import { scaledMacs, grouped, mebibytes, percent } from './quantities.ts';
 import { protocolLine, qualityText, taskComparison } from './quality-text.ts';
@@ -76,11 +77,12 @@ export interface RecipeOptions extends CommonOptions {
 /** llm-pruner plan RECIPE */
 export async function plan(recipeFile: string | undefined, options: RecipeOptions): Promise<ExitCode> {
   const recipe = await readRecipe(recipeFile, options.set, process.cwd());
-  const { preview } = await prepareRun(recipe);
+  const prepared = await prepareRun(recipe);
+  const { preview } = prepared;
   print(
     options.json,
     preview,
-    () => `${beforeAfterTable(preview.before, preview.after)}\n\n${ratioSentence(preview)}`,
+    () => `${beforeAfterTable(preview.before, preview.after)}\n\n${planSentences(prepared).join('\n')}`,
   );
   return exitCode.done;
 }
@@ -104,8 +106,16 @@ export async function runRecipe(recipe: Recipe, options: RunFolderOptions): Prom
   const prepared = await prepareRun(recipe);
   await requireRunnable(prepared);
   const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
+  // What is named and not there is told before a folder is made.
+  await contentOf(settings);
+  const named = options.out === undefined ? undefined : resolve(options.out);
+  if (named !== undefined && (await findRun(named)) === undefined) {
+    // Reading model and data takes a while; a run that is killed meanwhile can be resumed.
+    const made = await createRun(named, recipe, settings, null);
+    return carryOut(await identified(made), options);
+  }
   const identity = await identityOf(settings);
-  const folder = resolve(options.out ?? defaultFolder(recipe, identity.hash));
+  const folder = named ?? resolve(defaultFolder(recipe, identity.hash));
   const known = await findRun(folder);
   if (known?.identity?.hash === identity.hash) return continueRun({ ...known, identity }, options);
   return carryOut(await createRun(folder, recipe, settings, identity), options);
@@ -226,7 +236,7 @@ function pruningText(report: RunReport, modelDir: string): string {
       ['before', report.before],
       ['after', report.after],
     ]),
-    ratioSentence(report),
+    pruningSentence(report),
     `The pruned model is in ${modelDir}`,
   ]);
 }
@@ -244,7 +254,7 @@ function recoveryText(report: RunReport, recovery: RecoveryReport, modelDir: str
     sideBySideTable(columns),
     '',
     ...qualityLines(columns),
-    isPruned ? ratioSentence(report) : undefined,
+    isPruned ? pruningSentence(report) : undefined,
     trainingSentence(recovered),
     recovery.base === 'int8' ? base8BitSentence : undefined,
     performanceSentence(report.performance?.recovered),
@@ -299,24 +309,6 @@ function returnedSentence({ before, after }: RunReport, { recovered }: RecoveryR
   if (rise < leastRise) return undefined;
   const returned = Math.log(pruned / now) / rise;
   return `Of the rise in log-perplexity, ${percent(returned)} came back.`;
-}
-
-/** Both ratios, since one is so often taken for the other. */
-function ratioSentence({
-  ratioInWindow,
-  removedOfParameters,
-  windows,
-  hiddenSize,
-}: Pick<RunReport, 'ratioInWindow' | 'removedOfParameters' | 'windows' | 'hiddenSize'>): string {
-  const share = `${percent(removedOfParameters)} of all parameters.`;
-  if (hiddenSize)
-    return `Ratio ${ratioInWindow} of the hidden size, ${grouped(hiddenSize.before)} to ${grouped(hiddenSize.after)} through the whole network: ${share}`;
-  const window = ([from, to]: readonly [number, number]): string => `[${from}, ${to})`;
-  const same = window(windows.attention) === window(windows.mlp);
-  const layers = same
-    ? `layers ${window(windows.attention)}`
-    : `attention of layers ${window(windows.attention)} and MLP of layers ${window(windows.mlp)}`;
-  return `Ratio ${ratioInWindow} inside ${layers}: ${share}`;
 }
 
 const qualityOf = ({ perplexity, perplexities, tasks }: MeasuredQuality): MeasuredQuality => ({

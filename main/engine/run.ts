@@ -98,6 +98,10 @@ export interface RunReport {
   readonly removedOfParameters: number;
   /** Where hidden indices were pruned. */
   readonly hiddenSize?: { readonly before: number; readonly after: number };
+  /** How what went was chosen, where not by layer and ratio alone. */
+  readonly selection?: SelectionOptions;
+  /** Layers that went, of a run that removes whole ones. */
+  readonly droppedLayers?: readonly number[];
   /** Of an iterative pruning. */
   readonly steps?: number;
   /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
@@ -155,6 +159,8 @@ class Workshop {
     private readonly examples: TrainingExamples | null,
     private readonly measureForward: MeasureForward | undefined,
   ) {}
+
+  private droppedLayers: readonly number[] = [];
 
   private get folder(): string {
     return this.stages.folder;
@@ -247,6 +253,7 @@ class Workshop {
           })
         : await lastPlan(this.iterative);
     this.shape = shapeLeftBy(plan, this.model.config);
+    this.droppedLayers = plan.layers.flatMap((layer, i) => (layer === null ? [i] : []));
     await writeFileAtomic(join(this.folder, runFiles.plan), `${JSON.stringify(plan)}\n`);
     return plan;
   }
@@ -320,6 +327,7 @@ class Workshop {
       ...(this.settings.prune.mode === 'channel' && {
         hiddenSize: { before: this.model.config.hiddenSize, after: this.shape.hiddenSize },
       }),
+      ...this.chosen,
       ...(this.settings.prune.steps !== undefined && { steps: this.settings.prune.steps }),
       calibration: loss === undefined ? null : { rows, tokens, loss },
       evaluation: firstTextOf(before),
@@ -330,6 +338,16 @@ class Workshop {
     };
     await writeFileAtomic(join(this.folder, runFiles.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
+  }
+
+  private get chosen(): Pick<RunReport, 'selection' | 'droppedLayers'> {
+    const { mode, target, scope, round, uniform, drop, edits } = this.settings.prune;
+    const selection = { mode, target, scope, round, uniform, drop, edits };
+    const isPlain = Object.values(selection).every((value) => value === undefined);
+    return {
+      ...(isPruning(this.settings) && !isPlain && { selection }),
+      ...(this.droppedLayers.length > 0 && { droppedLayers: this.droppedLayers }),
+    };
   }
 
   private get iterative(): IterativeWork {

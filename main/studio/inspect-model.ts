@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { EngineError } from '../engine/errors.ts';
+import { structureCosts, type StructureCosts } from '../engine/prune/structure-costs.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
 import type { NetworkShape } from '../engine/families/family.ts';
 import {
@@ -14,6 +15,8 @@ import {
 export interface InspectedModel extends DescribedModel {
   /** Whether the weights are there; their shapes have then been checked. */
   readonly hasWeights: boolean;
+  /** Sizes of its parts, worked out once. */
+  structureCosts(): StructureCosts;
   costsWith(shape: NetworkShape): ModelCosts;
 }
 
@@ -52,11 +55,13 @@ function inspected(
   bytesOf: (param: string) => number,
 ): InspectedModel {
   const { family, config, folder } = described;
+  let costs: StructureCosts | undefined;
   return {
     folder,
     family,
     config,
     hasWeights,
+    structureCosts: () => (costs ??= structureCosts(family, config, bytesOf)),
     costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };
 }

@@ -1,6 +1,7 @@
 import { EngineError } from '../engine/errors.ts';
-import type { LayerShape, NetworkShape } from '../engine/families/family.ts';
-import { prunedShape, type ModelCosts } from '../engine/prune/plan.ts';
+import type { LayerShape, ModelConfig, NetworkShape } from '../engine/families/family.ts';
+import type { ModelCosts } from '../engine/prune/plan.ts';
+import { plannedWidths, shapeOfWidths, type PlannedWidths } from '../engine/prune/planned-widths.ts';
 import { isPruning, requireCalibrationSource } from '../engine/calibration.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { cpu, type ComputeDevice } from '../engine/runtime/device.ts';
@@ -16,7 +17,12 @@ export interface PlanPreview {
   readonly ratioInWindow: number;
   readonly removedOfParameters: number;
   readonly windows: RunSettings['prune']['windows'];
+  /** A layer that goes is left with nothing. */
   readonly layers: readonly { readonly before: LayerShape; readonly after: LayerShape }[];
+  /** Whether scores decide which layers have which widths: these are then to be expected, and the size is met all the same. */
+  readonly awaitsScores: boolean;
+  /** Widths, ascending, that were a multiple of 64 and will be none: matrices of such widths run no faster. */
+  readonly unevenWidths: readonly number[];
   /** Where hidden indices go. */
   readonly hiddenSize?: { readonly before: number; readonly after: number };
 }
@@ -41,7 +47,7 @@ export function keptWeightBytes({ parameters, weightBytes }: ModelCosts, device:
 
 /**
  * Prepares a run of a model that was inspected before.
- * @throws EngineError ratio-out-of-range, window-out-of-range.
+ * @throws EngineError ratio-out-of-range, window-out-of-range, target-out-of-reach, edits-invalid, combination-unsupported.
  */
 export function prepareRunOf(
   model: InspectedModel,
@@ -49,8 +55,10 @@ export function prepareRunOf(
   device: ComputeDevice = cpu,
 ): PreparedRun {
   const before = model.costsWith(model.config);
-  const settings = resolveRecipe(recipe, model, keptWeightBytes(before, device), device);
-  const shape = prunedShape(model.config, settings.prune);
+  const asked = resolveRecipe(recipe, model, keptWeightBytes(before, device), device);
+  const planned = plannedWidths(model.config, model.structureCosts(), asked.prune);
+  const settings = withRatio(asked, planned.ratio);
+  const shape = shapeOfWidths(planned);
   const after = model.costsWith(shape);
   const preview = {
     before,
@@ -58,12 +66,39 @@ export function prepareRunOf(
     ratioInWindow: isPruning(settings) ? settings.prune.ratio : 0,
     removedOfParameters: 1 - after.parameters / before.parameters,
     windows: settings.prune.windows,
-    layers: model.config.layers.map((before, i) => ({ before, after: shape.layers[i] })),
+    layers: model.config.layers.map((before, i) => ({ before, after: planned.layers[i] ?? noLayer })),
+    awaitsScores: planned.awaitsScores,
+    unevenWidths: unevenWidths(model.config, planned),
     ...(settings.prune.mode === 'channel' && {
       hiddenSize: { before: model.config.hiddenSize, after: shape.hiddenSize },
     }),
   };
   return { model, settings, shape, preview };
+}
+
+const noLayer: LayerShape = { heads: 0, kvHeads: 0, mlpWidth: 0 };
+
+/** The ratio that a target came to, to four digits: what goes follows from the target. */
+function withRatio(settings: RunSettings, ratio: number): RunSettings {
+  if (settings.prune.target === undefined) return settings;
+  const shown = Math.min(0.9999, Math.max(0.0001, Math.round(ratio * 1e4) / 1e4));
+  return { ...settings, prune: { ...settings.prune, ratio: shown } };
+}
+
+function unevenWidths(original: ModelConfig, planned: PlannedWidths): number[] {
+  const isUneven = (before: number, after: number): boolean => before % 64 === 0 && after % 64 !== 0;
+  const mlp = planned.layers.flatMap((shape, i) =>
+    shape !== null && isUneven(original.layers[i].mlpWidth, shape.mlpWidth) ? [shape.mlpWidth] : [],
+  );
+  const hidden = isUneven(original.hiddenSize, planned.hiddenSize) ? [planned.hiddenSize] : [];
+  return [...new Set(planned.awaitsScores ? [] : [...mlp, ...hidden])].sort((a, b) => a - b);
+}
+
+function removesNothing({ prune }: RunSettings): string {
+  const { mode, ratio } = prune;
+  if (mode === 'layer') return `A ratio of ${ratio} of the layers removes nothing: it is less than one.`;
+  if (mode === 'channel') return `A ratio of ${ratio} removes nothing: it is less than one hidden index.`;
+  return `A ratio of ${ratio} inside these layers removes nothing: not one head or channel is whole enough to go.`;
 }
 
 /**
@@ -75,7 +110,7 @@ export async function requireRunnable({ model, settings, preview }: PreparedRun)
   if (preview.removedOfParameters === 0 && isPruning(settings)) {
     throw new EngineError(
       'ratio-out-of-range',
-      `A ratio of ${preview.ratioInWindow} inside these layers removes nothing: not one head or channel is whole enough to go.`,
+      removesNothing(settings),
       { ratio: preview.ratioInWindow },
       'Choose a larger prune.ratio, or wider windows in prune.layers.',
     );

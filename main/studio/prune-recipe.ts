@@ -92,32 +92,56 @@ export function selectionOptionsOf(prune: PruneRecipe): SelectionOptions {
   };
 }
 
-/** @throws EngineError combination-unsupported for what the engine does not do. */
+/** @throws EngineError combination-unsupported for keys that mean nothing beside each other, with the reason. */
 export function requireSupported(prune: PruneRecipe): void {
-  const { mode, target, scope, round, uniform, edits } = prune;
-  if (mode === 'channel' && scope !== 'local') {
-    throw new EngineError(
-      'combination-unsupported',
-      `prune.scope: ${scope} ranks structures of all layers together, but prune.mode: channel takes hidden indices through all of them.`,
-      { scope, mode },
-      'Leave prune.scope out.',
-    );
-  }
-  const missing = [
-    [mode === 'layer', `prune.mode: ${mode}`],
-    [target !== null, 'prune.target'],
-    [scope !== 'local', `prune.scope: ${scope}`],
-    [round !== 1, `prune.round: ${round}`],
-    [uniform, 'prune.uniform'],
-    [edits !== undefined && hasEdits(edits), 'prune.edits'],
-  ] as const;
-  const found = missing.find(([isAsked]) => isAsked);
-  if (mode === 'none' || found === undefined) return;
+  const { mode, target, steps, scope, round, uniform, drop, edits } = prune;
+  if (mode === 'none') return;
+  const own = edits && settledEdits(edits);
+  const isEdited = own !== undefined && hasEdits(own);
+  const changesUnits = own !== undefined && hasEdits({ ...own, exclude: { attention: [], mlp: [] } });
+  const inMode = `prune.mode: ${mode}`;
+  const refusals: readonly (readonly [isAsked: boolean, why: string])[] = [
+    [
+      mode !== 'block' && scope !== 'local',
+      `${inMode} ranks all it may remove together: prune.scope is for blocks`,
+    ],
+    [
+      mode !== 'block' && uniform,
+      `${inMode} leaves the widths of layers as they are: prune.uniform is for blocks`,
+    ],
+    [
+      mode === 'channel' && isEdited,
+      'a hidden index goes from all layers: prune.edits do not go with prune.mode: channel',
+    ],
+    [
+      mode === 'layer' && changesUnits,
+      'whole layers go: of prune.edits, only exclude goes with prune.mode: layer',
+    ],
+    [mode === 'layer' && round !== 1, 'whole layers go: prune.round does not go with prune.mode: layer'],
+    [
+      mode === 'layer' && steps > 1,
+      `layers are judged once${drop === 'last' ? ', and the last ones not at all' : ''}: prune.steps does not go with prune.mode: layer`,
+    ],
+    [
+      uniform && scope !== 'local',
+      `prune.scope: ${scope} gives every layer widths of its own, and prune.uniform all the same`,
+    ],
+    [
+      scope === 'global-published' && target !== null,
+      'the published ranking knows a ratio alone: for prune.target take prune.scope: global',
+    ],
+    [
+      scope === 'global-published' && round !== 1,
+      'the published ranking rounds nothing: for prune.round take prune.scope: global',
+    ],
+  ];
+  const found = refusals.find(([isAsked]) => isAsked);
+  if (found === undefined) return;
   throw new EngineError(
     'combination-unsupported',
-    `${found[1]} is not supported yet.`,
-    { key: found[1] },
-    'Leave the key out.',
+    `These settings do not go together: ${found[1]}.`,
+    {},
+    'Change one of the two.',
   );
 }
 

@@ -7,7 +7,7 @@ import { planMemory, planMicroBatch } from '../engine/runtime/memory-plan.ts';
 import type { DescribedModel } from '../engine/runtime/model.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { checkRatio } from '../engine/prune/plan.ts';
-import { checkWindow, defaultWindow } from '../engine/prune/windows.ts';
+import { checkWindow, defaultWindow, type LayerWindow } from '../engine/prune/windows.ts';
 import { requireSupported, selectionOptionsOf } from './prune-recipe.ts';
 import type { Recipe, RecoverRecipe } from './recipe.ts';
 import { sizeInBytes } from './size-in-bytes.ts';
@@ -73,14 +73,14 @@ function evaluationOf({ evaluate }: Recipe): RunSettings['evaluate'] {
   };
 }
 
-/** Nothing is pruned in no layer, a hidden index in all of them. */
+/** Nothing is pruned in no layer; hidden indices, whole layers and the same widths everywhere are a matter of all. */
 function windowsOf({ prune }: Recipe, layers: number): RunSettings['prune']['windows'] {
-  if (prune.mode === 'none') return { attention: [0, 0], mlp: [0, 0] };
-  if (prune.mode === 'channel') return { attention: [0, layers], mlp: [0, layers] };
-  return {
-    attention: prune.layers.attention ?? defaultWindow(layers),
-    mlp: prune.layers.mlp ?? defaultWindow(layers),
-  };
+  const { mode, uniform } = prune;
+  const all: LayerWindow = [0, layers];
+  if (mode === 'none') return { attention: [0, 0], mlp: [0, 0] };
+  if (mode !== 'block') return { attention: all, mlp: all };
+  const window = uniform ? all : defaultWindow(layers);
+  return { attention: prune.layers.attention ?? window, mlp: prune.layers.mlp ?? window };
 }
 
 function recoveryOf(

@@ -15,6 +15,8 @@ export interface LayerImportance {
   /** One score a prunable attention unit; null where the layer has none. */
   readonly heads: readonly number[] | null;
   readonly channels: ChannelImportance | null;
+  /** Of the whole layer, where whole ones go; null elsewhere. */
+  readonly influence: number | null;
 }
 
 /** The scores of many channels, sorted and cut into equal shares: which channel has which is not told. */
@@ -24,7 +26,7 @@ export interface ChannelImportance {
   readonly means: readonly number[];
 }
 
-/** KV heads that stay in each layer, as ascending indices into the original. */
+/** KV heads that stay in each layer, as ascending indices into the original; none of a layer that goes. */
 export type KeptHeads = readonly { readonly kvHeads: readonly number[] }[];
 
 /** More than a bar of a few hundred pixels can show, and little to send. */
@@ -93,12 +95,15 @@ export function channelImportance(scores: readonly number[]): ChannelImportance 
 }
 
 async function readLayer(path: string): Promise<LayerImportance> {
-  const scores = (await readJsonFile(path, { maxBytes: maxFileBytes })) as Partial<LayerScores>;
-  const { layer = 0, heads, channels } = scores;
+  const scores = (await readJsonFile(path, { maxBytes: maxFileBytes })) as Partial<
+    LayerScores & LayerInfluence
+  >;
+  const { layer = 0, heads, channels, influence } = scores;
   return {
     layer,
     heads: heads ?? null,
     channels: channels === undefined ? null : channelImportance(channels),
+    influence: influence ?? null,
   };
 }
 
@@ -107,7 +112,7 @@ const readWholeLayer = async (path: string): Promise<LayerScores | LayerInfluenc
 
 async function readPlan(path: string): Promise<KeptHeads> {
   const { layers } = (await readJsonFile(path, { maxBytes: maxFileBytes })) as PrunePlan;
-  return layers.map(({ attention }) => ({ kvHeads: attention.keptKvHeads }));
+  return layers.map((layer) => ({ kvHeads: layer?.attention.keptKvHeads ?? [] }));
 }
 
 async function scoreFilesIn(folder: string): Promise<string[]> {

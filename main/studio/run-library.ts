@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { makeFolder, writeFileAtomic } from '../engine/checkpoint/atomic-file.ts';
 import { errnoOf, readError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
-import type { RunReport, RunSettings } from '../engine/run.ts';
+import { layerLeftBy, type PrunePlan } from '../engine/prune/plan.ts';
+import { runFiles, type RunReport, type RunSettings } from '../engine/run.ts';
 import { sizeBelow } from './folder-size.ts';
 import { prepareRun, type PlanPreview, type PreparedRun } from './preview-plan.ts';
 import type { Recipe } from './recipe.ts';
@@ -18,7 +19,8 @@ import { createdAtMs, createRun, openRun, readReport, type StoredRun } from './r
 import { entriesOf, RunTrash, type DeletedRun } from './run-trash.ts';
 
 /** What a run was to come to, as its plan said when it was made. */
-export type RunForecast = Pick<PlanPreview, 'before' | 'after' | 'layers'>;
+export type RunForecast = Pick<PlanPreview, 'before' | 'after' | 'layers'> &
+  Partial<Pick<PlanPreview, 'awaitsScores'>>;
 
 /** A run's folder, as a list shows it. */
 export interface KeptRun {
@@ -51,7 +53,12 @@ const forecastSchema = z.object({
   before: costs,
   after: costs,
   layers: z.array(z.object({ before: layerShape, after: layerShape })),
+  /** Left out by runs from before there was a choice over layers. */
+  awaitsScores: z.boolean().optional(),
 });
+
+/** A plan has a number a head and a channel that stays. */
+const maxPlanBytes = 64 * 2 ** 20;
 
 /** A forecast has a line a layer. */
 const maxFileBytes = 2 ** 20;
@@ -185,8 +192,8 @@ export class RunLibrary {
     // Drawn, since what the run is made from may not be known yet; its identity is in settings.json.
     const name = `${modelName}-${criterion}-${ratio}-${randomBytes(4).toString('hex')}`;
     const { folder } = await createRun(join(this.folder, name), recipe, settings, identity);
-    const { before, after, layers } = preview;
-    const forecast: RunForecast = { before, after, layers };
+    const { before, after, layers, awaitsScores } = preview;
+    const forecast: RunForecast = { before, after, layers, awaitsScores };
     await writeFileAtomic(join(folder, forecastFile), `${JSON.stringify(forecast)}\n`);
     return this.refresh(runIdOf(name));
   }
@@ -226,7 +233,7 @@ async function readRun(folder: string, warn: (message: string) => void): Promise
     stored,
     createdAt: new Date(await createdAtMs(folder)).toISOString(),
     report: stored.state === 'finished' ? await readReport(folder) : null,
-    forecast: await forecastOf(stored),
+    forecast: await chosenWidths(stored, await forecastOf(stored)),
     annotation: await readAnnotation(folder, warn),
     sizeBytes: await sizeBelow(folder),
   };
@@ -242,6 +249,20 @@ async function forecastOf({ folder, recipe }: StoredRun): Promise<RunForecast | 
       () => null,
     );
   }
+}
+
+/** Where scores decided which layers have which widths, the plan that was chosen knows better. */
+async function chosenWidths(
+  { folder }: StoredRun,
+  forecast: RunForecast | null,
+): Promise<RunForecast | null> {
+  if (forecast?.awaitsScores !== true) return forecast;
+  const plan = (await readJsonFile(join(folder, runFiles.plan), { maxBytes: maxPlanBytes }).catch(
+    () => null,
+  )) as PrunePlan | null;
+  if (plan === null) return forecast;
+  const layers = forecast.layers.map(({ before }, i) => ({ before, after: layerLeftBy(plan, i) }));
+  return { ...forecast, layers };
 }
 
 /** What a run's folder says of its progress. */

@@ -25,6 +25,7 @@ export interface CalibrationRequest {
 
 export interface EvaluationRequest {
   readonly textId: string | null;
+  readonly moreTextIds?: readonly string[] | undefined;
   readonly seqLen: number;
   readonly samples: number | null;
   readonly tasks?: TasksRequest | null | undefined;

@@ -29,6 +29,8 @@ export interface RunSetup {
   readonly texts: {
     readonly calibration: Granted | null;
     readonly evaluation: Granted | null;
+    /** Further texts to evaluate on, those of them that are still there. */
+    readonly moreEvaluation: readonly Granted[];
     readonly recovery: Granted | null;
     /** A prompt template of one's own. */
     readonly template: Granted | null;
@@ -41,9 +43,11 @@ export interface RunSetup {
 export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLibrary): Promise<RunSetup> {
   const { model, prune, calibration, evaluate, recover } = run.stored.settings;
   const { windows, mode, ...asked } = prune;
+  const more = await Promise.all((evaluate.moreTexts ?? []).map((path) => grantText(path, grants)));
   const texts = {
     calibration: await grantText(calibration.source, grants),
     evaluation: await grantText(evaluate.text, grants),
+    moreEvaluation: more.filter((text) => text !== null),
     recovery: await grantText(recover?.data ?? null, grants),
     template: await grantText(ownTemplate(recover), grants),
     tasks: await grantFolder(evaluate.tasks?.data ?? null, grants),
@@ -60,6 +64,7 @@ export async function setupOf(run: KeptRun, grants: FileGrants, models: ModelLib
       },
       evaluate: {
         textId: texts.evaluation?.id ?? null,
+        ...(texts.moreEvaluation.length > 0 && { moreTextIds: texts.moreEvaluation.map(({ id }) => id) }),
         seqLen: evaluate.seqLen,
         samples: evaluate.samples,
         tasks: evaluate.tasks ? tasksRequestOf(evaluate.tasks, texts.tasks) : null,

@@ -385,13 +385,18 @@ export class Studio {
   private recipeOf({ prune, calibration, evaluate, recover }: RunRequest, model: InspectedModel): Recipe {
     const fileOf = (id: string | null): string | null => id && this.grants.pathOf(id, 'file');
     const { sourceId, ...sampling } = calibration;
-    const { textId, tasks, ...chunks } = evaluate;
+    const { textId, moreTextIds = [], tasks, ...chunks } = evaluate;
+    const text = [textId, ...moreTextIds].flatMap((id) => fileOf(id) ?? []);
     return checkRecipe(
       {
         model: model.folder,
         prune,
         calibration: { source: fileOf(sourceId), ...sampling },
-        evaluate: { text: fileOf(textId), ...chunks, ...(tasks && { tasks: this.tasksOf(tasks) }) },
+        evaluate: {
+          text: text.length > 1 ? text : (text[0] ?? null),
+          ...chunks,
+          ...(tasks && { tasks: this.tasksOf(tasks) }),
+        },
         ...(recover && { recover: this.recoverOf(recover) }),
         device: this.settings.value.device,
       },

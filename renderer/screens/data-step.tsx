@@ -1,3 +1,4 @@
+import { CloseOutlined } from '@ant-design/icons';
 import { Button } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -156,6 +157,18 @@ function EvaluationPanel({ measure: asked }: { readonly measure: Asked<TextMeasu
         text={draft.evaluationText}
         onChoose={(text) => dispatch({ type: 'evaluation-text-chosen', text })}
       />
+      {draft.moreEvaluationTexts.map(({ id, name }) => (
+        <p key={id}>
+          {t('data.furtherText', { name })}
+          <Button
+            size="small"
+            type="text"
+            icon={<CloseOutlined />}
+            aria-label={t('data.removeText', { name })}
+            onClick={() => dispatch({ type: 'further-evaluation-text-removed', id })}
+          />
+        </p>
+      ))}
       <div className="field-row">
         <NumberField
           label={t('data.seqLen')}

@@ -41,6 +41,8 @@ export interface Draft {
   readonly calibrationText: Picked | null;
   readonly calibration: Omit<CalibrationSettings, 'sourceId'>;
   readonly evaluationText: Picked | null;
+  /** Further texts, each measured like the first. */
+  readonly moreEvaluationTexts: readonly Picked[];
   readonly evaluation: Pick<EvaluationSettings, 'seqLen' | 'samples'>;
   /** What is asked in words; null for nothing. */
   readonly tasks: Omit<TasksSettings, 'dataId'> | null;
@@ -79,6 +81,7 @@ export const emptyDraft: Draft = {
   calibrationText: null,
   calibration: { samples: null, seqLen: 64, seed: 42 },
   evaluationText: null,
+  moreEvaluationTexts: [],
   evaluation: { seqLen: 128, samples: null },
   tasks: null,
   taskData: null,
@@ -108,6 +111,7 @@ export type DraftAction =
   | { readonly type: 'calibration-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'calibration-changed'; readonly change: Partial<Draft['calibration']> }
   | { readonly type: 'evaluation-text-chosen'; readonly text: Picked | null }
+  | { readonly type: 'further-evaluation-text-removed'; readonly id: string }
   | { readonly type: 'evaluation-changed'; readonly change: Partial<Draft['evaluation']> }
   | { readonly type: 'tasks-changed'; readonly tasks: Draft['tasks'] }
   | { readonly type: 'task-data-chosen'; readonly folder: Picked | null }
@@ -149,6 +153,7 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
         calibrationText: action.calibration,
         calibration: demoCalibration,
         evaluationText: action.evaluation,
+        moreEvaluationTexts: [],
         evaluation: emptyDraft.evaluation,
         recoveryText: action.recovery,
         recovery: demoRecovery,
@@ -165,6 +170,10 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
       return edited(draft, { calibration: { ...draft.calibration, ...action.change } });
     case 'evaluation-text-chosen':
       return edited(draft, { evaluationText: action.text });
+    case 'further-evaluation-text-removed':
+      return edited(draft, {
+        moreEvaluationTexts: draft.moreEvaluationTexts.filter(({ id }) => id !== action.id),
+      });
     case 'evaluation-changed':
       return edited(draft, { evaluation: { ...draft.evaluation, ...action.change } });
     case 'tasks-changed':
@@ -213,6 +222,7 @@ function draftOf(model: ModelSummary, { settings, texts }: Pick<RunDetail, 'sett
     calibrationText: texts.calibration,
     calibration: { samples, seqLen, seed },
     evaluationText: texts.evaluation,
+    moreEvaluationTexts: texts.moreEvaluation,
     evaluation: { seqLen: settings.evaluate.seqLen, samples: settings.evaluate.samples },
     tasks: tasksOf(settings.evaluate),
     taskData: texts.tasks,
@@ -317,6 +327,9 @@ export function runSettingsOf(draft: Draft): RunSettings {
     evaluate: {
       ...draft.evaluation,
       textId: draft.evaluationText?.id ?? null,
+      ...(draft.moreEvaluationTexts.length > 0 && {
+        moreTextIds: draft.moreEvaluationTexts.map(({ id }) => id),
+      }),
       tasks: draft.tasks && { ...draft.tasks, dataId: draft.taskData?.id ?? null },
       cost: draft.cost,
     },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../main/engine/run.ts';
-import type { PrunePlan } from '../../main/engine/prune/plan.ts';
+import type { LayerPlan } from '../../main/engine/prune/plan.ts';
 import { command, documentOf, startCommand, type Finished } from '../fixtures/command-line.ts';
 import { hashesBelow } from '../fixtures/folder-hashes.ts';
 import { goldenForward, goldenModelFolder } from '../fixtures/golden-files.ts';
@@ -79,7 +79,7 @@ evaluate: {text: evaluation.jsonl, seqLen: 32}
   });
 
   it('writes what stays as ascending indices of the original', async () => {
-    const { layers } = (await json(inRun('plan.json'))) as unknown as PrunePlan;
+    const { layers } = (await json(inRun('plan.json'))) as unknown as { layers: LayerPlan[] };
     expect(layers).toHaveLength(4);
     for (const { attention, mlp } of layers) {
       expect(Object.keys(attention).sort()).toEqual(['keptHeads', 'keptKvHeads']);
@@ -101,7 +101,7 @@ evaluate: {text: evaluation.jsonl, seqLen: 32}
   });
 
   it('writes the scores that its plan follows, one file a layer', async () => {
-    const { layers } = (await json(inRun('plan.json'))) as unknown as PrunePlan;
+    const { layers } = (await json(inRun('plan.json'))) as unknown as { layers: LayerPlan[] };
     const files = Object.keys(hashesBelow(inRun('scores')));
     expect(files).toEqual([0, 1, 2, 3].map((layer) => `layer-00${layer}.json`));
     for (const [layer, file] of files.entries()) {

@@ -22,6 +22,7 @@ beforeEach(async () => {
   model = path.join(folder, 'model');
   await writeRandomModel(model);
   rows = await writeRows(path.join(folder, 'rows.jsonl'), randomRows(2, 16));
+  const more = await writeRows(path.join(folder, 'more.jsonl'), randomRows(2, 16));
   const recipe = checkRecipe(
     {
       model,
@@ -33,7 +34,7 @@ beforeEach(async () => {
         steps: 3,
       },
       calibration: { source: rows, samples: 2, seqLen: 16, seed: 9 },
-      evaluate: { text: rows, seqLen: 8, samples: 1 },
+      evaluate: { text: [rows, more], seqLen: 8, samples: 1 },
     },
     'test',
   );
@@ -51,6 +52,8 @@ describe('the setup of a run', () => {
     expect(grants.pathOf(modelId ?? '', 'folder')).toBe(model);
     expect(texts.calibration).toMatchObject({ name: 'rows.jsonl', path: rows });
     const textId = texts.calibration?.id ?? null;
+    const [more] = texts.moreEvaluation;
+    expect(more).toMatchObject({ name: 'more.jsonl' });
     expect(settings).toEqual({
       prune: {
         criterion: 'taylor-element1',
@@ -62,7 +65,7 @@ describe('the setup of a run', () => {
         steps: 3,
       },
       calibration: { sourceId: textId, samples: 2, seqLen: 16, seed: 9 },
-      evaluate: { textId, seqLen: 8, samples: 1, tasks: null, cost: null },
+      evaluate: { textId, moreTextIds: [more?.id], seqLen: 8, samples: 1, tasks: null, cost: null },
       recover: null,
     });
   });
@@ -71,9 +74,10 @@ describe('the setup of a run', () => {
     await rm(rows);
     const { modelId, settings, texts } = await setup();
     expect(modelId).not.toBeNull();
-    expect(texts).toEqual({
+    expect(texts).toMatchObject({
       calibration: null,
       evaluation: null,
+      moreEvaluation: [{ name: 'more.jsonl' }],
       recovery: null,
       template: null,
       tasks: null,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
 import { readJsonFile } from '../checkpoint/read-json.ts';
@@ -23,6 +24,11 @@ export interface ChatTemplate {
 const maxConfigBytes = 16 * 2 ** 20;
 /** The longest published ones, with tools and all, have 20 kB. */
 const maxTemplateBytes = 2 ** 20;
+
+/** A template takes milliseconds; what takes longer than this does not end. */
+const renderLimitMs = 2000;
+/** No chat has as many messages; a list of all numbers would fill the memory before the time is up. */
+const maxRangeItems = 100_000;
 
 const namedToken = z
   .union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
@@ -68,28 +74,58 @@ export function noTemplate(folder: string): EngineError {
 function templateOf(source: string, config: TokenizerConfig, path: string): ChatTemplate {
   const failing = <T>(what: string, step: () => T): T => {
     try {
-      return step();
+      return withinLimit(step);
     } catch (error) {
+      if (isTimeout(error)) throw invalid(path, `it has not ended after ${renderLimitMs / 1000} s`);
       const reason = error instanceof Error ? error.message : String(error);
       throw invalid(path, `${what}: ${reason.split('\n')[0]}`);
     }
   };
-  const template = failing('it cannot be read', () => new Template(source));
+  const template = failing('it cannot be read', () => new Template(withBoundedRange + source));
   const { bos_token, eos_token, unk_token, pad_token } = config;
   const tokens = Object.entries({ bos_token, eos_token, unk_token, pad_token }).filter(
     ([, token]) => typeof token === 'string',
   );
   return {
-    render: (messages) =>
-      failing('it refused the messages', () =>
+    render: (messages) => {
+      const prompt = failing('it refused the messages', () =>
         template.render({
           messages: messages.map(({ role, content }) => ({ role, content })),
           add_generation_prompt: true,
+          bounded_range: boundedRange,
           ...Object.fromEntries(tokens),
         }),
-      ),
+      );
+      if (prompt !== '') return prompt;
+      throw invalid(path, 'it makes no text of the messages; it may ask for something that they do not have');
+    },
   };
 }
+
+/** The library's own `range` is a name that only the template itself can give away. */
+const withBoundedRange = '{% set range = bounded_range %}\n';
+
+/** Python's range as a list, of at most `maxRangeItems`. */
+function boundedRange(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  const length = Math.max(0, Math.ceil((to - from) / step));
+  if (step !== 0 && length <= maxRangeItems) return Array.from({ length }, (_, i) => from + i * step);
+  throw new RangeError(
+    step === 0 ? 'a range has steps of 0' : `a range has ${length} numbers, and may have ${maxRangeItems}`,
+  );
+}
+
+/** A loop of a template cannot be left from outside but by the watchdog of a context. */
+function withinLimit<T>(step: () => T): T {
+  return runInNewContext('step()', { step }, { timeout: renderLimitMs }) as T;
+}
+
+/** Its error comes from the context, and is no Error of this one. */
+const isTimeout = (error: unknown): boolean =>
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 
 function defaultOf(templates: TokenizerConfig['chat_template'], path: string): string | undefined {
   if (typeof templates === 'string') return templates;

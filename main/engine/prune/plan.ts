@@ -185,4 +185,14 @@ export function shapesOf(plan: PrunePlan): LayerShape[] {
   }));
 }
 
-const keptLayers = ({ layers }: PrunePlan): LayerPlan[] => layers.filter((layer) => layer !== null);
+/** The widths that a plan leaves of one layer; nothing, where it goes. */
+export function layerLeftBy({ layers }: PrunePlan, layer: number): LayerShape {
+  const plan = layers[layer];
+  return {
+    heads: plan?.attention.keptHeads.length ?? 0,
+    kvHeads: plan?.attention.keptKvHeads.length ?? 0,
+    mlpWidth: plan?.mlp.keptChannels.length ?? 0,
+  };
+}
+
+export const keptLayers = ({ layers }: PrunePlan): LayerPlan[] => layers.filter((layer) => layer !== null);

@@ -21,6 +21,9 @@ async function template(config: unknown, file?: string): Promise<ChatTemplate> {
   return found;
 }
 
+const nested = `${'{% for i in range(9999) %}'.repeat(5)}{% set x = i %}${'{% endfor %}'.repeat(5)}`;
+const growing = `{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}`;
+
 const hello = [{ role: 'user', content: 'Hello' }] as const;
 
 describe('a rendered chat', () => {
@@ -62,5 +65,24 @@ describe('a template', () => {
   it('may refuse messages', async () => {
     const found = await template({ chat_template: "{{ raise_exception('no system message') }}" });
     expect(() => found.render(hello)).toThrow(/it refused the messages: no system message/);
+  });
+
+  it.each([
+    ['loops without an end in sight', nested, /it has not ended after 2 s/],
+    ['lists more numbers than there is room for', '{% for i in range(10 ** 12) %}a{% endfor %}', /range has/],
+    ['grows without bounds', growing, /it refused the messages|not ended/],
+    ['asks for what messages do not have', '{{ messages.x.y.z }}', /makes no text of the messages/],
+  ])('that %s is refused', async (_what, source, message) => {
+    const found = await template({ chat_template: source });
+    const error = await rejection(new Promise(() => found.render(hello)));
+    expect(error).toMatchObject({
+      code: 'template-invalid',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it('may count', async () => {
+    const source = '\n{% for i in range(3) %}{{ i }}{% endfor %}{{ range(5, 0, -2) | join }}';
+    expect((await template({ chat_template: source })).render(hello)).toBe('\n012531');
   });
 });

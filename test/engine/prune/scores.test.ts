@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LayerScores } from '../../../main/engine/prune/estimate.ts';
-import { prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { keptLayers, prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import type { GqaFold } from '../../../main/engine/prune/unit-scores.ts';
 import type { ModelConfig } from '../../../main/engine/families/family.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
@@ -71,7 +71,7 @@ class PickCheck {
   constructor(private readonly tolerance: number) {}
 
   plan(plan: PrunePlan, golden: GoldenPicks, fold: GqaFold, what: string): void {
-    plan.layers.forEach(({ attention, mlp }, layer) => {
+    keptLayers(plan).forEach(({ attention, mlp }, layer) => {
       const at = `${what}, layer ${layer}`;
       if (fold === 'published') {
         const gap = golden.gapHeadsPublishedFold?.[layer];

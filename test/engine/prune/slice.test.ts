@@ -31,7 +31,7 @@ async function logits(network: Network, batch: Batch): Promise<Float32Array> {
 /** The original's weights, with what a plan removes cut off from the residual: its columns of o and down are zero. */
 function masked({ checkpoint, config, family }: Model, plan: PrunePlan): Checkpoint {
   const zeroed = new Map<string, (column: number) => boolean>();
-  plan.layers.forEach(({ attention, mlp }, layer) => {
+  keptLayers(plan).forEach(({ attention, mlp }, layer) => {
     const heads = new Set(attention.keptHeads);
     const channels = new Set(mlp.keptChannels);
     const prefix = family.layerPrefix(layer);

@@ -178,7 +178,14 @@ describe('the draft of a run', () => {
       model: model('b', 4),
       setup: {
         settings,
-        texts: { calibration: text, evaluation: null, recovery: text, template: null, tasks: null },
+        texts: {
+          calibration: text,
+          evaluation: null,
+          moreEvaluation: [],
+          recovery: text,
+          template: null,
+          tasks: null,
+        },
       },
       runId,
       scoresOf: 'r1',
