@@ -21,7 +21,7 @@ export function AdvancedFields({
     <details className="advanced">
       <summary>{t('plan.advanced')}</summary>
       {modeOf(prune) !== 'layer' && <RoundField prune={prune} onChange={onChange} />}
-      {isByBlock(prune) && <UniformField prune={prune} onChange={onChange} />}
+      {isByBlock(prune) && <UniformField model={model} prune={prune} onChange={onChange} />}
       {isByBlock(prune) && <GqaFoldField model={model} prune={prune} onChange={onChange} />}
       {hasCriterion(prune) && (
         <NumberField
@@ -57,9 +57,14 @@ function RoundField({ prune, onChange }: PruneFieldsProps): ReactNode {
   );
 }
 
-/** What widths suit other programs. */
-function UniformField({ prune, onChange }: PruneFieldsProps): ReactNode {
+/** What widths suit other programs: alike they can be only where every layer is cut. */
+function UniformField({
+  model,
+  prune,
+  onChange,
+}: PruneFieldsProps & { readonly model: ModelSummary }): ReactNode {
   const { t } = useTranslation();
+  const all: [number, number] = [0, model.layers.length];
   const value = prune.uniform === true ? 'uniform' : 'free';
   return (
     <ChoiceField
@@ -72,7 +77,13 @@ function UniformField({ prune, onChange }: PruneFieldsProps): ReactNode {
         label: t(`plan.uniforms.${one}`),
       }))}
       remark={t(`plan.uniformTexts.${value}`)}
-      onChange={(chosen) => onChange({ uniform: chosen === 'uniform' })}
+      onChange={(chosen) =>
+        onChange(
+          chosen === 'uniform'
+            ? { uniform: true, scope: 'local', layers: { attention: all, mlp: all } }
+            : { uniform: false },
+        )
+      }
     />
   );
 }

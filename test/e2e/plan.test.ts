@@ -231,3 +231,51 @@ describe('the importance that a run found', () => {
     await page.getByText('by the scores of an earlier run').waitFor();
   });
 });
+
+describe('a target size and a mode', () => {
+  const shared = sharedStudio();
+  const whole = 2_869_920;
+
+  it('are solved for, or told how far one can get', async () => {
+    const { page } = shared();
+    await chooseDemo(page);
+    await goOn(page, 'Model');
+    await showFullDigits(page);
+    await region(page, 'How much').getByText('Target size', { exact: true }).click();
+    await choose(page, 'Unit of the target', 'of the model');
+    await type(page.getByRole('spinbutton', { name: 'What is to stay' }), '70');
+    const { parameters, layers } = await planned({ target: { percent: 70 } });
+    expect(parameters).toBeLessThanOrEqual(0.7 * whole);
+    expect(await predicted(page, parameters)).toEqual(widthsOf(layers));
+    await type(page.getByRole('spinbutton', { name: 'What is to stay' }), '5');
+    const refused = page.getByRole('alert');
+    await refused.getByText('The target is out of reach').waitFor();
+    expect(await refused.innerText()).toMatch(/these layers leave [\d,]+ parameters \([\d.]+ %\) at least/);
+    expect(await page.getByRole('button', { name: 'Next: Data' }).getAttribute('aria-disabled')).toBe('true');
+  });
+
+  it('take whole layers where that is asked, and nothing that has no meaning then', async () => {
+    const { page } = shared();
+    await region(page, 'How much').getByText('Ratio', { exact: true }).click();
+    await page.getByRole('radiogroup', { name: 'What is removed' }).getByText('Layers').click();
+    expect(await region(page, 'Where').count()).toBe(0);
+    expect(await page.getByRole('combobox', { name: 'Criterion' }).count()).toBe(0);
+    await page.getByRole('radiogroup', { name: 'Which layers' }).getByText('The last').click();
+    const { parameters, layers } = await planned({ mode: 'layer', drop: 'last', ratio: 0.3 });
+    expect(await predicted(page, parameters)).toEqual(widthsOf(layers));
+    await goOn(page, 'Plan');
+    await region(page, 'Evaluation text')
+      .getByRole('button', { name: /^Remove / })
+      .click();
+    await goOn(page, 'Data');
+    await goOn(page, 'Recovery');
+    await seeResults(page);
+    const run = await runFolder(page);
+    expect((await readJson<RunReport>(run, 'report.json')).after.parameters).toBe(parameters);
+    const rows = await widthRows(region(page, 'Widths of each layer'));
+    expect(rows.map((row) => [numberIn(row[2]), numberIn(row[5])])).toEqual(widthsOf(layers));
+    expect(
+      (await readJson<PrunePlan>(run, 'plan.json')).layers.filter((layer) => layer === null),
+    ).toHaveLength(2);
+  });
+});

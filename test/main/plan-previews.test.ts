@@ -90,4 +90,38 @@ describe('a plan on the scores of a run', () => {
     expect(less.picks?.layers[0]).toEqual({ kvHeads: [0, 1, 2, 3], channelThreshold: null });
     expect(less.picks?.layers[1]).toEqual({ kvHeads: [2, 3], channelThreshold: null });
   });
+
+  it('heeds edits: pinned heads stay, what is left whole loses nothing', async () => {
+    await score(0);
+    await score(1);
+    const edits = {
+      exclude: { attention: [], mlp: [1] },
+      ratios: { attention: {}, mlp: { 0: 0.25 } },
+      keep: { heads: { 0: [0] } },
+    };
+    const { picks } = await previews.preview(modelId, { ...prune, edits }, run.id);
+    expect(picks?.layers.slice(0, 2)).toEqual([
+      { kvHeads: [0, 3], channelThreshold: 8 },
+      { kvHeads: [2, 3], channelThreshold: null },
+    ]);
+  });
+
+  it('spreads what goes over layers as their scores say, under a global scope', async () => {
+    await score(0);
+    const global = { ...prune, scope: 'global' as const };
+    // The other layer's scores may change what this one gives up.
+    expect((await previews.preview(modelId, global, run.id)).picks).toBeNull();
+    await writeScores(run.stored.folder, {
+      layer: 1,
+      heads: rising(headCount).map((value) => 100 * value),
+      channels: rising(channelCount).map((value) => 100 * value),
+    });
+    const waiting = await previews.preview(modelId, global, null);
+    expect(waiting.awaitsScores).toBe(true);
+    const { picks, layers, after } = await previews.preview(modelId, global, run.id);
+    expect(layers[0].after.mlpWidth).toBeLessThan(layers[1].after.mlpWidth);
+    expect(picks?.layers[1]?.kvHeads).toHaveLength(layers[1].after.kvHeads);
+    // Not one channel more would have had room.
+    expect(after.parameters).toBeLessThanOrEqual(waiting.after.parameters + 3 * 32);
+  });
 });
