@@ -17,6 +17,7 @@ import {
   type StreamName,
 } from '../preload/contract.ts';
 import { exportComparison } from './comparison-export.ts';
+import { dependencyHandlers } from './dependency-calls.ts';
 import { pickFolder, pickText } from './dialogs.ts';
 import { generationHandlers } from './generation-calls.ts';
 import { EngineError } from './engine/errors.ts';
@@ -191,6 +192,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       const problem = await shell.openPath(await studio.folderOf(runId));
       if (problem !== '') throw new Error(problem);
     },
+    ...dependencyHandlers(studio),
     ...generationHandlers(studio),
   };
 }

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } from './comparison-contract.ts';
+import { dependencyCalls } from './dependency-contract.ts';
 import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { costsSchema, hiddenSizeSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
@@ -405,6 +406,7 @@ export const calls = {
   /** Opens the system's dialog and writes the comparison there; null when the person closes it. */
   'compare:export': { request: comparisonExportSchema, response: z.object({ path: z.string().nullable() }) },
   'run:open-folder': { request: z.strictObject({ runId: id }), response: nothing },
+  ...dependencyCalls,
   ...generationCalls,
 } as const satisfies Record<string, Call>;
 

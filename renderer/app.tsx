@@ -10,6 +10,7 @@ import { resolveLanguage, type Language } from './language/i18n.ts';
 import { DeletedRuns } from './runs/deleted-runs.tsx';
 import { CompareScreen } from './screens/compare.tsx';
 import { DataStep } from './screens/data-step.tsx';
+import { DependenciesScreen } from './screens/dependencies.tsx';
 import { HomeScreen } from './screens/home.tsx';
 import { ImportanceScreen } from './screens/importance.tsx';
 import { ModelStep } from './screens/model-step.tsx';
@@ -19,7 +20,7 @@ import { ResultsStep } from './screens/results-step.tsx';
 import { RunStep } from './screens/run-step.tsx';
 import { RunsScreen } from './screens/runs.tsx';
 import { SettingsScreen } from './screens/settings.tsx';
-import { go, useRoute, type DraftStep, type Route } from './studio/route.ts';
+import { dependenciesAt, go, useRoute, type DraftStep, type Route } from './studio/route.ts';
 import { useStudio, useStudioStore } from './studio/studio-store.ts';
 import { antdTheme } from './theme/antd-theme.ts';
 import { applyCssVariables } from './theme/css-variables.ts';
@@ -98,6 +99,8 @@ function CurrentScreen({
       return <RunsScreen onNewRun={onNewRun} />;
     case 'compare':
       return <CompareScreen />;
+    case 'dependencies':
+      return <DependenciesScreen route={route} />;
     case 'settings':
       return <SettingsScreen />;
     case 'new':
@@ -148,6 +151,7 @@ function useShortcuts(newRun: () => void): void {
       '1': () => go({ screen: 'home' }),
       '2': () => go({ screen: 'runs' }),
       '3': () => go({ screen: 'compare' }),
+      '4': () => go(dependenciesAt(null)),
       ',': () => go({ screen: 'settings' }),
     };
     const press = (event: KeyboardEvent): void => {

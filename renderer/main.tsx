@@ -5,6 +5,7 @@ import { App } from './app.tsx';
 import { WindowBoundary } from './components/window-boundary.tsx';
 import { createTexts, resolveLanguage } from './language/i18n.ts';
 import { StudioContext, StudioStore } from './studio/studio-store.ts';
+import '@xyflow/react/dist/base.css';
 import 'uplot/dist/uPlot.min.css';
 import './styles.css';
 

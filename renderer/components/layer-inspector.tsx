@@ -3,11 +3,15 @@ import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../language/use-formats.ts';
 import { goingKvHeads, headsPerGroup, type MapLayer } from '../model-map/map-layers.ts';
+import { dependenciesAt } from '../studio/route.ts';
 import { Facts } from './facts.tsx';
+import { RouteLink } from './route-link.tsx';
 
 export interface LayerInspectorProps {
   readonly layer: number;
   readonly of: MapLayer;
+  /** Whether it leads to the explorer: where the layer is one of the model that is being planned. */
+  readonly explores?: boolean;
   readonly onClose: () => void;
   /** Between the widths and the heads: what can be changed. */
   readonly children?: ReactNode;
@@ -16,7 +20,8 @@ export interface LayerInspectorProps {
 }
 
 /** One layer's numbers: its widths and, where there are scores, each head's. */
-export function LayerInspector({ layer, of, onClose, children, headAction }: LayerInspectorProps): ReactNode {
+export function LayerInspector(props: LayerInspectorProps): ReactNode {
+  const { layer, of, explores = false, onClose, children, headAction } = props;
   const { t } = useTranslation();
   const formats = useFormats();
   // The focus would go with the button: it goes back to where the layer was opened.
@@ -39,9 +44,12 @@ export function LayerInspector({ layer, of, onClose, children, headAction }: Lay
     <aside className="layer-inspector" aria-label={t('map.layerNumber', { layer })}>
       <header className="panel-header">
         <h3>{t('map.layerNumber', { layer })}</h3>
-        <Button size="small" type="text" onClick={close}>
-          {t('actions.close')}
-        </Button>
+        <div className="panel-actions">
+          {explores && <RouteLink to={dependenciesAt(layer)}>{t('actions.toDependencies')}</RouteLink>}
+          <Button size="small" type="text" onClick={close}>
+            {t('actions.close')}
+          </Button>
+        </div>
       </header>
       <Facts
         isWide

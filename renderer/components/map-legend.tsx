@@ -8,9 +8,12 @@ import { Term } from '../glossary/term.tsx';
 export function MapLegend({
   layers,
   removal,
+  isLit = false,
 }: {
   readonly layers: readonly MapLayer[];
   readonly removal: Removal;
+  /** Whether a chain of dependencies is on it. */
+  readonly isLit?: boolean;
 }): ReactNode {
   const { t } = useTranslation();
   const hasScores = layers.some(
@@ -37,6 +40,7 @@ export function MapLegend({
       {isPruned && removal === 'planned' && (
         <LegendItem kind="goes">{hasScores ? t('map.legendGoes') : t('map.legendGoesCount')}</LegendItem>
       )}
+      {isLit && <LegendItem kind="lit">{t('map.legendLit')}</LegendItem>}
       <LegendItem kind="locked">{t('map.legendLocked')}</LegendItem>
       {hasPins && <LegendItem kind="pinned">{t('map.legendPinned')}</LegendItem>}
       {isGrouped && <LegendItem kind="bracket">{t('map.legendGroup')}</LegendItem>}

@@ -10,6 +10,7 @@ import {
   type ReactNode,
 } from 'react';
 import { useTranslation } from 'react-i18next';
+import { litBoxes, type LitChain } from '../model-map/lit-chain.ts';
 import { importanceRanks, type MapLayer } from '../model-map/map-layers.ts';
 import {
   layoutMap,
@@ -33,25 +34,33 @@ export interface ModelMapProps {
   readonly activeLayer?: number | null;
   readonly selectedLayer?: number | null;
   readonly onSelectLayer?: (layer: number | null) => void;
+  /** A chain of dependencies that lights up; then the map tells what belongs to it, and not what will go. */
+  readonly lit?: LitChain | null;
+  /** Any place that was clicked, in place of a layer that is selected. */
+  readonly onChooseSpot?: (spot: MapSpot) => void;
   readonly height?: number;
 }
 
 /** The picture of a model: a column per layer, a cell per attention head, a bar for the MLP's width. */
 export function ModelMap(props: ModelMapProps): ReactNode {
   const { layers, removal, activeLayer = null, selectedLayer = null, onSelectLayer, height = 340 } = props;
+  const { lit, onChooseSpot } = props;
   const { t } = useTranslation();
   const stage = useRef<HTMLDivElement>(null);
   const { width } = useSize(stage);
   const layout = useMapLayout(layers, width, height, false);
   const [spot, setSpot] = useState<MapSpot | null>(null);
   const [isFocused, setFocused] = useState(false);
-  const describe = useDescribeSpot(layers, removal);
+  const describe = useDescribeSpot(layers, removal, lit);
+  const boxes = useMemo(() => (lit ? litBoxes(lit, layers, layout) : []), [lit, layers, layout]);
   const helpId = useId();
 
   const spotOf = ({ nativeEvent: { offsetX, offsetY } }: PointerEvent | MouseEvent): MapSpot | null =>
     spotAt(layout, offsetX, offsetY);
-  const choose = ({ column }: MapSpot): void => {
-    if (layers[column] !== undefined) onSelectLayer?.(column === selectedLayer ? null : column);
+  const choose = (chosen: MapSpot): void => {
+    const { column } = chosen;
+    if (onChooseSpot !== undefined) onChooseSpot(chosen);
+    else if (layers[column] !== undefined) onSelectLayer?.(column === selectedLayer ? null : column);
   };
   const press = (event: KeyboardEvent): void => {
     const from = spot ?? { column: 0, row: 0 };
@@ -97,6 +106,13 @@ export function ModelMap(props: ModelMapProps): ReactNode {
           />
           {activeLayer !== null && <ColumnMark layout={layout} column={activeLayer} kind="active" />}
           {selectedLayer !== null && <ColumnMark layout={layout} column={selectedLayer} kind="selected" />}
+          {boxes.map(({ isLine, x, y, width, height: tall }) => (
+            <div
+              key={`${x} ${y}`}
+              className={isLine ? 'model-map-lit line' : 'model-map-lit'}
+              style={{ left: x - 1, top: y - 1, width: width + 2, height: tall + 2 }}
+            />
+          ))}
           {spot && <SpotMark layout={layout} spot={spot} />}
           {spot && told && (
             <MapTip layout={layout} spot={spot}>
@@ -109,12 +125,12 @@ export function ModelMap(props: ModelMapProps): ReactNode {
         </div>
       </div>
       <p className="visually-hidden" id={helpId}>
-        {t('map.help')}
+        {onChooseSpot === undefined ? t('map.help') : t('map.helpChoose')}
       </p>
       <div className="visually-hidden" role="status">
         {isFocused && told ? [told.title, ...told.lines].join('. ') : ''}
       </div>
-      <MapLegend layers={layers} removal={removal} />
+      <MapLegend layers={layers} removal={removal} isLit={boxes.length > 0} />
       <div className="visually-hidden">
         <MapTable layers={layers} />
       </div>

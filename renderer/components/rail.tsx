@@ -1,4 +1,5 @@
 import {
+  ApartmentOutlined,
   AppstoreOutlined,
   DiffOutlined,
   HomeOutlined,
@@ -7,10 +8,10 @@ import {
 } from '@ant-design/icons';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { go, type Route } from '../studio/route.ts';
+import { dependenciesAt, go, type Route } from '../studio/route.ts';
 
 interface RailEntry {
-  readonly key: 'home' | 'new' | 'runs' | 'compare' | 'settings';
+  readonly key: 'home' | 'new' | 'runs' | 'compare' | 'dependencies' | 'settings';
   readonly icon: ReactNode;
   readonly shortcut: string;
   readonly onGo: () => void;
@@ -34,6 +35,12 @@ export function Rail({
       icon: <DiffOutlined />,
       shortcut: 'Ctrl+3',
       onGo: () => go({ screen: 'compare' }),
+    },
+    {
+      key: 'dependencies',
+      icon: <ApartmentOutlined />,
+      shortcut: 'Ctrl+4',
+      onGo: () => go(dependenciesAt(null)),
     },
     {
       key: 'settings',

@@ -1,6 +1,7 @@
 import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../language/use-formats.ts';
+import { isLit, type LitChain } from '../model-map/lit-chain.ts';
 import { goingKvHeads, headsPerGroup, type MapLayer } from '../model-map/map-layers.ts';
 import type { MapSpot } from '../model-map/map-layout.ts';
 import type { Removal } from '../model-map/paint-map.ts';
@@ -14,14 +15,18 @@ export interface SpotDescription {
 export function useDescribeSpot(
   layers: readonly MapLayer[],
   removal: Removal,
+  lit?: LitChain | null,
 ): (spot: MapSpot) => SpotDescription {
   const { t } = useTranslation();
   const formats = useFormats();
   return useCallback(
-    ({ column, row }) => {
-      if (column < 0) return { title: t('map.embedding'), lines: [t('map.neverPruned')] };
+    (spot) => {
+      const { column, row } = spot;
+      const inChain = lit && (isLit(lit, layers, spot) ? t('map.inChain') : t('map.notInChain'));
+      const fixed = [inChain ?? t('map.neverPruned')];
+      if (column < 0) return { title: t('map.embedding'), lines: fixed };
       const layer = layers[column];
-      if (layer === undefined) return { title: t('map.head'), lines: [t('map.neverPruned')] };
+      if (layer === undefined) return { title: t('map.head'), lines: fixed };
       const { before, after } = layer;
       const whyLocked = (kind: 'attention' | 'mlp'): string =>
         t(layer.leftWhole.includes(kind) ? 'map.leftWhole' : 'map.locked');
@@ -29,11 +34,13 @@ export function useDescribeSpot(
         return {
           title: t('map.layerMlp', { layer: column }),
           lines: [
-            t('map.mlpFromTo', {
-              before: formats.count(before.mlpWidth),
-              after: formats.count(after.mlpWidth),
-            }),
-            layer.mlpLocked ? whyLocked('mlp') : '',
+            inChain
+              ? t('map.mlpOf', { width: formats.count(before.mlpWidth) })
+              : t('map.mlpFromTo', {
+                  before: formats.count(before.mlpWidth),
+                  after: formats.count(after.mlpWidth),
+                }),
+            inChain ?? (layer.mlpLocked ? whyLocked('mlp') : ''),
           ].filter((line) => line !== ''),
         };
       }
@@ -57,10 +64,10 @@ export function useDescribeSpot(
         lines: [
           perGroup > 1 ? t('map.kvGroup', { group }) : '',
           score === undefined ? '' : t('map.importance', { score: formats.score(score) }),
-          fate(),
+          inChain ?? fate(),
         ].filter((line) => line !== ''),
       };
     },
-    [layers, removal, t, formats],
+    [layers, removal, lit, t, formats],
   );
 }

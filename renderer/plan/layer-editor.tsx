@@ -26,13 +26,15 @@ export interface LayerEditorProps {
   readonly edits: PlanEdits;
   readonly onEdit: (edits: PlanEdits) => void;
   readonly onClose: () => void;
+  /** Whether it leads to the explorer of the model's dependencies. */
+  readonly explores: boolean;
   /** More about the layer, below its heads. */
   readonly children?: ReactNode;
 }
 
 /** A layer's numbers, and what a person may decide about it. */
 export function LayerEditor(props: LayerEditorProps): ReactNode {
-  const { layer, of, prune, edits, onEdit, onClose, children } = props;
+  const { layer, of, prune, edits, onEdit, onClose, explores, children } = props;
   const { t } = useTranslation();
   const pinned = pinnedHeads(edits, layer);
   const pinOf = (group: number, name: string): ReactNode => {
@@ -55,6 +57,7 @@ export function LayerEditor(props: LayerEditorProps): ReactNode {
       <LayerInspector
         layer={layer}
         of={of}
+        explores={explores}
         onClose={onClose}
         {...(isByBlock(prune) && { headAction: pinOf })}
       >

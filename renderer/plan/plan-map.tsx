@@ -22,13 +22,27 @@ export interface PlanMapProps {
   /** One sentence below the map, and more about the plan as a whole. */
   readonly remark?: string;
   readonly notes?: ReactNode;
+  /** Whether a layer leads to the explorer: in the wizard, of whose model that tells. */
+  readonly explores?: boolean;
   /** More about the open layer. */
   readonly more?: (layer: number) => ReactNode;
 }
 
 /** The map of a plan; what it says about a layer can be changed where the layer is opened. */
 export function PlanMap(props: PlanMapProps): ReactNode {
-  const { title, layers, prune, history, selected, onSelect, height, remark, notes, more } = props;
+  const {
+    title,
+    layers,
+    prune,
+    history,
+    selected,
+    onSelect,
+    height,
+    remark,
+    notes,
+    explores = false,
+    more,
+  } = props;
   const { t } = useTranslation();
   const [view, setView] = useState<'map' | 'table'>('map');
   const of = selected === null ? undefined : layers[selected];
@@ -60,7 +74,7 @@ export function PlanMap(props: PlanMapProps): ReactNode {
             onSelectLayer={onSelect}
           />
           {selected !== null && of !== undefined && history === null && (
-            <LayerInspector layer={selected} of={of} onClose={onClose} />
+            <LayerInspector layer={selected} of={of} explores={explores} onClose={onClose} />
           )}
           {selected !== null && of !== undefined && history !== null && (
             <LayerEditor
@@ -70,6 +84,7 @@ export function PlanMap(props: PlanMapProps): ReactNode {
               edits={history.edits}
               onEdit={history.change}
               onClose={onClose}
+              explores={explores}
             >
               {more?.(selected)}
             </LayerEditor>

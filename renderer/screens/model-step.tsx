@@ -9,6 +9,7 @@ import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
+import { RouteLink } from '../components/route-link.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
@@ -16,7 +17,7 @@ import { useFormats } from '../language/use-formats.ts';
 import type { Formats } from '../language/formats.ts';
 import { wholeModel } from '../model-map/map-layers.ts';
 import { call } from '../studio/bridge.ts';
-import { go } from '../studio/route.ts';
+import { dependenciesAt, go } from '../studio/route.ts';
 import { useModelChoice } from '../wizard/choose-model.tsx';
 import { useDraft } from '../wizard/draft-store.tsx';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
@@ -183,8 +184,12 @@ function ModelCard({
           </div>
         </div>
       </Panel>
-      <Panel title={t('map.title')} className="map-panel">
-        <ExploredMap layers={layers} removal="planned" height={height} />
+      <Panel
+        title={t('map.title')}
+        className="map-panel"
+        actions={<RouteLink to={dependenciesAt(null)}>{t('actions.toDependencies')}</RouteLink>}
+      >
+        <ExploredMap layers={layers} removal="planned" height={height} explores />
       </Panel>
     </>
   );

@@ -110,6 +110,7 @@ function PlanPicture({
         selected={selected}
         onSelect={setSelected}
         height={height}
+        explores
         remark={t(remarkOf(prune, preview))}
         notes={preview && <PlanNotes preview={preview} prune={prune} onChange={onChange} />}
       />

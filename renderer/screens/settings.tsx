@@ -26,6 +26,7 @@ export function SettingsScreen(): ReactNode {
     ['Ctrl+1', 'home'],
     ['Ctrl+2', 'runs'],
     ['Ctrl+3', 'compare'],
+    ['Ctrl+4', 'dependencies'],
     ['Ctrl+,', 'settings'],
     ['Ctrl+Enter', 'primary'],
     ['Alt+1 … 6', 'steps'],

@@ -33,7 +33,10 @@ interface Stop {
 const title = (page: Page, name: string): Promise<void> =>
   page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
 
-async function goTo(page: Page, place: 'Home' | 'New run' | 'Runs' | 'Compare' | 'Settings'): Promise<void> {
+async function goTo(
+  page: Page,
+  place: 'Home' | 'New run' | 'Runs' | 'Compare' | 'Explorer' | 'Settings',
+): Promise<void> {
   await page.getByRole('navigation', { name: 'Studio' }).getByRole('button', { name: place }).click();
 }
 
@@ -44,6 +47,11 @@ async function pickText(
 ): Promise<void> {
   await dialogAnswers(app, await shortText(folder, characters));
   await region(page, panel).getByRole('button', { name: 'Choose file…' }).click();
+}
+
+async function chooseSide(page: Page, name: 'Row' | 'Column'): Promise<void> {
+  const sides = page.getByRole('radiogroup', { name: 'Rows or columns' });
+  await sides.getByText(name, { exact: true }).click();
 }
 
 /** Opens the layer under the keyboard on the screen's map. */
@@ -111,6 +119,13 @@ const stops: readonly Stop[] = [
     },
   },
   {
+    name: 'dependencies, without a model',
+    go: async ({ page }) => {
+      await goTo(page, 'Explorer');
+      await page.getByRole('button', { name: 'Choose a model', exact: true }).waitFor();
+    },
+  },
+  {
     name: 'settings',
     go: async ({ page }) => {
       await goTo(page, 'Settings');
@@ -142,6 +157,29 @@ const stops: readonly Stop[] = [
     },
   },
   { name: 'model, with a layer open', go: ({ page }) => openLayer(page) },
+  {
+    name: 'dependencies of a head',
+    go: async ({ page }) => {
+      await page.getByRole('complementary').getByRole('link', { name: 'See dependencies' }).click();
+      await page.getByRole('button', { name: 'attention, index 0, step 3' }).click();
+    },
+  },
+  {
+    name: 'dependencies of a hidden index, with the layers before it open to choice',
+    go: async ({ page }) => {
+      await chooseSide(page, 'Column');
+      await page.getByRole('button', { name: /^Layers \d–7, / }).click();
+      await page.getByRole('combobox', { name: 'Open a layer' }).waitFor();
+    },
+  },
+  {
+    name: 'dependencies of a token, which are none',
+    go: async ({ page }) => {
+      await choose(page, 'Where', 'Before the layers');
+      await chooseSide(page, 'Row');
+      await page.getByText('nothing can go').waitFor();
+    },
+  },
   {
     name: 'plan, as a map',
     go: async ({ page }) => {

@@ -27,6 +27,14 @@ const requests: { readonly [N in CallName]?: CallRequest<N> } = {
   'run:purge': { runId: 'run-deleted' },
   'run:annotate': { runId: 'run-3', tags: ['kept'] },
   'run:reorder': { runIds: [] },
+  'dependency:weights': { modelId: 'grouped' },
+  'dependency:chain': {
+    modelId: 'deep',
+    param: 'model.layers.4.mlp.down_proj.weight',
+    dim: 0,
+    index: 7,
+    openLayer: 4,
+  },
   'compare:models': {
     runs: [{ runId: 'run-4', roles: null }],
     modelIds: [],

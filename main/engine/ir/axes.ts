@@ -32,7 +32,12 @@ export function atom(name: string, size: Atom['size'], lock?: string): Atom {
 
 /** What an axis has been found to be: bindings followed, nested products flattened. */
 export function resolve(axis: Axis): Axis {
-  if (axis.kind === 'atom') return axis.bound ? resolve(axis.bound) : axis;
+  if (axis.kind === 'atom') {
+    if (axis.bound === undefined) return axis;
+    // Shortened on the way: the hidden axis of a deep network is bound once an op.
+    axis.bound = resolve(axis.bound);
+    return axis.bound;
+  }
   if (axis.kind === 'sum') return { kind: 'sum', terms: axis.terms.map(resolve) };
   const factors = axis.factors.map(resolve).flatMap((f) => (f.kind === 'product' ? f.factors : [f]));
   return factors.length === 1 ? factors[0] : { kind: 'product', factors };
@@ -132,13 +137,7 @@ function splitOff(whole: Axis, inner: Axis, outerSize: number): Axis {
  */
 export function coordinatesOf(axis: Axis, unit: Atom): Int32Array {
   const found = resolve(axis);
-  const size = sizeOf(found);
-  if (typeof size !== 'number') {
-    throw new EngineError(
-      'graph-invalid',
-      `The axis ${describeAxis(found)} has no fixed size, so it has no units.`,
-    );
-  }
+  const size = fixedSize(found);
   if (found.kind === 'atom') return Int32Array.from({ length: size }, (_, i) => (found === unit ? i : -1));
   if (found.kind === 'sum') {
     const all = new Int32Array(size);
@@ -151,6 +150,15 @@ export function coordinatesOf(axis: Axis, unit: Atom): Int32Array {
     return all;
   }
   return productCoordinates(found.factors, unit, size);
+}
+
+function fixedSize(axis: Axis): number {
+  const size = sizeOf(axis);
+  if (typeof size === 'number') return size;
+  throw new EngineError(
+    'graph-invalid',
+    `The axis ${describeAxis(axis)} has no fixed size, so it has no units.`,
+  );
 }
 
 function productCoordinates(factors: readonly Axis[], unit: Atom, size: number): Int32Array {
@@ -167,6 +175,33 @@ function productCoordinates(factors: readonly Axis[], unit: Atom, size: number):
   return all;
 }
 
+/** Indices from the first up to, but not with, the second. */
+export type IndexRange = readonly [from: number, to: number];
+
+/**
+ * The indices of an axis at which `unit` has the given coordinate, ascending: what coordinatesOf tells index by index,
+ * without going through them. [size of the axis]
+ */
+export function rangesOf(axis: Axis, unit: Atom, coordinate: number): IndexRange[] {
+  const found = resolve(axis);
+  if (found.kind === 'atom') return found === unit ? [[coordinate, coordinate + 1]] : [];
+  const parts = found.kind === 'product' ? found.factors : found.terms;
+  const sizes = parts.map((part) => fixedSize(part));
+  if (found.kind === 'sum') {
+    return joined(
+      parts.flatMap((term, i) => shifted(rangesOf(term, unit, coordinate), sum(sizes.slice(0, i)))),
+    );
+  }
+  const at = parts.findIndex((factor) => atomsOf(factor).includes(unit));
+  if (at < 0) return [];
+  const inner = product(sizes.slice(at + 1));
+  const within = rangesOf(parts[at], unit, coordinate).map(
+    ([from, to]) => [from * inner, to * inner] as const,
+  );
+  const outer = product(sizes.slice(0, at));
+  return joined(Array.from({ length: outer }, (_, i) => shifted(within, i * sizes[at] * inner)).flat());
+}
+
 /** An axis as einops would write it, with sizes: ((g:4 r:2) d:64). */
 export function describeAxis(axis: Axis): string {
   const found = resolve(axis);
@@ -174,6 +209,21 @@ export function describeAxis(axis: Axis): string {
   const parts = (found.kind === 'product' ? found.factors : found.terms).map(describeAxis);
   return `(${parts.join(found.kind === 'product' ? ' ' : ' + ')})`;
 }
+
+function joined(ranges: readonly IndexRange[]): IndexRange[] {
+  const all: IndexRange[] = [];
+  for (const [from, to] of ranges) {
+    const last = all.at(-1);
+    if (last?.[1] === from) all[all.length - 1] = [last[0], to];
+    else all.push([from, to]);
+  }
+  return all;
+}
+
+const shifted = (ranges: readonly IndexRange[], by: number): IndexRange[] =>
+  ranges.map(([from, to]) => [from + by, to + by]);
+const sum = (sizes: readonly number[]): number => sizes.reduce((a, b) => a + b, 0);
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
 function mismatch(a: Axis, b: Axis): EngineError {
   return new EngineError(

@@ -1,4 +1,4 @@
-import { type Criterion } from '../criteria/criterion.ts';
+import type { Criterion } from '../criteria/criterion.ts';
 import { EngineError } from '../errors.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
 import { lossWeights, packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';

@@ -25,7 +25,7 @@ export interface Contraction {
   /** What the square of this batch's gradient counts in the Fisher information; read only where that is asked for. */
   readonly fisherWeight: number;
   /** x is [tokens, columns], dy is [tokens, rows]. */
-  read(): Promise<{ readonly x: Values; readonly dy: Values }>;
+  readonly read: () => Promise<{ readonly x: Values; readonly dy: Values }>;
 }
 
 /** A weight [rows, columns] and where its statistics come from, one contraction a batch. */

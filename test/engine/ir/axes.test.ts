@@ -6,6 +6,7 @@ import {
   coordinatesOf,
   describeAxis,
   lockAxis,
+  rangesOf,
   resolve,
   sizeOf,
   unify,
@@ -280,5 +281,36 @@ describe('coordinates', () => {
     expect(() => coordinatesOf(axis, axis)).toThrow(
       graphInvalid(`The axis sequence:${size ?? '?'} has no fixed size, so it has no units.`),
     );
+  });
+});
+
+describe('ranges of a unit', () => {
+  const [g, r, d] = [atom('g', 3), atom('r', 2), atom('d', 2)];
+  const axes: [string, Axis][] = [
+    ['an axis itself', g],
+    ['(h d)', product(g, d)],
+    ['((g r) d)', product(product(g, r), d)],
+    ['queries, keys and values behind each other', sum(product(g, r, d), product(g, d), product(g, d))],
+    ['queries, keys and values of a head together', product(g, sum(d, d, d))],
+  ];
+  it.each(axes)('are its coordinates, index by index: %s', (_name, axis) => {
+    for (const unit of atomsOf(axis)) {
+      const coordinates = coordinatesOf(axis, unit);
+      for (let coordinate = 0; coordinate < (sizeOf(unit) as number); coordinate++) {
+        const ranges = rangesOf(axis, unit, coordinate);
+        const listed = ranges.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i));
+        expect(listed).toEqual([...coordinates.keys()].filter((i) => coordinates[i] === coordinate));
+      }
+    }
+  });
+
+  it('are joined where they touch', () => {
+    expect(rangesOf(product(g, r, d), g, 1)).toEqual([[4, 8]]);
+    expect(rangesOf(product(g, d), d, 1)).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    expect(rangesOf(sum(d, product(g, d)), g, 0)).toEqual([[2, 4]]);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../main/engine/checkpoint/checkpoint.ts';
-import { modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { keptLayers, modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { slicedTensors } from '../../../main/engine/prune/slice.ts';
 import { packBatches, type Batch } from '../../../main/engine/runtime/batch.ts';
 import type { Model } from '../../../main/engine/runtime/model.ts';
