@@ -28,13 +28,11 @@ export interface LayerEditorProps {
   readonly onClose: () => void;
   /** Whether it leads to the explorer of the model's dependencies. */
   readonly explores: boolean;
-  /** More about the layer, below its heads. */
-  readonly children?: ReactNode;
 }
 
 /** A layer's numbers, and what a person may decide about it. */
 export function LayerEditor(props: LayerEditorProps): ReactNode {
-  const { layer, of, prune, edits, onEdit, onClose, explores, children } = props;
+  const { layer, of, prune, edits, onEdit, onClose, explores } = props;
   const { t } = useTranslation();
   const pinned = pinnedHeads(edits, layer);
   const pinOf = (group: number, name: string): ReactNode => {
@@ -53,30 +51,27 @@ export function LayerEditor(props: LayerEditorProps): ReactNode {
     );
   };
   return (
-    <>
-      <LayerInspector
-        layer={layer}
-        of={of}
-        explores={explores}
-        onClose={onClose}
-        {...(isByBlock(prune) && { headAction: pinOf })}
-      >
-        <div className="layer-treatments">
-          {!isByBlock(prune) && <KeepField layer={layer} edits={edits} onEdit={onEdit} />}
-          {(isByBlock(prune) ? editedKinds : []).map((kind) => (
-            <TreatmentField
-              key={`${layer} ${kind}`}
-              kind={kind}
-              isInside={layer >= prune.layers[kind][0] && layer < prune.layers[kind][1]}
-              treatment={treatmentOf(edits, kind, layer)}
-              ratio={prune.ratio}
-              onTreat={(treatment) => onEdit(withTreatment(edits, kind, layer, treatment))}
-            />
-          ))}
-        </div>
-      </LayerInspector>
-      {children}
-    </>
+    <LayerInspector
+      layer={layer}
+      of={of}
+      explores={explores}
+      onClose={onClose}
+      {...(isByBlock(prune) && { headAction: pinOf })}
+    >
+      <div className="layer-treatments">
+        {!isByBlock(prune) && <KeepField layer={layer} edits={edits} onEdit={onEdit} />}
+        {(isByBlock(prune) ? editedKinds : []).map((kind) => (
+          <TreatmentField
+            key={`${layer} ${kind}`}
+            kind={kind}
+            isInside={layer >= prune.layers[kind][0] && layer < prune.layers[kind][1]}
+            treatment={treatmentOf(edits, kind, layer)}
+            ratio={prune.ratio}
+            onTreat={(treatment) => onEdit(withTreatment(edits, kind, layer, treatment))}
+          />
+        ))}
+      </div>
+    </LayerInspector>
   );
 }
 

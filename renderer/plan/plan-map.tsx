@@ -24,8 +24,6 @@ export interface PlanMapProps {
   readonly notes?: ReactNode;
   /** Whether a layer leads to the explorer: in the wizard, of whose model that tells. */
   readonly explores?: boolean;
-  /** More about the open layer. */
-  readonly more?: (layer: number) => ReactNode;
 }
 
 /** The map of a plan; what it says about a layer can be changed where the layer is opened. */
@@ -41,7 +39,6 @@ export function PlanMap(props: PlanMapProps): ReactNode {
     remark,
     notes,
     explores = false,
-    more,
   } = props;
   const { t } = useTranslation();
   const [view, setView] = useState<'map' | 'table'>('map');
@@ -85,9 +82,7 @@ export function PlanMap(props: PlanMapProps): ReactNode {
               onEdit={history.change}
               onClose={onClose}
               explores={explores}
-            >
-              {more?.(selected)}
-            </LayerEditor>
+            />
           )}
         </div>
       )}
