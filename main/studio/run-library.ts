@@ -193,7 +193,7 @@ export class RunLibrary {
     const name = `${modelName}-${criterion}-${ratio}-${randomBytes(4).toString('hex')}`;
     const { folder } = await createRun(join(this.folder, name), recipe, settings, identity);
     const { before, after, layers, awaitsScores } = preview;
-    const forecast: RunForecast = { before, after, layers, awaitsScores };
+    const forecast: RunForecast = { before, after, layers, ...(awaitsScores && { awaitsScores }) };
     await writeFileAtomic(join(folder, forecastFile), `${JSON.stringify(forecast)}\n`);
     return this.refresh(runIdOf(name));
   }
