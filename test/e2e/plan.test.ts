@@ -107,7 +107,7 @@ describe('a plan that was edited by hand', () => {
     const second = await openLayer(page, 2);
     await second.getByRole('button', { name: 'Pin: Head 9', exact: true }).click();
     expect(await editsIn(page)).toEqual([
-      'Layer 2: heads 9 stay',
+      'Layer 2, pinned heads: 9',
       'Layer 3, Attention: left whole',
       'Layer 3, MLP: 50.0 %',
       'Layer 7, MLP: 25.0 %',
@@ -227,7 +227,7 @@ describe('the importance that a run found', () => {
     expect(await predicted(page, parameters)).toEqual(widthsOf(layers));
     await page.getByRole('button', { name: 'Prune with this plan' }).click();
     await page.getByRole('heading', { level: 1, name: 'Plan' }).waitFor();
-    expect(await editsIn(page)).toEqual([`Layer 4: heads ${going[0]} stay`, 'Layer 4, MLP: left whole']);
+    expect(await editsIn(page)).toEqual(['Layer 4, MLP: left whole', `Layer 4, pinned heads: ${going[0]}`]);
     await page.getByText('by the scores of an earlier run').waitFor();
   });
 });
