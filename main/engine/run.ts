@@ -13,7 +13,6 @@ import { criterionNamed } from './criteria/index.ts';
 import type { CalibrationSampling } from './dataset/token-rows.ts';
 import type { TrainingExamples } from './dataset/training-examples.ts';
 import type { CostSettings } from './evaluate/cost/interleave.ts';
-import type { Perplexity } from './evaluate/perplexity.ts';
 import { estimateModel, type Estimated } from './estimation.ts';
 import {
   evaluateStage,
@@ -39,17 +38,19 @@ import type { SelectionOptions } from './prune/prune-settings.ts';
 import type { GqaFold } from './prune/unit-scores.ts';
 import { plannedWidths, shapeOfWidths } from './prune/planned-widths.ts';
 import { structureCosts, type StructureCosts } from './prune/structure-costs.ts';
-import { checkWindow, type LayerWindow } from './prune/windows.ts';
+import { checkWindow } from './prune/windows.ts';
 import { recover, recoveryExamples, type RecoveryReport, type RecoverySettings } from './recovery.ts';
+import type { RunReport } from './run-report.ts';
 import { hasConfig, removePartials, runFiles, RunStages, type RunListener } from './run-stages.ts';
 import { selectOnce } from './selection.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import { openModel, storedBytesPerElement, type Model } from './runtime/model.ts';
 import { paceOf } from './runtime/pace.ts';
-import { runPerformance, type RunPerformance } from './training-performance.ts';
+import { runPerformance } from './training-performance.ts';
 import { writePruned } from './write-pruned.ts';
 
+export type { MeasuredModel, RunReport } from './run-report.ts';
 export {
   pruningStages,
   runFiles,
@@ -83,38 +84,6 @@ export interface RunSettings {
   readonly platform: string;
   /** Left out where the run ends with the pruned model. */
   readonly recover?: RecoverySettings;
-}
-
-export interface MeasuredModel extends ModelCosts, MeasuredQuality {}
-
-export interface RunReport {
-  readonly model: string;
-  readonly criterion: string;
-  readonly aggregation: Aggregation;
-  readonly windows: { readonly attention: LayerWindow; readonly mlp: LayerWindow };
-  /** The ratio asked for, inside the windows. */
-  readonly ratioInWindow: number;
-  /** What it came to, of all parameters: 0.195 for a ratio of 0.25 in LLaMA-7B's [4, 30). */
-  readonly removedOfParameters: number;
-  /** Where hidden indices were pruned. */
-  readonly hiddenSize?: { readonly before: number; readonly after: number };
-  /** How what went was chosen, where not by layer and ratio alone. */
-  readonly selection?: SelectionOptions;
-  /** Layers that went, of a run that removes whole ones. */
-  readonly droppedLayers?: readonly number[];
-  /** Of an iterative pruning. */
-  readonly steps?: number;
-  /** Rows and tokens of all steps; the loss is that of the unpruned model, on the first one's. */
-  readonly calibration: { readonly rows: number; readonly tokens: number; readonly loss: number } | null;
-  readonly evaluation: Omit<Perplexity, 'perplexity'> | null;
-  readonly before: MeasuredModel;
-  readonly after: MeasuredModel;
-  /** Of a run that recovers; the recovered model costs what the pruned one does. */
-  readonly recovery?: RecoveryReport;
-  /** Times and memory of the models: like `performance`, they differ from run to run. */
-  readonly cost?: CostReport;
-  /** What the trainings took of the machine: it differs from run to run. */
-  readonly performance?: RunPerformance;
 }
 
 /**
@@ -341,8 +310,7 @@ class Workshop {
   }
 
   private get chosen(): Pick<RunReport, 'selection' | 'droppedLayers'> {
-    const { mode, target, scope, round, uniform, drop, edits } = this.settings.prune;
-    const selection = { mode, target, scope, round, uniform, drop, edits };
+    const selection = selectionOf(this.settings.prune);
     const isPlain = Object.values(selection).every((value) => value === undefined);
     return {
       ...(isPruning(this.settings) && !isPlain && { selection }),
@@ -364,13 +332,15 @@ class Workshop {
   }
 
   private card(): Omit<ModelCard, 'training'> {
-    const { mode, criterion, aggregation, ratio } = this.settings.prune;
-    const isPruned = this.settings.recover?.alone !== true;
+    const { settings, droppedLayers } = this;
+    const { criterion, aggregation, ratio } = settings.prune;
+    const isPruned = settings.recover?.alone !== true;
+    const selection = selectionOf(settings.prune);
     return {
-      baseModel: basename(this.settings.model),
+      baseModel: basename(settings.model),
       parametersBefore: this.costs(this.model.config).parameters,
       parametersAfter: this.costs(this.shape).parameters,
-      pruning: isPruned ? { mode: mode ?? 'block', criterion, aggregation, ratio } : null,
+      pruning: isPruned ? { selection, droppedLayers, criterion, aggregation, ratio } : null,
     };
   }
 
@@ -394,4 +364,9 @@ function firstTextOf({ perplexities }: MeasuredQuality): RunReport['evaluation']
   if (perplexities.length === 0) return null;
   const [{ tokens, chunks, seqLen }] = perplexities;
   return { tokens, chunks, seqLen };
+}
+
+function selectionOf(prune: RunSettings['prune']): SelectionOptions {
+  const { mode, target, scope, round, uniform, drop, edits } = prune;
+  return { mode, target, scope, round, uniform, drop, edits };
 }

@@ -78,10 +78,10 @@ export function prepareRunOf(
 
 const noLayer: LayerShape = { heads: 0, kvHeads: 0, mlpWidth: 0 };
 
-/** The ratio that a target came to, to four digits: what goes follows from the target. */
+/** The ratio that a target came to, to be shown: what goes follows from the target. */
 function withRatio(settings: RunSettings, ratio: number): RunSettings {
   if (settings.prune.target === undefined) return settings;
-  const shown = Math.min(0.9999, Math.max(0.0001, Math.round(ratio * 1e4) / 1e4));
+  const shown = Math.min(1 - 1e-6, Math.max(1e-6, Math.round(ratio * 1e6) / 1e6));
   return { ...settings, prune: { ...settings.prune, ratio: shown } };
 }
 

@@ -20,7 +20,9 @@ export interface ModelCard {
   readonly parametersAfter: number;
   /** null for a model that was not pruned here. */
   readonly pruning: {
-    readonly mode: 'block' | NonNullable<SelectionOptions['mode']>;
+    readonly selection: SelectionOptions;
+    /** Layers of the original that went whole. */
+    readonly droppedLayers: readonly number[];
     readonly criterion: string;
     readonly aggregation: string;
     readonly ratio: number;

@@ -80,10 +80,23 @@ ${loaders}
 `;
 }
 
-function cutOf({ mode, ratio }: NonNullable<ModelCard['pruning']>): string {
-  return mode === 'channel'
-    ? `a ratio of ${ratio} of the hidden indices, the same ones through the whole network`
-    : `a ratio of ${ratio} inside the pruned layers`;
+type Pruning = NonNullable<ModelCard['pruning']>;
+
+function cutOf(pruning: Pruning): string {
+  const { selection, droppedLayers, criterion, aggregation } = pruning;
+  if (selection.mode === 'layer') {
+    const why = selection.drop === 'last' ? 'the last ones' : 'those that change their input least';
+    return `layers ${droppedLayers.join(', ')}, ${why}`;
+  }
+  return `${widthsOf(pruning)}, by the criterion \`${criterion}\`, aggregated by \`${aggregation}\``;
+}
+
+function widthsOf({ selection, ratio }: Pruning): string {
+  if (selection.mode === 'channel')
+    return `a ratio of ${ratio} of the hidden indices, the same ones through the whole network`;
+  const inside = `a ratio of ${ratio} inside the pruned layers`;
+  if (selection.scope === undefined) return inside;
+  return `${inside}, ranked together ${selection.scope === 'global' ? 'by score a parameter' : 'as published'}`;
 }
 
 function titleOf({ pruning, training }: ModelCard): string {
@@ -98,9 +111,7 @@ function methodOf({ pruning }: ModelCard): string {
 
 function historyOf({ parametersBefore, parametersAfter, pruning, training }: ModelCard): string {
   const removed = 100 * (1 - parametersAfter / parametersBefore);
-  const cut = pruning
-    ? `${removed.toFixed(1)} % of all parameters were removed: ${cutOf(pruning)}, by the criterion \`${pruning.criterion}\`, aggregated by \`${pruning.aggregation}\`. `
-    : '';
+  const cut = pruning ? `${removed.toFixed(1)} % of all parameters were removed: ${cutOf(pruning)}. ` : '';
   if (!training) return `${cut}The model was not trained after pruning.`;
   const { steps, rows, rank, alpha, isBase8Bit } = training;
   const beside = isBase8Bit ? ' beside weights held in 8 bits' : '';

@@ -30,7 +30,7 @@ export function keptAt(
 export interface FittedWidths {
   /** Units that stay, by cuttable. */
   readonly kept: readonly number[];
-  /** The smallest ratio whose widths fit; beyond it, single units were given back. */
+  /** The smallest ratio whose widths fit, in as few digits as say the same; single units may have been given back. */
   readonly ratio: number;
 }
 
@@ -54,7 +54,17 @@ export function fitWidths(cuttables: readonly Cuttable[], room: number): FittedW
   }
   const kept = widthsAt(enough);
   giveBack(cuttables, kept, room - costOf(kept));
-  return { kept, ratio: enough };
+  return { kept, ratio: shortest(enough, widthsAt) };
+}
+
+/** The ratio with the fewest decimals, up to six, that leaves the same widths. */
+function shortest(ratio: number, widthsAt: (ratio: number) => number[]): number {
+  const widths = widthsAt(ratio).join(' ');
+  for (let decimals = 1; decimals <= 6; decimals++) {
+    const rounded = Math.ceil(ratio * 10 ** decimals) / 10 ** decimals;
+    if (rounded > 0 && rounded < 1 && widthsAt(rounded).join(' ') === widths) return rounded;
+  }
+  return ratio;
 }
 
 /** Spends `room` on steps for what has lost the largest part, until none fits. */
