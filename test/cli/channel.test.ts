@@ -45,7 +45,7 @@ describe('a run that prunes hidden indices', () => {
   it('keeps the hidden indices of the reference, all heads and all channels', async () => {
     const { hidden, layers } = (await json(out, 'plan.json')) as unknown as PrunePlan;
     expect(hidden).toEqual(golden.picks.element1.sum['0.2'].kept);
-    for (const { attention, mlp } of layers) {
+    for (const { attention, mlp } of layers.filter((layer) => layer !== null)) {
       expect([attention.keptHeads.length, attention.keptKvHeads.length, mlp.keptChannels.length]).toEqual([
         8, 4, 40,
       ]);
