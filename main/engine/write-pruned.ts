@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { writeError } from './checkpoint/file-errors.ts';
 import type { ModelCard } from './export/exporter.ts';
 import { primaryExporter } from './export/index.ts';
-import { withLayers } from './families/kept-layers.ts';
+import { withLayers } from './runtime/kept-layers.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
 import { modelCosts, shapeLeftBy, type PrunePlan } from './prune/plan.ts';
 import { slicedTensors } from './prune/slice.ts';

@@ -1,7 +1,7 @@
 import type { TensorSource } from '../checkpoint/write-checkpoint.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { bytesPerElement, type RawArray } from '../tensor/dtype.ts';
-import { withLayers } from '../families/kept-layers.ts';
+import { withLayers } from '../runtime/kept-layers.ts';
 import type { Model } from '../runtime/model.ts';
 import { modelGraph } from '../runtime/model-graph.ts';
 import type { GroupMember } from '../derive/groups.ts';

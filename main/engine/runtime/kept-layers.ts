@@ -1,4 +1,4 @@
-import type { ModelConfig } from './family.ts';
+import type { ModelConfig } from '../families/family.ts';
 
 /** Keys of config.json with an entry a layer; those of widths are written anew with them. */
 const perLayer = ['layer_types', 'no_rope_layers'] as const;
