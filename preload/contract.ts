@@ -275,7 +275,7 @@ export const runDetailSchema = z.object({
 export type RunDetail = z.infer<typeof runDetailSchema>;
 
 /** What a run was calibrated on: the first windows, and whether there are more. */
-export const calibrationTextsSchema = z.object({
+const calibrationTextsSchema = z.object({
   samples: z.array(
     z.object({
       /** null where the source held token ids. */
@@ -287,7 +287,6 @@ export const calibrationTextsSchema = z.object({
   ),
   hasMore: z.boolean(),
 });
-export type CalibrationTexts = z.infer<typeof calibrationTextsSchema>;
 
 const deviceWishSchema = z.enum(['auto', 'cpu', 'webgpu']);
 

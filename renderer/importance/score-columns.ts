@@ -15,12 +15,6 @@ export interface ScoreColumn {
   readonly threshold: number | null;
 }
 
-/** The highest scores that go, by layer. */
-export interface Thresholds {
-  readonly heads: number | null;
-  readonly channels: number | null;
-}
-
 /** A column a layer that has scores of its heads (KV groups). */
 export function headColumns(layers: readonly MapLayer[]): ScoreColumn[] {
   return layers.flatMap((of, layer) => {
