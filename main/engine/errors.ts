@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'text-empty'
   | 'text-too-short'
   | 'row-invalid'
+  | 'tokens-invalid'
   | 'recipe-invalid'
   | 'ratio-out-of-range'
   | 'window-out-of-range'

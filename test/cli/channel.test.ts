@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../main/engine/run.ts';
-import type { PrunePlan } from '../../main/engine/prune/plan.ts';
+import { keptLayers, type PrunePlan } from '../../main/engine/prune/plan.ts';
 import { command, documentOf, type Finished } from '../fixtures/command-line.ts';
 import { goldenChannel, goldenForward, goldenModelFolder } from '../fixtures/golden-files.ts';
 import { expectResumes, killAt, makeLongRun, moments, resultOf, settingsOf } from '../fixtures/killed-run.ts';
@@ -43,9 +43,9 @@ describe('a run that prunes hidden indices', () => {
   });
 
   it('keeps the hidden indices of the reference, all heads and all channels', async () => {
-    const { hidden, layers } = (await json(out, 'plan.json')) as unknown as PrunePlan;
-    expect(hidden).toEqual(golden.picks.element1.sum['0.2'].kept);
-    for (const { attention, mlp } of layers.filter((layer) => layer !== null)) {
+    const plan = (await json(out, 'plan.json')) as unknown as PrunePlan;
+    expect(plan.hidden).toEqual(golden.picks.element1.sum['0.2'].kept);
+    for (const { attention, mlp } of keptLayers(plan)) {
       expect([attention.keptHeads.length, attention.keptKvHeads.length, mlp.keptChannels.length]).toEqual([
         8, 4, 40,
       ]);
@@ -92,7 +92,9 @@ describe('a run that prunes hidden indices', () => {
   it('has no ranking over layers', async () => {
     const refused = await command('plan', ...settings, '--set', 'prune.scope=global');
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toContain('prune.mode: channel takes hidden indices through all of them');
+    expect(refused.stderr).toContain(
+      'prune.mode: channel ranks all it may remove together: prune.scope is for blocks',
+    );
   });
 });
 

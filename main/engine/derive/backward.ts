@@ -62,7 +62,7 @@ export function deriveBackward(
   const givenOut = new Map<OnnxValue, string>();
 
   for (const node of graph.nodes.toReversed()) {
-    const dOutputs = outputGradients(node, gradients);
+    const dOutputs = outputGradients(emission, node, gradients);
     if (!dOutputs) continue;
     if (isContracted(node, request.contracted)) {
       contractions.push(giveOutContraction(emission, node, dOutputs, givenOut));
@@ -87,12 +87,20 @@ export function deriveBackward(
   return { ...emission.finish(), contractions, lookups };
 }
 
-function outputGradients(node: GraphNode, gradients: ReadonlyMap<Value, OnnxValue>): OnnxPorts | undefined {
-  const found = Object.entries(node.outputs).flatMap(([port, value]) => {
-    const gradient = gradients.get(value);
-    return gradient ? [[port, gradient] as const] : [];
-  });
-  return found.length > 0 ? Object.fromEntries(found) : undefined;
+/** Undefined where the result depends on none of the outputs; zeros for one that it does not depend on. */
+function outputGradients(
+  emission: Emission,
+  node: GraphNode,
+  gradients: ReadonlyMap<Value, OnnxValue>,
+): OnnxPorts | undefined {
+  const outputs = Object.entries(node.outputs);
+  if (!outputs.some(([, value]) => gradients.has(value))) return undefined;
+  return Object.fromEntries(
+    outputs.map(([port, value]) => [
+      port,
+      gradients.get(value) ?? emission.onnx.mul(emission.valueOf(value), emission.onnx.scalar(0)),
+    ]),
+  );
 }
 
 function vjpOf(emission: Emission, node: GraphNode, dOutputs: OnnxPorts): OnnxPorts {

@@ -1,4 +1,4 @@
-import { atomsOf, coordinatesOf, resolve, sizeOf, type Atom, type Axis } from '../ir/axes.ts';
+import { atomsOf, coordinatesOf, partsOf, resolve, sizeOf, type Atom, type Axis } from '../ir/axes.ts';
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 
 /** One dimension of a parameter that loses indices when a unit of the group goes. */
@@ -48,12 +48,32 @@ export function deriveGroups(graph: GraphBuilder): CoupledGroup[] {
 /**
  * The group that a published starting point opens: the outermost unlocked unit of the rows of `param`, a head of
  * q_proj or k_proj, a channel of gate_proj.
+ * @param unitCount Of the group that is meant, where it is known: an only head is no choice, and the dimensions within
+ *   it must not take its place.
  */
-export function groupRootedAt(groups: readonly CoupledGroup[], param: string): CoupledGroup | undefined {
+export function groupRootedAt(
+  groups: readonly CoupledGroup[],
+  param: string,
+  unitCount?: number,
+): CoupledGroup | undefined {
   const candidates = groups.filter((group) => group.members.some((member) => isRowsOf(member, param)));
+  if (unitCount !== undefined) return candidates.find((group) => group.unitCount === unitCount);
   const rows = candidates[0]?.members.find((member) => isRowsOf(member, param));
   const outermost = rows && atomsOf(rows.axis).find((unit) => unit.lock === undefined && sizeOf(unit) !== 1);
   return candidates.find(({ unit }) => unit === outermost) ?? candidates[0];
+}
+
+/**
+ * A member as the structures that it would be if its weight were not fused: queries, keys and values, gate and up. Each
+ * has the indices of its own part, in order; a member that is not fused is itself.
+ */
+export function separated(member: GroupMember): GroupMember[] {
+  const { count, partOf } = partsOf(member.axis);
+  if (count === 1) return [member];
+  return Array.from({ length: count }, (_, part) => ({
+    ...member,
+    unitOf: member.unitOf.map((unit, i) => (partOf[i] === part ? unit : -1)),
+  })).filter(({ unitOf }) => unitOf.some((unit) => unit >= 0));
 }
 
 function isRowsOf(member: GroupMember, param: string): boolean {

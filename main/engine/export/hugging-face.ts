@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic-file.ts';
 import { errnoOf, writeError } from '../checkpoint/file-errors.ts';
@@ -11,6 +11,7 @@ import { defineExporter, type ModelCard, type ModelSource } from './exporter.ts'
 const companionFiles = [
   'tokenizer.json',
   'tokenizer.model',
+  'ice_text.model',
   'tokenizer_config.json',
   'special_tokens_map.json',
   'added_tokens.json',
@@ -27,11 +28,18 @@ export const huggingFace = defineExporter({
     await makeFolder(folder);
     const written = model.family.writeConfig(model.config, shape);
     await writeCheckpoint(folder, paced(tensors, pace));
-    for (const file of companionFiles) await copyIfThere(join(model.folder, file), join(folder, file));
+    for (const file of [...companionFiles, ...(await codeFiles(model.folder))])
+      await copyIfThere(join(model.folder, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
     await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
   },
 });
+
+/** A model that transformers loads by code of its own has it beside its weights; it is copied, never run. */
+async function codeFiles(folder: string): Promise<string[]> {
+  const files = await readdir(folder);
+  return files.filter((file) => /^[A-Za-z0-9_]+\.py$/.test(file)).sort();
+}
 
 /** The same tensors, which stop between two of them when cancelled and report the bytes written so far. */
 function paced(tensors: readonly TensorSource[], pace: Pace): TensorSource[] {

@@ -11,6 +11,16 @@ export interface LayerShape {
 export interface NetworkShape {
   readonly hiddenSize: number;
   readonly layers: readonly LayerShape[];
+  /** Of each layer that is left, which one it was and which of its heads it still has; where a plan is known. */
+  readonly origins?: readonly { readonly layer: number; readonly heads: readonly number[] }[];
+}
+
+/** Which heads of the unpruned model each layer has, for families that tell heads apart by their number. */
+export interface HeadOrigins {
+  /** Heads of an unpruned layer. */
+  readonly of: number;
+  /** Ascending, one list a layer. */
+  readonly kept: readonly (readonly number[])[];
 }
 
 /** What a family reads out of config.json. */
@@ -24,6 +34,8 @@ export interface ModelConfig extends NetworkShape {
   readonly details: Readonly<Record<string, number | boolean>>;
   /** Frequencies of the rotary embedding, radians a position. [headDim / 2] */
   readonly rotaryFrequencies: Float32Array;
+  /** Undefined where nothing was pruned, or no family needs to know. */
+  readonly headOrigins?: HeadOrigins | undefined;
   /** config.json as it was read. */
   readonly source: Readonly<Record<string, unknown>>;
 }
@@ -54,6 +66,8 @@ export interface Positions {
   readonly slots?: number;
   /** Where they are no row but a tree, whose tokens see what leads to them alone. */
   readonly tree?: TokenTree;
+  /** Token ids of each row of the batch, earlier positions included: for a family that `readsTokens`. */
+  readonly rows?: readonly Int32Array[];
 }
 
 /** Which weight's rows open a group in block-wise mode, as in the published scripts (docs/method.md, Groups). */
@@ -67,10 +81,16 @@ export interface Family {
   readonly id: string;
   /** Values of config.json's `architectures` that it reads. */
   readonly architectures: readonly string[];
+  /** Tells the family's configs from another's under the same architecture; all of them where it is left out. */
+  recognises?(source: Readonly<Record<string, unknown>>): boolean;
   /** @throws EngineError config-invalid or feature-unsupported, naming the key. */
   readConfig(source: Readonly<Record<string, unknown>>): ModelConfig;
   /** config.json of the same model with other widths, in a form that `readConfig` reads back. */
   writeConfig(config: ModelConfig, shape: NetworkShape): WrittenConfig;
+  /** Other names under which a checkpoint may have a parameter. */
+  storedNames?(name: string): readonly string[];
+  /** Where files store the head beside an embedding that it is tied to by default: it is untied where the two differ. */
+  readonly separateHead?: { readonly embedding: string; readonly head: string };
   /** Token ids to hidden states. */
   embed(g: GraphBuilder, config: ModelConfig): Value;
   /** Prefix of a layer's parameter names. */
@@ -79,8 +99,15 @@ export interface Family {
   block(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value;
   /** Hidden states to logits. */
   head(g: GraphBuilder, config: ModelConfig, x: Value): Value;
-  /** For the tokens of a row, one after the other, or those of a tree. */
+  /** Whether what blocks read beside hidden states depends on the tokens, not on their number alone. */
+  readonly readsTokens?: boolean;
+  /**
+   * For the tokens of a row, one after the other, or those of a tree.
+   * @throws EngineError tokens-invalid where a family that `readsTokens` cannot tell their positions.
+   */
   sideInputs(config: ModelConfig, positions: Positions): Readonly<Record<string, SideInput>>;
+  /** What one layer reads beside its weights and others may read differently: slopes of heads. None where left out. */
+  layerInputs?(config: ModelConfig, layer: number): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */
   publishedCacheBytes(config: ModelConfig): number;

@@ -1,10 +1,28 @@
 import { EngineError } from '../errors.ts';
 import { ConfigReader, isRecord } from './config-reader.ts';
+import { baichuan13b } from './baichuan13b.ts';
+import { baichuan7b } from './baichuan7b.ts';
+import { bloom } from './bloom.ts';
+import { chatglm } from './chatglm.ts';
+import { chatglm2 } from './chatglm2.ts';
 import type { Family, ModelConfig } from './family.ts';
 import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 
 /** Every architecture that the studio knows. */
-const families: readonly Family[] = [llama];
+export const families: readonly Family[] = [
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  baichuan7b,
+  baichuan13b,
+  bloom,
+  chatglm,
+  chatglm2,
+];
 
 /**
  * The family and the meaning of a config.json's content.
@@ -24,7 +42,11 @@ function familyOf(source: Readonly<Record<string, unknown>>): Family {
   const named = Array.isArray(source.architectures)
     ? source.architectures.filter((a) => typeof a === 'string')
     : [];
-  const family = families.find(({ architectures }) => named.some((name) => architectures.includes(name)));
+  const family = families.find(
+    (candidate) =>
+      named.some((name) => candidate.architectures.includes(name)) &&
+      (candidate.recognises?.(source) ?? true),
+  );
   if (family) return family;
   const known = families.flatMap(({ architectures }) => architectures);
   const found =

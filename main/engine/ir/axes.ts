@@ -86,6 +86,11 @@ export function unify(left: Axis, right: Axis): void {
 function bind(free: Atom, target: Axis): void {
   inferMissingFactor(target, free.size);
   const size = sizeOf(target);
+  if (target.kind === 'product' && target.factors.includes(free)) {
+    // Queries and keys out of one axis of heads, h = (h r): r is 1, and nothing else is to be said.
+    if (size !== free.size) throw mismatch(free, target);
+    return;
+  }
   if (target.kind === 'atom') target.size ??= free.size;
   else if (free.size !== undefined && size === undefined) throw mismatch(free, target);
   if (free.size !== undefined && size !== undefined && free.size !== size) throw mismatch(free, target);
@@ -173,6 +178,41 @@ function productCoordinates(factors: readonly Axis[], unit: Atom, size: number):
     }
   }
   return all;
+}
+
+/**
+ * For each index of an axis, which part of a fused axis it lies in: each term of a sum, wherever the sum stands, is a
+ * part; an axis without one is a single part. (q + k + v) has three, (h (q + k + v)) the same three in every head.
+ * [size of the axis]
+ */
+export function partsOf(axis: Axis): { readonly count: number; readonly partOf: Int32Array } {
+  const found = resolve(axis);
+  if (found.kind === 'atom') return { count: 1, partOf: new Int32Array(sizeOf(found) as number) };
+  const parts = (found.kind === 'sum' ? found.terms : found.factors).map(partsOf);
+  if (found.kind === 'sum') {
+    const partOf = new Int32Array(sizeOf(found) as number);
+    let [offset, count] = [0, 0];
+    for (const part of parts) {
+      partOf.set(
+        part.partOf.map((i) => count + i),
+        offset,
+      );
+      offset += part.partOf.length;
+      count += part.count;
+    }
+    return { count, partOf };
+  }
+  return parts.reduce((outer, inner) => {
+    const size = inner.partOf.length;
+    const partOf = new Int32Array(outer.partOf.length * size);
+    outer.partOf.forEach((part, i) => {
+      partOf.set(
+        inner.partOf.map((j) => part * inner.count + j),
+        i * size,
+      );
+    });
+    return { count: outer.count * inner.count, partOf };
+  });
 }
 
 /** Indices from the first up to, but not with, the second. */

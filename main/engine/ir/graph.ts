@@ -77,6 +77,11 @@ export class GraphBuilder {
     return value;
   }
 
+  /** An input of one layer alone, under its prefix as its parameters are. */
+  scopedInput(name: string, type: ValueType, dims: readonly (number | DynamicAxis)[]): Value {
+    return this.input(this.scope + name, type, dims);
+  }
+
   /**
    * Applies an op to values under its signature's port names and returns its outputs.
    * @throws EngineError graph-invalid where the axes do not fit.

@@ -1,6 +1,9 @@
 import { defineOp } from '../ir/op.ts';
 
-/** y[b, t] = W[ids[b, t]]. W is [v, h]; only the rows in use are turned into float32. */
+/**
+ * y[b, t] = W[ids[b, t]]. W is [v, h]; only the rows in use are turned into float32. Attribute paddingId: a row that
+ * gets no gradient, as PyTorch's padding_idx.
+ */
 export const embedding = defineOp({
   type: 'embedding',
   axes: 'ids[b t], weight[v h] -> y[b t h]',
@@ -14,6 +17,11 @@ export const embedding = defineOp({
   vjp: (g, { ids }, { y: dy }, node) => {
     const zeros = g.op('Expand', [g.scalar(0), g.ints([node.size('v'), node.size('h')])]);
     const rows = g.reshape(ids, [-1, 1]);
-    return { weight: g.op('ScatterND', [zeros, rows, g.rows(dy, node.size('h'))], { reduction: 'add' }) };
+    const counted = g.rows(dy, node.size('h'));
+    const updates =
+      'paddingId' in node.attributes
+        ? g.op('Where', [g.op('Equal', [rows, g.int(node.attributes.paddingId)]), g.scalar(0), counted])
+        : counted;
+    return { weight: g.op('ScatterND', [zeros, rows, updates], { reduction: 'add' }) };
   },
 });

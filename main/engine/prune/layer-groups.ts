@@ -1,5 +1,11 @@
 import { EngineError } from '../errors.ts';
-import { deriveGroups, groupRootedAt, type CoupledGroup, type GroupMember } from '../derive/groups.ts';
+import {
+  deriveGroups,
+  groupRootedAt,
+  separated,
+  type CoupledGroup,
+  type GroupMember,
+} from '../derive/groups.ts';
 import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
 import { blockGraph } from '../runtime/model-graph.ts';
 
@@ -13,7 +19,10 @@ export interface LayerGroup {
   /** Channels of one unit in the root: head_dim, or 1. */
   readonly unitSize: number;
   readonly group: CoupledGroup;
-  /** The linear weights that are scored: the root first, then in order of execution. */
+  /**
+   * The linear weights that are scored: the root first, then in order of execution. The parts of a fused weight are
+   * scored one by one, as the same network with separate weights would be.
+   */
   readonly scored: readonly GroupMember[];
   /**
    * Which of them the published code finds next to the root: it follows a head's values to o_proj's columns before it
@@ -36,15 +45,16 @@ export function layerGroups(
   );
   const make = (kind: StructureKind): LayerGroup => {
     const root = roots[kind];
-    const group = groupRootedAt(groups, root);
+    const units = kind === 'attention' ? shape.kvHeads : shape.mlpWidth;
+    const group = groupRootedAt(groups, root, units);
     if (!group) throw new EngineError('graph-invalid', `No group of coupled structures starts at ${root}.`);
-    const isRoot = (member: GroupMember): boolean => member.param === root && member.dim === 0;
-    const rest = group.members.filter((member) => matrices.has(member.param) && !isRoot(member));
-    const scored = [...group.members.filter(isRoot), ...rest];
+    const members = group.members.filter((member) => matrices.has(member.param)).flatMap(separated);
+    const first = rootAmong(members.filter((member) => member.param === root && member.dim === 0));
+    const scored = [first, ...members.filter((member) => member !== first)];
     return {
       kind,
       units: group.unitCount,
-      unitSize: scored[0].unitOf.length / group.unitCount,
+      unitSize: indicesOf(first) / group.unitCount,
       group,
       scored,
       second: kind === 'attention' ? scored.length - 1 : 1,
@@ -52,3 +62,10 @@ export function layerGroups(
   };
   return { attention: make('attention'), mlp: make('mlp') };
 }
+
+/** Of a fused weight the part with the fewest rows is the root: the keys where several queries share one, else the queries. */
+function rootAmong(parts: readonly GroupMember[]): GroupMember {
+  return parts.reduce((least, part) => (indicesOf(part) < indicesOf(least) ? part : least));
+}
+
+const indicesOf = ({ unitOf }: GroupMember): number => unitOf.filter((unit) => unit >= 0).length;

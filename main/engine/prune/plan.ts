@@ -174,6 +174,9 @@ function partCosts(graph: GraphBuilder): PartCosts {
 export const shapeLeftBy = (plan: PrunePlan, { hiddenSize }: NetworkShape): NetworkShape => ({
   hiddenSize: plan.hidden?.length ?? hiddenSize,
   layers: shapesOf(plan),
+  origins: plan.layers.flatMap((kept, layer) =>
+    kept === null ? [] : [{ layer, heads: kept.attention.keptHeads }],
+  ),
 });
 
 /** The layers that a plan leaves. */

@@ -42,9 +42,11 @@ function foldToRoot(
 ): Float64Array {
   const folded = new Float64Array(units * unitSize);
   const seen = new Array<number>(units).fill(0);
+  let place = 0;
   member.unitOf.forEach((unit, i) => {
     if (unit < 0) return;
-    const channel = fold === 'correct' ? unit * unitSize + (seen[unit]++ % unitSize) : i % folded.length;
+    const channel =
+      fold === 'correct' ? unit * unitSize + (seen[unit]++ % unitSize) : place++ % folded.length;
     folded[channel] += scores[i];
   });
   return folded;

@@ -28,6 +28,10 @@ export function packBatches(rows: readonly ArrayLike<number>[], maxTokens: numbe
   return batches;
 }
 
+/** The token ids row by row. */
+export const rowsOf = ({ rows, length, ids }: Batch): Int32Array[] =>
+  Array.from({ length: rows }, (_, row) => ids.subarray(row * length, (row + 1) * length));
+
 /** As many batches a round, in order, as have room in a budget together; at least one. */
 export function splitIntoRounds<B extends Batch>(
   batches: readonly B[],

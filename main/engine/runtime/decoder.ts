@@ -1,4 +1,4 @@
-import type { Batch } from './batch.ts';
+import { rowsOf, type Batch } from './batch.ts';
 import { LayerCache } from './layer-cache.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { Network } from './network.ts';
@@ -33,6 +33,8 @@ export class Decoder {
    * Layer by layer, so that a streamed weight is read once; long prompts go through a layer in pieces.
    */
   async advance(ids: Int32Array, pace: Pace): Promise<Float32Array> {
+    if (this.readsTokens)
+      this.rowsSoFar = rowsOf(this.batchOf(ids)).map((row, i) => joined(this.rowsSoFar[i], row));
     const batches = this.cut(ids);
     this.network.prefetchLayer(0);
     let hidden: Values[] = [];
@@ -67,6 +69,17 @@ export class Decoder {
     return results;
   }
 
+  /** Token ids of each row, where what blocks read beside hidden states depends on them. */
+  private rowsSoFar: readonly Int32Array[] = [];
+
+  private get readsTokens(): boolean {
+    return this.network.model.family.readsTokens === true;
+  }
+
+  private batchOf(ids: Int32Array): Batch {
+    return { rows: this.rows, length: ids.length / this.rows, ids };
+  }
+
   private lastSide: { key: string; feeds: ReturnType<Network['sideFeeds']> } | undefined;
 
   /** All layers read the same. */
@@ -76,13 +89,17 @@ export class Decoder {
     slots: number;
   }): ReturnType<Network['sideFeeds']> {
     const key = `${positions.start} ${positions.length} ${positions.slots}`;
-    if (this.lastSide?.key !== key) this.lastSide = { key, feeds: this.network.sideFeeds(positions) };
+    if (this.lastSide?.key !== key) {
+      const tokens = this.readsTokens ? { rows: this.rowsSoFar } : {};
+      this.lastSide = { key, feeds: this.network.sideFeeds({ ...positions, ...tokens }) };
+    }
     return this.lastSide.feeds;
   }
 
   private cut(ids: Int32Array): Batch[] {
     const length = ids.length / this.rows;
-    const step = this.chunkLength(length);
+    // A prompt whose tokens see each other cannot be cut.
+    const step = this.readsTokens ? length : this.chunkLength(length);
     const batches: Batch[] = [];
     for (let from = 0; from < length; from += step) {
       const to = Math.min(length, from + step);
@@ -118,4 +135,8 @@ export class Decoder {
     }
     return last;
   }
+}
+
+function joined(before: Int32Array | undefined, after: Int32Array): Int32Array {
+  return Int32Array.of(...(before ?? []), ...after);
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
+import { renamedCheckpoint } from '../checkpoint/renamed-checkpoint.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { EngineError } from '../errors.ts';
 import type { Family, ModelConfig } from '../families/family.ts';
@@ -38,14 +39,48 @@ export async function describeModel(folder: string): Promise<DescribedModel> {
  */
 export async function openModel(folder: string): Promise<Model> {
   const described = await describeModel(folder);
-  const checkpoint = await openCheckpoint(folder);
+  const opened = await openCheckpoint(folder);
   try {
-    checkShapes(described, checkpoint);
+    const checkpoint = underOwnNames(described, opened);
+    const model = await withSeparateHead({ ...described, checkpoint });
+    checkShapes(model, checkpoint);
+    return model;
   } catch (error) {
-    await checkpoint.close();
+    await opened.close();
     throw error;
   }
-  return { ...described, checkpoint };
+}
+
+/** A checkpoint that has parameters under other names, as the family knows them, is read under those of the graph. */
+function underOwnNames({ family, config }: DescribedModel, checkpoint: Checkpoint): Checkpoint {
+  if (!family.storedNames) return checkpoint;
+  const missing = [...modelGraph(family, config).graph.params.keys()].filter(
+    (name) => !checkpoint.tensors.has(name),
+  );
+  const renamed = missing.flatMap((name) => {
+    const stored = family.storedNames?.(name).find((candidate) => checkpoint.tensors.has(candidate));
+    return stored === undefined ? [] : [[name, stored] as const];
+  });
+  return renamed.length > 0 ? renamedCheckpoint(checkpoint, new Map(renamed)) : checkpoint;
+}
+
+/** Rows of head and embedding that are compared: a head that was trained by itself differs in all of them. */
+const comparedRows = 64;
+
+/** A head beside a tied embedding counts where it holds other numbers. */
+async function withSeparateHead(model: Model): Promise<Model> {
+  const { family, config, checkpoint } = model;
+  const names = family.separateHead;
+  if (!names || !config.tiedEmbeddings || !checkpoint.tensors.has(names.head)) return model;
+  const step = Math.max(1, Math.floor(config.vocabSize / comparedRows));
+  for (let row = 0; row < config.vocabSize; row += step) {
+    const [embedded, read] = await Promise.all(
+      [names.embedding, names.head].map((name) => checkpoint.readRows(name, row, row + 1)),
+    );
+    if (embedded.length !== read.length || embedded.some((value, i) => value !== read[i]))
+      return { ...model, config: { ...config, tiedEmbeddings: false } };
+  }
+  return model;
 }
 
 function checkShapes({ family, config, folder }: DescribedModel, checkpoint: Checkpoint): void {

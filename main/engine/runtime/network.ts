@@ -4,10 +4,10 @@ import type { ParamDtypes, ParamType, Program } from '../derive/emission.ts';
 import { deriveForward } from '../derive/forward.ts';
 import { AdaptedGraph, isAdapterParam, type AdaptedWeight, type Adaptation } from '../derive/lora.ts';
 import { GraphBuilder, shapeOf, type Value } from '../ir/graph.ts';
-import type { Positions } from '../families/family.ts';
+import type { Positions, SideInput } from '../families/family.ts';
 import { crossEntropy, shortfall } from '../ops/index.ts';
 import { blockGraph, embedGraph, headGraph } from './model-graph.ts';
-import { labelsOf, type Batch } from './batch.ts';
+import { labelsOf, rowsOf, type Batch } from './batch.ts';
 import type { LayerCache } from './layer-cache.ts';
 import type { Model } from './model.ts';
 import type { WeightStore } from './residency.ts';
@@ -153,9 +153,7 @@ export class Network {
 
   /** What every layer reads beside its hidden states, at these positions. */
   sideFeeds(positions: Positions): Record<string, Feed> {
-    const inputs = this.model.family.sideInputs(this.model.config, positions);
-    const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
-    return Object.fromEntries(feeds);
+    return feedsOf(this.model.family.sideInputs(this.model.config, positions));
   }
 
   async backwardLayer(
@@ -292,8 +290,10 @@ export class Network {
 
   /** A layer's weights, under names without its prefix. */
   async takeLayer(layer: number): Promise<LayerWeights> {
-    const prefix = this.model.family.layerPrefix(layer);
-    return withoutPrefix(await this.weights.take(this.layerParams(layer)), prefix);
+    const { family, config } = this.model;
+    const weights = await this.weights.take(this.layerParams(layer));
+    const inputs = family.layerInputs?.(config, layer) ?? {};
+    return { ...withoutPrefix(weights, family.layerPrefix(layer)), ...feedsOf(inputs) };
   }
 
   async release(): Promise<void> {
@@ -313,8 +313,10 @@ export class Network {
     };
   }
 
-  private side({ length, tree }: Batch): Record<string, Feed> {
+  private side(batch: Batch): Record<string, Feed> {
+    const { length, tree } = batch;
     if (tree) return this.sideFeeds({ length, tree });
+    if (this.model.family.readsTokens) return this.sideFeeds({ length, rows: rowsOf(batch) });
     if (this.usualSide?.length !== length) this.usualSide = { length, feeds: this.sideFeeds({ length }) };
     return this.usualSide.feeds;
   }
@@ -395,6 +397,11 @@ function partGradient(
     lookups: new Map(lookups.map(({ param, dy }) => [param, results[dy].values])),
     params: new Map(wanted.params.map((name) => [name, results[gradientName(name)].data])),
   };
+}
+
+function feedsOf(inputs: Readonly<Record<string, SideInput>>): Record<string, Feed> {
+  const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [name, floats(data, dims)] as const);
+  return Object.fromEntries(feeds);
 }
 
 function withoutPrefix(feeds: Record<string, Feed>, prefix: string): Record<string, Feed> {

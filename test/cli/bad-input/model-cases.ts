@@ -237,11 +237,10 @@ export const badModels: readonly BadInput[] = [
     arrange: configured({ rope_parameters: { rope_type: 'yarn', factor: 4 } }),
   },
   {
-    what: 'a sliding window',
+    what: 'a Baichuan of the second generation',
     code: 'feature-unsupported',
-    sentence:
-      /^config\.json: a sliding attention window .*is not supported; only "sliding_window": null is\.$/,
-    arrange: configured({ sliding_window: 4096 }),
+    sentence: 'config.json is of a Baichuan 2, whose head is normalised; known are Baichuan-7B and 13B',
+    arrange: configured({ architectures: ['BaichuanForCausalLM'], z_loss_weight: 0 }),
   },
   {
     what: 'another activation',

@@ -1,18 +1,12 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { deriveBackward, gradientName, upstreamName } from '../../../main/engine/derive/backward.ts';
-import { crossEntropy } from '../../../main/engine/ops/index.ts';
+import { describe, expect, it } from 'vitest';
 import {
-  labelsOf,
   lossWeights,
   packBatches,
   predictedTokens,
   sumOfPredicted,
   type Batch,
 } from '../../../main/engine/runtime/batch.ts';
-import type { Model } from '../../../main/engine/runtime/model.ts';
-import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
-import type { BlockGradient, Network } from '../../../main/engine/runtime/network.ts';
-import { floats, indices, numbers, openSession, weightFeed, type Feed } from '../../../main/engine/runtime/session.ts';
+import { numbers } from '../../../main/engine/runtime/session.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import {
   goldenForward,
@@ -21,7 +15,8 @@ import {
   goldenTensors,
 } from '../../fixtures/golden-files.ts';
 import type { GoldenTensor } from '../../fixtures/golden-files.ts';
-import { openNetwork, session } from '../../fixtures/open-network.ts';
+import { openNetwork } from '../../fixtures/open-network.ts';
+import { contracted, forward, wholeGraph } from '../../fixtures/whole-network.ts';
 
 /** Relative to the largest value of a tensor. PyTorch's own float32 is 2e-6 to 2e-5 off float64 (golden/README.md). */
 const tolerance = { activations: 1e-5, gradients: 1e-4 };
@@ -42,34 +37,6 @@ function tensor(tensors: ReadonlyMap<string, GoldenTensor>, name: string): Float
   return found.data;
 }
 
-/** Hidden states before each layer and before the head. */
-async function forward(network: Network, batch: Batch): Promise<Float32Array[]> {
-  const hidden = [await network.embed(batch)];
-  for (let layer = 0; layer < network.layerCount; layer++) {
-    const weights = await network.takeLayer(layer);
-    network.prefetchLayer(layer + 1);
-    hidden.push(await network.forwardLayer(layer, weights, hidden[layer], batch));
-  }
-  return hidden.map(numbers);
-}
-
-/** ∂L/∂W = dyᵀ·x over all tokens, in float64. [outputs · inputs] */
-function contracted({ contractions }: BlockGradient, param: string, tokens: number): Float64Array {
-  const found = contractions.get(param);
-  if (!found) throw new RangeError(`${param} was not given out.`);
-  const [x, dy] = [numbers(found.x), numbers(found.dy)];
-  const inputs = x.length / tokens;
-  const outputs = dy.length / tokens;
-  const gradient = new Float64Array(outputs * inputs);
-  for (let token = 0; token < tokens; token++) {
-    for (let o = 0; o < outputs; o++) {
-      const upstream = dy[token * outputs + o];
-      for (let i = 0; i < inputs; i++) gradient[o * inputs + i] += upstream * x[token * inputs + i];
-    }
-  }
-  return gradient;
-}
-
 /** Σ over tokens of ∂L/∂(embedded token), by token. [vocabulary · hidden] */
 function scattered(dx: Float32Array, { ids }: Batch, rows: number): Float64Array {
   const width = dx.length / ids.length;
@@ -78,48 +45,6 @@ function scattered(dx: Float32Array, { ids }: Batch, rows: number): Float64Array
     for (let h = 0; h < width; h++) gradient[id * width + h] += dx[token * width + h];
   });
   return gradient;
-}
-
-/** Losses and gradients of every parameter over several batches, from the whole network as one graph. */
-async function wholeGraph(
-  model: Model,
-  batches: readonly Batch[],
-): Promise<{ loss: number; gradients: Map<string, Float64Array> }> {
-  const { family, config, checkpoint } = model;
-  const { graph, logits } = modelGraph(family, config);
-  const labels = graph.input('labels', 'int64', ['batch', 'sequence']);
-  const losses = graph.apply(crossEntropy, { logits, labels }).y;
-  const params = [...graph.params.values()];
-  const dtypes = new Map(params.map(({ name }) => [name, checkpoint.info(name).dtype]));
-  const request = { result: losses, inputs: [], params, contracted: [], forward: { losses } };
-  const opened = await openSession(deriveBackward(graph, request, dtypes), session);
-  onTestFinished(() => opened.release());
-  const weights: Record<string, Feed> = {};
-  for (const { name } of params) {
-    const { dtype, shape } = checkpoint.info(name);
-    weights[name] = weightFeed(await checkpoint.read(name), dtype, shape);
-  }
-  const predicted = batches.reduce((total, batch) => total + predictedTokens(batch), 0);
-  const gradients = new Map(params.map(({ name }) => [name, new Float64Array(weights[name].dims.reduce((a, b) => a * b, 1))]));
-  let total = 0;
-  for (const batch of batches) {
-    const dims = [batch.rows, batch.length];
-    const side = Object.entries(family.sideInputs(config, { length: batch.length }));
-    const results = await opened.run({
-      ...weights,
-      ...Object.fromEntries(side.map(([name, { data, dims: sideDims }]) => [name, floats(data, sideDims)])),
-      ids: indices(batch.ids, dims),
-      labels: labelsOf(batch),
-      [upstreamName]: floats(lossWeights(batch, 1 / predicted), dims),
-    });
-    total += sumOfPredicted(results.losses.data, batch);
-    for (const [name, sum] of gradients) {
-      results[gradientName(name)].data.forEach((value, i) => {
-        sum[i] += value;
-      });
-    }
-  }
-  return { loss: total / predicted, gradients };
 }
 
 describe.each(goldenModelNames)('%s', (name) => {

@@ -23,9 +23,10 @@ import { sumOver, tensorOf, type Float64Tensor } from '../../fixtures/float64-te
 import { attentionCases } from './attention-cases.ts';
 import { elementwiseCases } from './elementwise-cases.ts';
 import type { OpCase, OpReference, PortCase, RunSizes } from './op-case.ts';
+import { familyCases } from './family-cases.ts';
 import { tokenCases } from './token-cases.ts';
 
-const suites = { ...elementwiseCases, ...attentionCases, ...tokenCases };
+const suites = { ...elementwiseCases, ...attentionCases, ...tokenCases, ...familyCases };
 const definitions: Readonly<Record<string, OpDefinition>> = ops;
 
 /** Central differences of a float64 function are good to about step²: 1e-10 of a derivative of size one. */
@@ -50,7 +51,7 @@ interface BuiltCase {
   readonly y: Value;
 }
 
-function build(op: OpDefinition, { ports, attributes }: OpCase): BuiltCase {
+function build(op: OpDefinition, { ports, attributes, output = 'y' }: OpCase): BuiltCase {
   const graph = new GraphBuilder();
   const values = Object.fromEntries(
     Object.entries(ports).map(([name, { kind, dims }]) => [
@@ -60,7 +61,7 @@ function build(op: OpDefinition, { ports, attributes }: OpCase): BuiltCase {
         : graph.input(name, kind === 'index' ? 'int64' : 'float', dims),
     ]),
   );
-  return { graph, values, y: graph.apply(op, values, attributes).y };
+  return { graph, values, y: graph.apply(op, values, attributes)[output] };
 }
 
 const dtypesOf = ({ graph }: BuiltCase, dtype: Dtype): Map<string, Dtype> =>
@@ -101,13 +102,13 @@ function feedsOf({ ports }: OpCase, values: Readonly<Record<string, Float64Tenso
 /** ∂(Σ upstream·y)/∂(each element of one input), by central differences of the reference. */
 function differences(
   reference: OpReference,
-  { attributes = {}, step = defaultStep }: OpCase,
+  { attributes = {}, output = 'y', step = defaultStep }: OpCase,
   values: Readonly<Record<string, Float64Tensor>>,
   name: string,
   upstream: Float64Tensor,
 ): Float64Array {
   const projected = (): number => {
-    const { data } = reference(values, attributes);
+    const { data } = reference(values, attributes, output);
     return sumOver(data.length, (i) => data[i] * upstream.data[i]);
   };
   const { data } = values[name];
@@ -135,7 +136,7 @@ describe.each(Object.entries(suites))('%s', (type, { reference, cases }) => {
   const op = definitions[type];
 
   describe.each(cases)('$what', (opCase) => {
-    const { ports, runs, tolerance, attributes = {} } = opCase;
+    const { ports, runs, tolerance, attributes = {}, output = 'y' } = opCase;
     const built = build(op, opCase);
     const given = Object.keys(ports).filter((name) => !ports[name].differentiable);
     const learnt = Object.keys(ports).filter((name) => ports[name].differentiable);
@@ -144,7 +145,7 @@ describe.each(Object.entries(suites))('%s', (type, { reference, cases }) => {
       const session = await open(deriveForward(built.graph, { y: built.y }, dtypesOf(built, 'F32')));
       for (const sizes of runs) {
         const values = draw(opCase, sizes);
-        const expected = reference(values, attributes);
+        const expected = reference(values, attributes, output);
         const { y } = await session.run(feedsOf(opCase, values));
         expect(y.dims).toEqual(expected.dims);
         expect(worstOfLargest(y.data, expected.data)).toBeLessThanOrEqual(tolerance.forward);
@@ -155,7 +156,7 @@ describe.each(Object.entries(suites))('%s', (type, { reference, cases }) => {
       const session = await open(backward(built, opCase, 'F32'));
       for (const sizes of runs) {
         const values = draw(opCase, sizes);
-        const upstream = randomLike(reference(values, attributes));
+        const upstream = randomLike(reference(values, attributes, output));
         const upstreamFeed = floats(Float32Array.from(upstream.data), upstream.dims);
         const results = await session.run({ ...feedsOf(opCase, values), [upstreamName]: upstreamFeed });
         for (const name of learnt) {
@@ -183,7 +184,7 @@ describe.each(Object.entries(suites))('%s', (type, { reference, cases }) => {
         const stored = await open(backward(built, opCase, dtype));
         const upcast = await open(backward(built, opCase, 'F32'));
         const values = draw(opCase, runs[runs.length - 1]);
-        const { dims, data } = randomLike(reference(values, attributes));
+        const { dims, data } = randomLike(reference(values, attributes, output));
         const feeds = { ...feedsOf(opCase, values), [upstreamName]: floats(Float32Array.from(data), dims) };
         const params = [...built.graph.params.keys()].map((name) => {
           const patterns = fromFloat32(Float32Array.from(values[name].data), dtype);

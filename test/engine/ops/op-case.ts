@@ -19,6 +19,8 @@ export interface PortCase {
 export interface OpCase {
   readonly what: string;
   readonly attributes?: OpAttributes;
+  /** Which of the op's outputs is looked at, where it has several; the others have no gradient then. */
+  readonly output?: string;
   readonly ports: Readonly<Record<string, PortCase>>;
   /** The one compiled graph must serve each of these. */
   readonly runs: readonly RunSizes[];
@@ -30,10 +32,11 @@ export interface OpCase {
   readonly step?: number;
 }
 
-/** The op in plain float64 loops. */
+/** The op in plain float64 loops; `output` is `y` where it has a single one. */
 export type OpReference = (
   inputs: Readonly<Record<string, Float64Tensor>>,
   attributes: OpAttributes,
+  output: string,
 ) => Float64Tensor;
 
 export interface OpCases {

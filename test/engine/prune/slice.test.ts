@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../main/engine/checkpoint/checkpoint.ts';
-import { keptLayers, modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { slicedTensors } from '../../../main/engine/prune/slice.ts';
-import { packBatches, type Batch } from '../../../main/engine/runtime/batch.ts';
+import { packBatches } from '../../../main/engine/runtime/batch.ts';
 import type { Model } from '../../../main/engine/runtime/model.ts';
 import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
 import { Network } from '../../../main/engine/runtime/network.ts';
@@ -15,49 +15,12 @@ import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { goldenForward, goldenModelFolder } from '../../fixtures/golden-files.ts';
 import { openNetwork, session } from '../../fixtures/open-network.ts';
 import { picoModel } from '../../fixtures/pico-config.ts';
+import { masked, plans } from '../../fixtures/masked-checkpoint.ts';
 import { layerPlan, shapesAfter, wholePlan, writePruned } from '../../fixtures/pruned-folder.ts';
+import { logitsOf } from '../../fixtures/whole-network.ts';
 
 /** Of the largest logit: a removed column and one of zeros differ in the order of a sum at most. */
 const tolerance = 2e-5;
-
-async function logits(network: Network, batch: Batch): Promise<Float32Array> {
-  let x = await network.embed(batch);
-  for (let layer = 0; layer < network.layerCount; layer++) {
-    x = await network.forwardLayer(layer, await network.takeLayer(layer), x, batch);
-  }
-  return (await network.logits(x, batch)).data;
-}
-
-/** The original's weights, with what a plan removes cut off from the residual: its columns of o and down are zero. */
-function masked({ checkpoint, config, family }: Model, plan: PrunePlan): Checkpoint {
-  const zeroed = new Map<string, (column: number) => boolean>();
-  keptLayers(plan).forEach(({ attention, mlp }, layer) => {
-    const heads = new Set(attention.keptHeads);
-    const channels = new Set(mlp.keptChannels);
-    const prefix = family.layerPrefix(layer);
-    zeroed.set(
-      `${prefix}self_attn.o_proj.weight`,
-      (column) => !heads.has(Math.floor(column / config.headDim)),
-    );
-    zeroed.set(`${prefix}mlp.down_proj.weight`, (column) => !channels.has(column));
-  });
-  const read = async (name: string): Promise<RawArray> => {
-    const values = await checkpoint.read(name);
-    const isZeroed = zeroed.get(name);
-    const [, columns] = checkpoint.info(name).shape;
-    return isZeroed ? values.map((value, i) => (isZeroed(i % columns) ? 0 : value)) : values;
-  };
-  return {
-    folder: checkpoint.folder,
-    tensors: checkpoint.tensors,
-    others: checkpoint.others,
-    totalBytes: checkpoint.totalBytes,
-    info: (name) => checkpoint.info(name),
-    readRows: (name, from, to) => checkpoint.readRows(name, from, to),
-    close: () => checkpoint.close(),
-    read,
-  };
-}
 
 /**
  * The original's weights with what a plan takes from the hidden axis zeroed wherever it is made or scaled: columns of
@@ -93,25 +56,6 @@ function maskedHidden({ checkpoint, config, ...model }: Model, hidden: readonly 
   };
 }
 
-/** Any heads and channels of each layer, at least one of each; sometimes the same ones in every layer. */
-function plans({ config }: Model): fc.Arbitrary<PrunePlan> {
-  const some = (count: number): fc.Arbitrary<number[]> =>
-    fc
-      .subarray(
-        Array.from({ length: count }, (_, i) => i),
-        { minLength: 1 },
-      )
-      .map((kept) => kept.sort((a, b) => a - b));
-  const layers = config.layers.map((shape) =>
-    fc
-      .tuple(some(shape.kvHeads), some(shape.mlpWidth))
-      .map(([kvHeads, channels]) => layerPlan(shape, kvHeads, channels)),
-  );
-  return fc.tuple(fc.tuple(...layers), fc.boolean()).map(([different, alike]) => ({
-    layers: alike ? different.map(() => different[0]) : different,
-  }));
-}
-
 /** Any hidden indices, at least one. */
 const hiddenIndices = ({ config }: Model): fc.Arbitrary<number[]> =>
   fc
@@ -135,9 +79,9 @@ describe.each(['mha', 'gqa', 'tied', 'headdim', 'sharded-bf16'])('%s', (name) =>
       const reference = new Network(model, openWeightStore(masked(model, plan), 'stream'), session);
       const pruned = await openNetwork(await writePruned(model, plan, maxShardBytes));
       expect(pruned.model.config.layers).toEqual(shapesAfter(plan));
-      const expected = await logits(reference, batch);
+      const expected = await logitsOf(reference, batch);
       await reference.release();
-      expect(worstOfLargest(await logits(pruned, batch), expected)).toBeLessThan(tolerance);
+      expect(worstOfLargest(await logitsOf(pruned, batch), expected)).toBeLessThan(tolerance);
 
       const bytesPerElementOf = (param: string): number => bytesPerElement[checkpoint.info(param).dtype];
       const costs = modelCosts(family, config, shapeLeftBy(plan, config), bytesPerElementOf);
@@ -159,9 +103,9 @@ describe.each(['mha', 'gqa', 'tied', 'headdim', 'sharded-bf16'])('%s', (name) =>
       const plan = { ...wholePlan(config), hidden };
       const pruned = await openNetwork(await writePruned(model, plan));
       expect(pruned.model.config).toMatchObject({ hiddenSize: hidden.length, layers: config.layers });
-      const expected = await logits(reference, batch);
+      const expected = await logitsOf(reference, batch);
       await reference.release();
-      expect(worstOfLargest(await logits(pruned, batch), expected)).toBeLessThan(tolerance);
+      expect(worstOfLargest(await logitsOf(pruned, batch), expected)).toBeLessThan(tolerance);
     };
     await fc.assert(fc.asyncProperty(hiddenIndices(model), check), { seed: 21, numRuns: 8 });
   });

@@ -1,0 +1,20 @@
+import { EngineError } from '../errors.ts';
+import { stockKeys, type ShapeKeys } from './layer-shapes.ts';
+import type { ConfigReader } from './config-reader.ts';
+
+/** Those of LLaMA; every query head has keys of its own. */
+export const baichuanKeys: ShapeKeys = { ...stockKeys, kvHeads: null };
+
+/**
+ * Baichuan 2 bears the same names, but divides each row of its head by the row's norm.
+ * @throws EngineError feature-unsupported
+ */
+export function refuseSecondGeneration(config: ConfigReader): void {
+  if (!config.has('z_loss_weight') && config.source.vocab_size !== 125696) return;
+  throw new EngineError(
+    'feature-unsupported',
+    'config.json is of a Baichuan 2, whose head is normalised; known are Baichuan-7B and 13B of the first generation.',
+    {},
+    'Take baichuan-inc/Baichuan-7B or Baichuan-13B.',
+  );
+}

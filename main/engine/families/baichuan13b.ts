@@ -1,0 +1,71 @@
+import type { GraphBuilder, Value } from '../ir/graph.ts';
+import { add, alibiAttention, mergeHeads } from '../ops/index.ts';
+import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
+import { baichuanKeys, refuseSecondGeneration } from './baichuan-kind.ts';
+import { ConfigReader } from './config-reader.ts';
+import { project, rootMeanSquareNorm, swiGlu } from './decoder-parts.ts';
+import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
+import { writeFixedHeadConfig } from './layer-shapes.ts';
+import { llamaDecoder, packedHeads, readLlamaConfig } from './llama-decoder.ts';
+import { causalMask, treeMask } from './rotary-frequencies.ts';
+
+/** Baichuan-13B: as Baichuan-7B, with ALiBi in place of rotary positions. */
+export const baichuan13b = defineFamily({
+  id: 'baichuan-13b',
+  architectures: ['BaichuanForCausalLM'],
+  recognises: (source) => 'model_max_length' in source,
+  ...llamaDecoder,
+
+  readConfig(source) {
+    const config = new ConfigReader(source);
+    refuseSecondGeneration(config);
+    const paddingId = config.source.pad_token_id === undefined ? 0 : Number(config.source.pad_token_id);
+    const details = { attentionBias: false, mlpBias: false, packed: true, paddingId };
+    const read = readLlamaConfig(config, 'baichuan-13b', 'Baichuan-13B', details, baichuanKeys);
+    return {
+      ...read,
+      maxPositions: config.count('model_max_length', 4096),
+      rotaryFrequencies: new Float32Array(),
+      headOrigins: readHeadOrigins(config, read.layers),
+    };
+  },
+
+  writeConfig: (config, shape) =>
+    writeFixedHeadConfig(
+      { ...config, source: withoutHeadOrigins(config.source) },
+      shape,
+      withHeadOrigins(config, shape),
+      'transformers with the modeling file of Baichuan-13B (trust_remote_code)',
+      baichuanKeys,
+    ),
+
+  block(g, config, shape, x) {
+    const normed = rootMeanSquareNorm(g, config, 'input_layernorm', x);
+    const mid = g.apply(add, { a: x, b: selfAttention(g, config, shape, normed) }).y;
+    const after = rootMeanSquareNorm(g, config, 'post_attention_layernorm', mid);
+    return g.apply(add, { a: mid, b: swiGlu(g, config, shape, after) }).y;
+  },
+
+  sideInputs: (_config, positions) => ({
+    mask: positions.tree ? treeMask(positions.tree) : causalMask(positions),
+    positions: keyPositions(positions),
+  }),
+
+  layerInputs: (config, layer) => ({ slopes: slopesOf(config, layer) }),
+
+  groupRoots: () => ({ attention: 'self_attn.W_pack.weight', mlp: 'mlp.gate_proj.weight' }),
+
+  publishedCacheBytes: () => 0,
+});
+
+function selfAttention(g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value): Value {
+  const inputs = {
+    mask: g.input('mask', 'float', ['sequence', 'sequence']),
+    positions: g.input('positions', 'float', [1, 'sequence']),
+    slopes: g.scopedInput('slopes', 'float', [shape.heads, 1]),
+  };
+  const heads = packedHeads(g, config, shape, x);
+  const mixed = g.apply(mergeHeads, { x: g.apply(alibiAttention, { ...heads, ...inputs }).y }).y;
+  const width = shape.heads * config.headDim;
+  return project(g, 'self_attn.o_proj', mixed, [config.hiddenSize, width], false);
+}

@@ -1,0 +1,117 @@
+import { EngineError } from '../errors.ts';
+import { lockAxis } from '../ir/axes.ts';
+import type { GraphBuilder, Value } from '../ir/graph.ts';
+import { bias, embedding, layerNorm, linear, multiply, rmsNorm, silu } from '../ops/index.ts';
+import type { ConfigReader } from './config-reader.ts';
+import type { LayerShape, ModelConfig } from './family.ts';
+
+/** Hidden states of token ids, `ids`, through a table [vocabulary, hidden]. */
+export function embedTokens(g: GraphBuilder, config: ModelConfig, name: string): Value {
+  const ids = g.input('ids', 'int64', ['batch', 'sequence']);
+  const weight = g.param(name, [config.vocabSize, config.hiddenSize]);
+  return g.apply(embedding, { ids, weight }, paddingOf(config)).y;
+}
+
+/** The token whose row of the table gets no gradient, where a family has one. */
+const paddingOf = ({ details }: ModelConfig): Record<string, number> =>
+  typeof details.paddingId === 'number' ? { paddingId: details.paddingId } : {};
+
+/** Logits of hidden states through a head without bias. */
+export function projectToVocabulary(g: GraphBuilder, config: ModelConfig, name: string, x: Value): Value {
+  const weight = g.param(name, [config.vocabSize, config.hiddenSize]);
+  const logits = g.apply(linear, { x, weight }).y;
+  // Rows of an untied head are tied to nothing else, but they are tokens, not structures.
+  lockAxis(logits.axes[logits.axes.length - 1], 'the vocabulary belongs to the tokenizer');
+  return logits;
+}
+
+/** x through a weight [out, in], and the bias beside it where there is one. */
+export function project(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  shape: [number, number],
+  biased: boolean,
+): Value {
+  const product = g.apply(linear, { x, weight: g.param(`${name}.weight`, shape) }).y;
+  return biased ? g.apply(bias, { x: product, bias: g.param(`${name}.bias`, [shape[0]]) }).y : product;
+}
+
+/** RMSNorm over the last axis, of `width`. */
+export function rootMeanSquareNorm(
+  g: GraphBuilder,
+  config: ModelConfig,
+  name: string,
+  x: Value,
+  width = config.hiddenSize,
+): Value {
+  const weight = g.param(`${name}.weight`, [width]);
+  return g.apply(rmsNorm, { x, weight }, { eps: config.details.eps as number }).y;
+}
+
+/** LayerNorm with weight and bias over the hidden axis. */
+export function centredNorm(g: GraphBuilder, config: ModelConfig, name: string, x: Value): Value {
+  const weight = g.param(`${name}.weight`, [config.hiddenSize]);
+  const offset = g.param(`${name}.bias`, [config.hiddenSize]);
+  return g.apply(layerNorm, { x, weight, bias: offset }, { eps: config.details.eps as number }).y;
+}
+
+/** down(silu(gate x)·up x), three weights under `mlp`. */
+export function swiGlu(g: GraphBuilder, config: ModelConfig, { mlpWidth }: LayerShape, x: Value): Value {
+  const biased = config.details.mlpBias === true;
+  const { hiddenSize } = config;
+  const gate = g.apply(silu, { x: project(g, 'mlp.gate_proj', x, [mlpWidth, hiddenSize], biased) }).y;
+  const up = project(g, 'mlp.up_proj', x, [mlpWidth, hiddenSize], biased);
+  const gated = g.apply(multiply, { a: gate, b: up }).y;
+  return project(g, 'mlp.down_proj', gated, [hiddenSize, mlpWidth], biased);
+}
+
+/** @throws EngineError feature-unsupported where the MLP is not what the family computes. */
+export function requireActivation(config: ConfigReader, family: string, expected: string): void {
+  const activation = config.text('hidden_act', expected);
+  if (activation === expected) return;
+  throw new EngineError(
+    'feature-unsupported',
+    `config.json: "hidden_act" is "${activation}"; a ${family} has "${expected}".`,
+    { hidden_act: activation },
+  );
+}
+
+/** @throws EngineError feature-unsupported for quantised weights. */
+export function refuseQuantised(config: ConfigReader): void {
+  const bits = config.has('quantization_bit') ? config.source.quantization_bit : 0;
+  const key = config.has('quantization_config') ? 'quantization_config' : 'quantization_bit';
+  if (key === 'quantization_bit' && bits === 0) return;
+  throw new EngineError(
+    'feature-unsupported',
+    `config.json: the weights are quantised ("${key}"); pruning needs F32, F16 or BF16 weights.`,
+    {},
+    'Take the original, unquantised model.',
+  );
+}
+
+/**
+ * Switches that a family has in one position only.
+ * @throws EngineError feature-unsupported, naming the key.
+ */
+export function requireFlags(
+  config: ConfigReader,
+  family: string,
+  expected: Readonly<Record<string, boolean>>,
+): void {
+  for (const [key, value] of Object.entries(expected)) {
+    if (config.flag(key, value) === value) continue;
+    throw new EngineError(
+      'feature-unsupported',
+      `config.json: "${key}" is ${!value}; of ${family} only ${value} is supported.`,
+      { [key]: String(!value) },
+    );
+  }
+}
+
+/** The width of a head where no key says it. */
+export function headDimOf(config: ConfigReader, key: string, hiddenSize: number, heads: number): number {
+  const headDim = config.has(key) ? config.count(key) : hiddenSize / heads;
+  if (Number.isInteger(headDim) && headDim % 2 === 0) return headDim;
+  throw config.invalid(key, 'an even whole number, hidden_size / num_attention_heads where absent', headDim);
+}
