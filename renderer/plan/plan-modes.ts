@@ -43,9 +43,10 @@ export function askedPlan(prune: PruneSettings): PruneSettings {
   if (mode === 'layer') {
     delete asked.round;
     delete asked.steps;
-    const held = prune.edits?.exclude;
+    const { attention, mlp } = (prune.edits ?? noEdits).exclude;
+    const held = [...new Set([...attention, ...mlp])].sort((a, b) => a - b);
     delete asked.edits;
-    if (held && held.attention.length + held.mlp.length > 0) asked.edits = { ...noEdits, exclude: held };
+    if (held.length > 0) asked.edits = { ...noEdits, exclude: { attention: held, mlp: held } };
   }
   return asked;
 }

@@ -123,8 +123,15 @@ function PlanPicture({
 function remarkOf(
   prune: PruneSettings,
   preview: PlanPreview | null,
-): 'plan.byScores' | 'plan.layersLater' | 'plan.layersLast' | 'plan.sizesLater' | 'plan.whichLater' {
+):
+  | 'plan.byScores'
+  | 'plan.hiddenLater'
+  | 'plan.layersLater'
+  | 'plan.layersLast'
+  | 'plan.sizesLater'
+  | 'plan.whichLater' {
   if (preview?.picks) return 'plan.byScores';
+  if (modeOf(prune) === 'channel') return 'plan.hiddenLater';
   if (modeOf(prune) === 'layer') return prune.drop === 'last' ? 'plan.layersLast' : 'plan.layersLater';
   return preview?.awaitsScores ? 'plan.sizesLater' : 'plan.whichLater';
 }
