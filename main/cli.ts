@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { chatTemplateNames } from './engine/generate/built-in-templates.ts';
 import { taskIds } from './engine/evaluate/tasks/index.ts';
 import { engineVersion } from './studio/engine-version.ts';
 import { compare, compareFormats, type CompareOptions } from './cli/compare.ts';
@@ -139,6 +140,11 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .requiredOption('--prompt <text>', 'what to continue, or with --chat what to answer')
     .option('--chat', "put the prompt into the model's chat template", false)
     .option('--system <text>', 'a system message before it, with --chat')
+    .addOption(
+      new Option('--template <name>', "a built-in template instead of the model's own, with --chat").choices(
+        chatTemplateNames,
+      ),
+    )
     .option('--max-new-tokens <n>', 'tokens to add at most', atLeast(1), 256)
     .option('--temperature <t>', '0 takes the most probable token each time', between(0, 100), 0)
     .option('--top-k <k>', 'of so many of the most probable tokens; 0: all', atLeast(0), 0)
@@ -150,8 +156,9 @@ function commandLine(end: (code: ExitCode) => void): Command {
     .addOption(new Option('--device <name>', 'what computes').choices(deviceChoices).default('cpu'))
     .option(...json)
     .action(async (folder: string, options: GenerateOptions, command: Command) => {
-      if (options.system !== undefined && !options.chat)
-        command.error('error: --system needs --chat', { exitCode: exitCode.usage });
+      const lonely = (['system', 'template'] as const).find((name) => options[name] !== undefined);
+      if (lonely !== undefined && !options.chat)
+        command.error(`error: --${lonely} needs --chat`, { exitCode: exitCode.usage });
       end(await generateCommand(folder, options));
     });
   program
@@ -179,6 +186,7 @@ function commandLine(end: (code: ExitCode) => void): Command {
 }
 
 function collect(value: string, previous: readonly string[]): string[] {
+  if (value === '') throw new InvalidArgumentError('Expected at least one character.');
   return [...previous, value];
 }
 

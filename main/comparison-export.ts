@@ -60,6 +60,8 @@ async function pictureOf(page: string): Promise<Uint8Array> {
   });
   try {
     await window.loadURL(`data:text/html;base64,${Buffer.from(page).toString('base64')}`);
+    // They would be in the picture, and take their width from the page.
+    await window.webContents.insertCSS('::-webkit-scrollbar { display: none; }');
     const [width, height] = (await window.webContents.executeJavaScript(
       '[Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll("table")].map((t) => t.offsetWidth + 48)), document.documentElement.scrollHeight]',
     )) as [number, number];

@@ -9,12 +9,12 @@ export function generationHandlers(studio: Studio): Pick<Handlers, keyof typeof 
     'generation:describe': async ({ sources }) => {
       const models = await studio.generationModels.findAll(sources);
       return Promise.all(
-        models.map(async ({ name, path, maxPositions, memoryBytes }) => ({
+        models.map(async ({ name, path, baseFolder, maxPositions, memoryBytes }) => ({
           name,
           path,
           maxPositions,
           memoryBytes,
-          ...(await textAbilities(path)),
+          ...(await textAbilities(baseFolder)),
         })),
       );
     },

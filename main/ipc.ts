@@ -245,12 +245,13 @@ function answering(warn: (message: string) => void) {
 }
 
 function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse<'model:inspect'>> {
-  const { config, family, hasWeights, hasTokenizer } = model;
+  const { config, family, hasWeights, weightFormat, hasTokenizer } = model;
   const { hiddenSize, headDim, vocabSize, tiedEmbeddings, layers } = config;
   return {
     model: picked,
     family: family.id,
     hasWeights,
+    weightFormat,
     hasTokenizer,
     costs: model.costsWith(config),
     hiddenSize,

@@ -36,6 +36,8 @@ export const modelSummarySchema = z.object({
   model: pickedSchema,
   family: z.string(),
   hasWeights: z.boolean(),
+  /** `torch`: pytorch_model.bin and its shards; null without weights. */
+  weightFormat: z.enum(['safetensors', 'torch']).nullable(),
   hasTokenizer: z.boolean(),
   costs: costsSchema,
   hiddenSize: count,

@@ -1,4 +1,5 @@
 import { basename, join, resolve } from 'node:path';
+import { requireReadable } from '../engine/checkpoint/hash-file.ts';
 import type { LayerShape } from '../engine/families/family.ts';
 import type { RecoveryReport, TrainedReport } from '../engine/recovery.ts';
 import type { MeasuredQuality } from '../engine/evaluation.ts';
@@ -36,10 +37,16 @@ export interface CommonOptions {
   readonly json: boolean;
 }
 
+const weightFormats = {
+  safetensors: 'safetensors',
+  torch: 'PyTorch .bin',
+  none: 'config.json only',
+} as const;
+
 /** llm-pruner inspect MODEL */
 export async function inspect(folder: string, { json }: CommonOptions): Promise<ExitCode> {
   const model = await inspectModel(resolve(folder));
-  const { config, family, hasWeights } = model;
+  const { config, family, hasWeights, weightFormat } = model;
   const costs = model.costsWith(config);
   const document = {
     family: family.id,
@@ -51,13 +58,14 @@ export async function inspect(folder: string, { json }: CommonOptions): Promise<
     tiedEmbeddings: config.tiedEmbeddings,
     layerShapes: config.layers,
     hasWeights,
+    weightFormat,
   };
   print(json, document, () =>
     formatPairs([
       ['Model', `${basename(model.folder)} (${family.id})`],
       ['Parameters', grouped(costs.parameters)],
       ['MACs (64 tokens)', scaledMacs(costs.macs)],
-      ['Weights', `${mebibytes(costs.weightBytes)}${hasWeights ? '' : ' (config.json only)'}`],
+      ['Weights', `${mebibytes(costs.weightBytes)} (${weightFormats[weightFormat ?? 'none']})`],
       ['Memory (fp16, published formula)', mebibytes(costs.memoryBytes)],
       ['Layers', String(config.layers.length)],
       ['Hidden size', grouped(config.hiddenSize)],
@@ -107,7 +115,7 @@ export async function runRecipe(recipe: Recipe, options: RunFolderOptions): Prom
   await requireRunnable(prepared);
   const { settings } = prepareRunOf(prepared.model, recipe, await deviceFor(recipe.device));
   // What is named and not there is told before a folder is made.
-  await contentOf(settings);
+  for (const path of (await contentOf(settings)).paths) await requireReadable(path);
   const named = options.out === undefined ? undefined : resolve(options.out);
   if (named !== undefined && (await findRun(named)) === undefined) {
     // Reading model and data takes a while; a run that is killed meanwhile can be resumed.

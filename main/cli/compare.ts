@@ -91,7 +91,7 @@ function toText(written: WrittenComparison): string {
   return [
     table(numbersTable(written)),
     '',
-    `${written.words.against} ▲ better, ▼ worse, = no difference beyond the error.`,
+    written.words.against,
     ...written.notes,
     ...(recipes.body.length > 0 ? ['', written.words.recipes, table(recipes)] : []),
     ...(sources.length > 0 ? ['', ...sources] : []),

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import type { ChatTemplateName } from '../engine/generate/built-in-templates.ts';
 import type { Generated, GenerationSettings } from '../engine/generate/generate.ts';
 import type { GenerationPrompt } from '../engine/generation.ts';
 import { planDecoding } from '../engine/runtime/decoding-plan.ts';
@@ -15,6 +16,7 @@ export interface GenerateOptions extends CommonOptions, GenerationSettings {
   readonly prompt: string;
   readonly chat: boolean;
   readonly system?: string;
+  readonly template?: ChatTemplateName;
   readonly memory: number | string;
   readonly device: DeviceWish;
 }
@@ -58,10 +60,11 @@ export async function generateCommand(folder: string, options: GenerateOptions):
   return exitCode.done;
 }
 
-function promptOf({ prompt, chat, system }: GenerateOptions): GenerationPrompt {
+function promptOf({ prompt, chat, system, template }: GenerateOptions): GenerationPrompt {
   if (!chat) return { kind: 'text', text: prompt };
   const first = system === undefined ? [] : [{ role: 'system', content: system } as const];
-  return { kind: 'chat', messages: [...first, { role: 'user', content: prompt }] };
+  const messages = [...first, { role: 'user', content: prompt } as const];
+  return { kind: 'chat', messages, ...(template !== undefined && { template }) };
 }
 
 function settingsOf(options: GenerateOptions): GenerationSettings {

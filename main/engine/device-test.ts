@@ -185,7 +185,7 @@ function testModel(): Model {
     readRows: async (name) => found(values, name),
     close: async () => {},
   };
-  return { folder: '', ...described, checkpoint };
+  return { folder: '', baseFolder: '', ...described, checkpoint };
 }
 
 function worstDifference(found: Results, expected: Results): number {

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'header-truncated'
   | 'header-invalid'
   | 'limit-exceeded'
+  | 'code-refused'
   | 'tensor-missing'
   | 'tensor-shape'
   | 'tensor-dtype'

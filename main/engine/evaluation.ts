@@ -103,7 +103,7 @@ export async function prepareEvaluation(
       tasks.push(await PreparedTask.read(task, files[i], settings.tasks));
   }
   let tokenizer: Promise<Tokenizer> | undefined;
-  return { settings, texts, tasks, tokenizer: () => (tokenizer ??= loadTokenizer(model.folder)) };
+  return { settings, texts, tasks, tokenizer: () => (tokenizer ??= loadTokenizer(model.baseFolder)) };
 }
 
 async function preparedText(

@@ -1,5 +1,6 @@
 import { EngineError } from './errors.ts';
 import { requireKnownIds } from './dataset/token-rows.ts';
+import type { ChatTemplateName } from './generate/built-in-templates.ts';
 import { loadChatTemplate, noTemplate, type ChatMessage } from './generate/chat-template.ts';
 import { readEndTokens } from './generate/end-tokens.ts';
 import {
@@ -21,7 +22,12 @@ import { loadTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
 /** Text to be continued as it is, or messages for the model's chat template. */
 export type GenerationPrompt =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] };
+  | {
+      readonly kind: 'chat';
+      readonly messages: readonly ChatMessage[];
+      /** A built-in template instead of the model's own. */
+      readonly template?: ChatTemplateName;
+    };
 
 export interface GenerationRequest {
   /** Folder. */
@@ -49,12 +55,14 @@ export async function generateText(
 ): Promise<Generated> {
   const model = await openModel(folder);
   try {
-    const tokenizer = await loadTokenizer(folder);
-    const ids = await promptIds(folder, prompt, tokenizer);
+    const { baseFolder } = model;
+    const tokenizer = await loadTokenizer(baseFolder);
+    const { ids, stopTokens } = await encodedPrompt(baseFolder, prompt, tokenizer);
     const { vocabSize, maxPositions } = model.config;
     requireKnownIds(vocabSize, ids, folder, false);
     requireRoom(ids.length, maxPositions);
-    const endTokens = await readEndTokens(folder, model.config.source);
+    const ownEnds = await readEndTokens(baseFolder, model.config.source);
+    const endTokens = new Set([...ownEnds, ...stopTokens]);
     const weights = openDecodingWeights(model.checkpoint, plan, device.kind);
     const network = new Network(model, weights, sessionOptions({ threads, memory: plan.memory, device }));
     try {
@@ -75,12 +83,30 @@ async function load(network: Network, memory: MemoryPlan, id: number, pace: Pace
   await new Decoder(network, 1, memory).advance(Int32Array.of(id), { ...pace, report: () => undefined });
 }
 
+interface EncodedPrompt {
+  readonly ids: number[];
+  /** Ids that end an answer, besides the model's own. */
+  readonly stopTokens: readonly number[];
+}
+
 /** A chat's special tokens come from its template. */
-async function promptIds(folder: string, prompt: GenerationPrompt, tokenizer: Tokenizer): Promise<number[]> {
-  if (prompt.kind === 'text') return tokenizer.encode(prompt.text);
-  const template = await loadChatTemplate(folder);
+async function encodedPrompt(
+  folder: string,
+  prompt: GenerationPrompt,
+  tokenizer: Tokenizer,
+): Promise<EncodedPrompt> {
+  if (prompt.kind === 'text') return { ids: tokenizer.encode(prompt.text), stopTokens: [] };
+  const template = await loadChatTemplate(folder, prompt.template);
   if (!template) throw noTemplate(folder);
-  return tokenizer.encode(template.render(prompt.messages), { addSpecialTokens: false });
+  const encode = (text: string, addSpecialTokens: boolean): number[] =>
+    tokenizer.encode(text, { addSpecialTokens, readSpecialTokens: true });
+  return {
+    ids: encode(template.render(prompt.messages), template.needsSpecialTokens),
+    stopTokens: template.stopTokens.flatMap((token) => {
+      const ids = encode(token, false);
+      return ids.length === 1 ? ids : []; // another tokenizer's text
+    }),
+  };
 }
 
 function requireRoom(tokens: number, maxPositions: number): void {

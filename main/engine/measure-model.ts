@@ -70,7 +70,7 @@ export function requireRoomFor(
 }
 
 export function tokenSource(path: string, model: DescribedModel): ReturnType<typeof openTokenSource> {
-  return openTokenSource(path, model.config.vocabSize, () => loadTokenizer(model.folder));
+  return openTokenSource(path, model.config.vocabSize, () => loadTokenizer(model.baseFolder));
 }
 
 export async function withNetwork<T>(

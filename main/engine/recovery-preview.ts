@@ -43,7 +43,7 @@ export async function previewTraining(
   pace: Pace,
 ): Promise<TrainingPreview> {
   const { examples, passedOver } = await recoveryExamples(recover, model, { memory }, pace);
-  const decode = await decoderOf(model.folder);
+  const decode = await decoderOf(model.baseFolder);
   return {
     rows: examples.length,
     passedOver,

@@ -93,6 +93,7 @@ export async function recoveryExamples(
   pace: Pace,
 ): Promise<TrainingExamples> {
   requireTargets(recover, model);
+  requireModelOfItsOwn(recover, model);
   requireRoomFor(recover.cutoff, model, share.memory);
   const { eos_token_id: eos } = model.config.source;
   const eosId: unknown = Array.isArray(eos) ? eos[0] : eos;
@@ -104,7 +105,7 @@ export async function recoveryExamples(
     maxRows: recover.maxRows,
     vocabSize: model.config.vocabSize,
     eosId: typeof eosId === 'number' ? eosId : undefined,
-    tokenizer: () => (tokenizer ??= loadTokenizer(model.folder)),
+    tokenizer: () => (tokenizer ??= loadTokenizer(model.baseFolder)),
     breathe: () => pace.breathe(),
   });
   splitExamples(found.examples, recover.training);
@@ -128,6 +129,20 @@ function requireTargets({ lora: { targets } }: RecoverySettings, model: Describe
   );
 }
 
+/** What is trained alone on an adapter's model would be an adapter on that one, which no loader opens. */
+function requireModelOfItsOwn(
+  { alone, output }: RecoverySettings,
+  { adapter, folder }: DescribedModel,
+): void {
+  if (!adapter || alone !== true || output === 'merged') return;
+  throw new EngineError(
+    'combination-unsupported',
+    `${folder} holds an adapter, and an adapter cannot be kept on top of it.`,
+    { folder },
+    'Set `recover.output: merged`.',
+  );
+}
+
 /** Trains an adapter for the pruned model, writes the result, measures it; and the control, where asked for. */
 export async function recover(work: RecoveryWork, prunedFolder: string): Promise<RecoveryReport> {
   const recovered = await withModel(work, prunedFolder, async (pruned) => {
@@ -136,12 +151,12 @@ export async function recover(work: RecoveryWork, prunedFolder: string): Promise
     const trained = await trainStage(work, 'recover', pruned, (adapter, result, pace) =>
       writeRecovered(work, pruned, adapter, result, pace),
     );
-    return { ...trained, ...(await measureRecovered(work, pruned)) };
+    return { ...trained, ...(await measureRecovered(work)) };
   });
   const { base, control } = work.recover;
   if (!control) return { base, recovered, control: null };
   const trained = await trainStage(work, 'recover-control', work.original);
-  const measured = await measureAdapted(work, 'evaluate-control', work.original, 'recover-control');
+  const measured = await measureControl(work);
   return { base, recovered, control: { ...trained, ...measured } };
 }
 
@@ -329,10 +344,9 @@ async function writeAdapterFolder(
   );
 }
 
-/** What was written is measured: merged weights as they were rounded, an adapter beside its model. */
-async function measureRecovered(work: RecoveryWork, pruned: Model): Promise<MeasuredQuality> {
-  const { recover: settings, stages, share, evaluation } = work;
-  if (settings.output === 'adapter') return measureAdapted(work, 'evaluate-recovered', pruned, 'recover');
+/** What was written is measured, opened like any other model. */
+async function measureRecovered(work: RecoveryWork): Promise<MeasuredQuality> {
+  const { stages, share, evaluation } = work;
   return withModel(work, join(stages.folder, runFiles.recovered), (model) =>
     evaluateStage(stages, 'evaluate-recovered', evaluation, model, share, (use) =>
       withNetwork(model, share, use),
@@ -340,16 +354,20 @@ async function measureRecovered(work: RecoveryWork, pruned: Model): Promise<Meas
   );
 }
 
-/** Measures a model with the adapter that a training left beside it, unmerged. */
-function measureAdapted(
-  { stages, recover: settings, share, evaluation }: RecoveryWork,
-  stage: 'evaluate-recovered' | 'evaluate-control',
-  model: Model,
-  training: TrainingStage,
-): Promise<MeasuredQuality> {
+/** Measures the original with the control's adapter beside it, unmerged. */
+function measureControl({
+  stages,
+  recover: settings,
+  share,
+  evaluation,
+  original: model,
+}: RecoveryWork): Promise<MeasuredQuality> {
   const useAdapted: UseNetwork = async (use) => {
     const adaptation = adaptationOf(settings);
-    const adapter = await readAdapter(filesOf(stages, training).adapter, adapterShapes(model, adaptation));
+    const adapter = await readAdapter(
+      filesOf(stages, 'recover-control').adapter,
+      adapterShapes(model, adaptation),
+    );
     const weights = withAdapter(weightStore(model, share), adapter);
     const network = new Network(model, weights, sessionOptions(share), adaptation);
     try {
@@ -359,7 +377,7 @@ function measureAdapted(
       weights.release();
     }
   };
-  return evaluateStage(stages, stage, evaluation, model, share, useAdapted);
+  return evaluateStage(stages, 'evaluate-control', evaluation, model, share, useAdapted);
 }
 
 const weightStore = ({ checkpoint }: Model, { memory, device }: MachineShare): WeightStore =>

@@ -5,6 +5,7 @@ import { loadChatTemplate } from '../engine/generate/chat-template.ts';
 import { runFiles } from '../engine/run.ts';
 import { hasConfig } from '../engine/run-stages.ts';
 import { decodingMemoryBytes, planDecoding, type DecodingPlan } from '../engine/runtime/decoding-plan.ts';
+import { hasTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import type { FileGrants } from './grants.ts';
 import { inspectModel } from './inspect-model.ts';
 import type { ModelLibrary } from './model-library.ts';
@@ -22,6 +23,8 @@ export interface GenerationModel {
   readonly name: string;
   /** Folder. */
   readonly path: string;
+  /** Where its tokenizer lies. */
+  readonly baseFolder: string;
   readonly maxPositions: number;
   readonly plan: DecodingPlan;
   readonly memoryBytes: number;
@@ -42,11 +45,11 @@ export class GenerationModels {
   private async find(source: GenerationSource): Promise<GenerationModel> {
     const { name, path } = await this.place(source);
     const model = await inspectModel(path);
-    const { config } = model;
+    const { config, baseFolder } = model;
     const costs = model.costsWith(config);
     const plan = planDecoding(config, costs, memoryBudget({ memory: 'auto' }));
     const memoryBytes = decodingMemoryBytes(plan, costs);
-    return { name, path, maxPositions: config.maxPositions, plan, memoryBytes };
+    return { name, path, baseFolder, maxPositions: config.maxPositions, plan, memoryBytes };
   }
 
   /** In order; none where one of them is not there. */
@@ -70,18 +73,11 @@ export class GenerationModels {
 }
 
 async function requireModel(path: string, which: 'pruned' | 'recovered'): Promise<void> {
-  if (await isThere(join(path, 'config.json'))) return;
-  if (await hasConfig(path)) {
-    throw new Refusal(
-      'run-state',
-      'This run kept its recovery as an adapter, which is no model of its own.',
-      'Recover again with merged weights, or merge the adapter.',
-    );
-  }
+  if (await hasConfig(path)) return;
   throw new Refusal('run-state', `This run has no ${which} model.`, 'It may not be finished yet.');
 }
 
-/** What a model's folder says about texts. */
+/** What a model's folder, an adapter's base model say, says about texts. */
 export async function textAbilities(
   folder: string,
 ): Promise<{ readonly hasTokenizer: boolean; readonly hasChatTemplate: boolean }> {
@@ -93,7 +89,7 @@ export async function textAbilities(
       throw error;
     },
   );
-  return { hasTokenizer: await isThere(join(folder, 'tokenizer.json')), hasChatTemplate: await template };
+  return { hasTokenizer: await hasTokenizer(folder), hasChatTemplate: await template };
 }
 
 function isThere(path: string): Promise<boolean> {

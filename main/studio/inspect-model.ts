@@ -1,4 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { weightFormatIn, type WeightFormat } from '../engine/checkpoint/weight-files.ts';
 import { EngineError } from '../engine/errors.ts';
 import { structureCosts, type StructureCosts } from '../engine/prune/structure-costs.ts';
 import { modelCosts, type ModelCosts } from '../engine/prune/plan.ts';
@@ -17,24 +19,33 @@ export interface InspectedModel extends DescribedModel {
   readonly hasWeights: boolean;
   /** Sizes of its parts, worked out once. */
   structureCosts(): StructureCosts;
+  /** How their files are written; null where there are none. */
+  readonly weightFormat: WeightFormat | null;
   costsWith(shape: NetworkShape): ModelCosts;
 }
 
 /**
- * Looks at a model folder: config.json alone, and the weights' headers where there are weights.
+ * Looks at a model's folder, or an adapter's: config.json alone, and the weights' headers where there are weights.
  * @throws EngineError as openModel.
  */
 export async function inspectModel(folder: string): Promise<InspectedModel> {
   const described = await describeModel(folder).catch(async (error: unknown) => {
-    throw error instanceof EngineError && error.code === 'file-missing' ? await noModel(folder) : error;
+    throw isWithoutConfig(error, folder) ? await noModel(folder) : error;
   });
-  const hasWeights = (await readdir(folder)).some((file) => /\.safetensors(\.index\.json)?$/.test(file));
-  if (!hasWeights) return inspected(described, false, declaredBytesPerElement(described));
+  const names = await readdir(described.baseFolder);
+  const isAnyShardThere = names.some((file) => file.endsWith('.safetensors'));
+  const weightFormat = weightFormatIn(names) ?? (isAnyShardThere ? 'safetensors' : null);
+  if (weightFormat === null) return inspected(described, null, declaredBytesPerElement(described));
   const model = await openModel(folder);
   const bytesOf = storedBytesPerElement(model);
   await model.checkpoint.close();
-  return inspected(described, true, bytesOf);
+  return inspected(described, weightFormat, bytesOf);
 }
+
+const isWithoutConfig = (error: unknown, folder: string): boolean =>
+  error instanceof EngineError &&
+  error.code === 'file-missing' &&
+  error.facts.path === join(folder, 'config.json');
 
 async function noModel(folder: string): Promise<EngineError> {
   const found = await stat(folder).catch(() => undefined);
@@ -51,16 +62,15 @@ async function noModel(folder: string): Promise<EngineError> {
 
 function inspected(
   described: DescribedModel,
-  hasWeights: boolean,
+  weightFormat: WeightFormat | null,
   bytesOf: (param: string) => number,
 ): InspectedModel {
-  const { family, config, folder } = described;
+  const { family, config } = described;
   let costs: StructureCosts | undefined;
   return {
-    folder,
-    family,
-    config,
-    hasWeights,
+    ...described,
+    hasWeights: weightFormat !== null,
+    weightFormat,
     structureCosts: () => (costs ??= structureCosts(family, config, bytesOf)),
     costsWith: (shape) => modelCosts(family, config, shape, bytesOf),
   };

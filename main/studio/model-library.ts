@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
+import { hasTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import { isFolder } from './is-folder.ts';
 import { inspectModel, type InspectedModel } from './inspect-model.ts';
 import type { FileGrants, Granted } from './grants.ts';
@@ -60,9 +59,10 @@ export class ModelLibrary {
   async inspect(id: string): Promise<LibraryModel> {
     const folder = this.grants.pathOf(id, 'folder');
     this.inspected.delete(folder);
+    const inspected = await inspectModel(folder);
     const model = {
-      ...(await inspectModel(folder)),
-      hasTokenizer: await isThere(join(folder, 'tokenizer.json')),
+      ...inspected,
+      hasTokenizer: await hasTokenizer(inspected.baseFolder),
     };
     this.inspected.set(folder, model);
     if (folder !== this.demoFolder) await this.remember(folder);
@@ -82,11 +82,4 @@ export class ModelLibrary {
     const paths = [folder, ...this.recent.value.paths.filter((path) => path !== folder)];
     await this.recent.replace({ paths: paths.slice(0, mostRecent) });
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -138,7 +138,7 @@ export type RecoverRecipe = z.infer<typeof recoverSchema>;
 
 /** One line on each key, written beside it by `formatRecipe`. */
 const remarks: readonly (readonly [path: readonly string[], remark: string])[] = [
-  [['model'], 'folder with config.json, safetensors and tokenizer.json'],
+  [['model'], 'folder with config.json, weights (safetensors or .bin) and tokenizer'],
   [['prune', 'mode'], 'block (heads and MLP channels), channel (the hidden axis), layer, none'],
   [['prune', 'criterion'], criterionIds.join(', ')],
   [['prune', 'aggregation'], aggregationNames.join(', ')],

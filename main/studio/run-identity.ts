@@ -3,15 +3,17 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readError } from '../engine/checkpoint/file-errors.ts';
 import { hashFile } from '../engine/checkpoint/hash-file.ts';
+import { isOtherWeights, weightFormatIn } from '../engine/checkpoint/weight-files.ts';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
 import { EngineError } from '../engine/errors.ts';
 import { taskFilesOf, textsOf } from '../engine/evaluation.ts';
 import type { RunSettings } from '../engine/run.ts';
+import { findAdapter } from '../engine/runtime/adapter-folder.ts';
 import { engineVersion } from './engine-version.ts';
 import { recordIdentity, type IdentifiedRun, type StoredRun } from './run-store.ts';
 
 /** Files of a model folder that a result depends on, or takes over as they are: weights, configs, the tokenizer. */
-const modelFile = /\.(safetensors|json|model|txt|jinja)$/;
+const modelFile = /\.(safetensors|bin|json|model|txt|jinja)$/;
 
 /** sha256 of what a run is made from: settings, content of model and data, engine. Paths have no part in it. */
 export interface RunIdentity {
@@ -24,6 +26,7 @@ export type HashFiles = (paths: readonly string[]) => Promise<readonly string[]>
 
 /** The files that a run is made from. */
 export interface RunContent {
+  /** What the model's files go by. */
   readonly modelFiles: readonly string[];
   /** The model's files first, then the texts that there are. */
   readonly paths: readonly string[];
@@ -39,7 +42,8 @@ export async function contentOf(settings: RunSettings): Promise<RunContent> {
     recover?.data ?? null,
     recover === undefined || isBundled(recover.template) ? null : recover.template,
   ].filter((path) => path !== null);
-  return { modelFiles, paths: [...modelFiles.map((file) => join(model, file)), ...texts] };
+  const paths = [...modelFiles.map(({ path }) => path), ...texts];
+  return { modelFiles: modelFiles.map(({ name }) => name), paths };
 }
 
 /** What a bundled template says is the engine version's. */
@@ -104,12 +108,29 @@ export async function identified(stored: StoredRun, hashFiles: HashFiles = readA
   );
 }
 
-/** Names of the files of a model's folder that a result depends on. */
-export async function modelFilesIn(folder: string): Promise<string[]> {
+/** A file of a model. */
+interface ModelFile {
+  /** Whatever the place of the model. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** The files of a model's folder that a result depends on; an adapter's before those of its base model. */
+export async function modelFilesIn(folder: string): Promise<ModelFile[]> {
+  const adapter = await findAdapter(folder);
+  const own = (await modelFileNames(folder)).map((name) => ({ name, path: join(folder, name) }));
+  if (!adapter) return own;
+  const { baseFolder } = adapter;
+  const base = await modelFileNames(baseFolder);
+  return [...own, ...base.map((name) => ({ name: `base/${name}`, path: join(baseFolder, name) }))];
+}
+
+async function modelFileNames(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw readError(error, folder);
   });
-  return names.filter((name) => modelFile.test(name)).sort();
+  const format = weightFormatIn(names);
+  return names.filter((name) => modelFile.test(name) && !isOtherWeights(name, format)).sort();
 }
 
 async function readAll(paths: readonly string[]): Promise<string[]> {

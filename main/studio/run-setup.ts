@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
 import type { CostSettings } from '../engine/evaluate/cost/interleave.ts';
@@ -122,7 +121,7 @@ async function isAsItWas({ stored, forecast, createdAt }: KeptRun): Promise<bool
     const widths = forecast?.layers.map(({ before }) => before);
     if (widths !== undefined && !isDeepStrictEqual([...config.layers], widths)) return false;
     const written = await Promise.all(
-      (await modelFilesIn(model)).map(async (file) => (await stat(join(model, file))).mtimeMs),
+      (await modelFilesIn(model)).map(async ({ path }) => (await stat(path)).mtimeMs),
     );
     return written.every((mtimeMs) => Math.floor(mtimeMs) <= Date.parse(createdAt));
   } catch {

@@ -33,8 +33,8 @@ export async function measureText(job: Extract<Job, { kind: 'measure-text' }>): 
 }
 
 async function sourceOf(path: string, model: string): Promise<TokenSource> {
-  const { config } = await describeModel(model);
-  return openTokenSource(path, config.vocabSize, () => loadTokenizer(model));
+  const { config, baseFolder } = await describeModel(model);
+  return openTokenSource(path, config.vocabSize, () => loadTokenizer(baseFolder));
 }
 
 function sizeOf({ documents }: TokenSource): number {

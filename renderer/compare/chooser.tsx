@@ -107,16 +107,16 @@ function RunLabel({ run }: { readonly run: RunSummary }): ReactNode {
   return label(run);
 }
 
-/** A run in a line: name, criterion and ratio. */
+/** A run in a line: name, criterion and, where it prunes, ratio. */
 function useRunLabel(): (run: RunSummary) => string {
   const { t } = useTranslation();
   const formats = useFormats();
   return (run) =>
-    t('compare.runLabel', {
-      name: titleOf(run),
-      criterion: t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion }),
-      ratio: formats.percent(run.ratio),
-    });
+    [
+      titleOf(run),
+      t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion }),
+      ...(run.criterion === 'none' ? [] : [formats.percent(run.ratio)]),
+    ].join(t('compare.protocols.comma'));
 }
 
 function RemoveButton({

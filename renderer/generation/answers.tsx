@@ -65,17 +65,25 @@ function Answer({
         {text}
       </pre>
       <p className="quiet remark" role="status">
-        {t(`generation.states.${state}`)}
-        {endedBy !== null && `: ${t(`generation.ends.${endedBy}`)}`}
+        {endedBy === null
+          ? t(`generation.states.${state}`)
+          : t('generation.ended', {
+              state: t(`generation.states.${state}`),
+              end: t(`generation.ends.${endedBy}`),
+            })}
       </p>
       <p className="quiet remark number">
-        {promptTokens !== null &&
-          t('generation.counted', {
-            tokens: formats.count(last?.tokens ?? 0),
-            prompt: formats.count(promptTokens),
-          })}
-        {t('words.gap')}
-        {prefill !== null && t('generation.prefill', { speed: formats.score(prefill) })}
+        {[
+          ...(promptTokens === null
+            ? []
+            : [
+                t('generation.counted', {
+                  tokens: formats.count(last?.tokens ?? 0),
+                  prompt: formats.count(promptTokens),
+                }),
+              ]),
+          ...(prefill === null ? [] : [t('generation.prefill', { speed: formats.score(prefill) })]),
+        ].join(' · ')}
       </p>
       {error !== null && <ErrorNotice error={error} />}
     </Panel>

@@ -22,13 +22,16 @@ export function useGeneration(): Generation {
   const current = useRef<string | null>(null);
   /** News may come before the answer that tells the generation's id. */
   const early = useRef<GenerationEvent[]>([]);
+  const isGone = useRef(false);
   useEffect(() => {
+    isGone.current = false;
     const forget = window.studio.listen('generation:event', (news) => {
       if (news.generationId === current.current) setSources((known) => afterNews(known, news));
       else if (current.current === null) early.current.push(news);
     });
     return () => {
       forget();
+      isGone.current = true;
       if (current.current !== null) void call('generation:stop', { generationId: current.current });
     };
   }, []);
@@ -41,6 +44,8 @@ export function useGeneration(): Generation {
     call('generation:start', request)
       .then(({ generationId }) => {
         current.current = generationId;
+        // The screen was left before the answer came.
+        if (isGone.current) void call('generation:stop', { generationId });
         const heard = early.current.filter((news) => news.generationId === generationId);
         setSources((known) => heard.reduce<readonly HeardSource[]>(afterNews, known));
       })

@@ -95,6 +95,7 @@ function RunRow({ run, queue, isChosen, onChoose, isEdited, onEdit }: RunRowProp
   const { report } = run;
   const beforePerplexity = report?.before.perplexity ?? null;
   const afterPerplexity = report && finalPerplexity(report);
+  const isEvaluation = report !== null && report.recovery === null && report.removedOfParameters === 0;
   return (
     <tr>
       <td className="choice">
@@ -121,17 +122,19 @@ function RunRow({ run, queue, isChosen, onChoose, isEdited, onEdit }: RunRowProp
       <td className="words">
         <RunStateTag run={run} />
       </td>
-      <td>{formats.percent(run.ratio)}</td>
+      <td>{run.criterion === 'none' ? '–' : formats.percent(run.ratio)}</td>
       <td>
         {report ? formats.shortCount(report.after.parameters) : '–'}
         <span className="quiet below">
-          {report ? formats.change(report.before.parameters, report.after.parameters) : ''}
+          {report && report.removedOfParameters > 0
+            ? formats.change(report.before.parameters, report.after.parameters)
+            : ''}
         </span>
       </td>
       <td>
         {afterPerplexity === null ? '–' : formats.perplexity(afterPerplexity)}
         <span className="quiet below">
-          {beforePerplexity === null || afterPerplexity === null
+          {beforePerplexity === null || afterPerplexity === null || isEvaluation
             ? ''
             : formats.change(beforePerplexity, afterPerplexity)}
         </span>

@@ -40,7 +40,11 @@ export function CompareScreen(): ReactNode {
   return (
     <Screen
       title={t('compare.title')}
-      subtitle={file.saved === null ? t('compare.subtitle') : t('compare.saved', { path: file.saved })}
+      subtitle={
+        file.saved === null || view === 'generation'
+          ? t('compare.subtitle')
+          : t('compare.saved', { path: file.saved })
+      }
       primary={
         shown && (view === 'generation' ? desk.primary : exportAction(file, t('compare.formats.html')))
       }

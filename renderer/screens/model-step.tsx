@@ -215,5 +215,8 @@ function shapeFacts(
     { name: t('map.mlpWidth'), value: range(({ mlpWidth }) => mlpWidth), term: 'mlpWidth' },
     { name: t('model.vocabulary'), value: formats.count(model.vocabSize), term: 'vocabulary' },
     { name: t('model.tied'), value: t(model.tiedEmbeddings ? 'words.yes' : 'words.no'), term: 'tied' },
+    ...(model.weightFormat === null
+      ? []
+      : [{ name: t('model.weightFiles'), value: t(`model.weightFormats.${model.weightFormat}`) }]),
   ];
 }

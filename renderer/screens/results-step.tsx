@@ -268,6 +268,7 @@ function HowItWasMade({ report }: { readonly report: RunReport }): ReactNode {
 
 function RecipePanel({ detail }: { readonly detail: RunDetail }): ReactNode {
   const { t } = useTranslation();
+  const wasPruned = (detail.run.report?.removedOfParameters ?? 0) > 0;
   return (
     <Panel
       title={<Term name="recipe">{t('results.recipe')}</Term>}
@@ -279,9 +280,11 @@ function RecipePanel({ detail }: { readonly detail: RunDetail }): ReactNode {
       <p className="path">
         <span className="quiet">{t('results.folder')}</span> <code>{detail.folder}</code>
       </p>
-      <p className="path">
-        <span className="quiet">{t('results.modelFolder')}</span> <code>{detail.modelFolder}</code>
-      </p>
+      {wasPruned && (
+        <p className="path">
+          <span className="quiet">{t('results.modelFolder')}</span> <code>{detail.modelFolder}</code>
+        </p>
+      )}
       {detail.recoveredFolder !== null && (
         <p className="path">
           <span className="quiet">

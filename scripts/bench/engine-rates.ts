@@ -11,7 +11,7 @@ import { copyFile, open, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { SINGLE_FILE } from '../../main/engine/checkpoint/checkpoint.ts';
+import { SINGLE_FILE } from '../../main/engine/checkpoint/weight-files.ts';
 import { writeCheckpoint } from '../../main/engine/checkpoint/write-checkpoint.ts';
 import { criterionNamed } from '../../main/engine/criteria/index.ts';
 import { elementsOf } from '../../main/engine/derive/cost.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { INDEX_FILE, SINGLE_FILE } from '../../main/engine/checkpoint/checkpoint.ts';
+import { INDEX_FILE, SINGLE_FILE } from '../../main/engine/checkpoint/weight-files.ts';
 import { writeCheckpoint, type TensorSource } from '../../main/engine/checkpoint/write-checkpoint.ts';
 import { shapeOf } from '../../main/engine/ir/graph.ts';
 import { describeModel } from '../../main/engine/runtime/model.ts';

@@ -101,6 +101,7 @@ describe('generate', () => {
     ['--top-k', '1.5', 'Expected a whole number from 0'],
     ['--repetition-penalty', '0', 'Expected a number above 0 and at most 10'],
     ['--max-new-tokens', '0', 'Expected a whole number from 1'],
+    ['--stop', '', 'Expected at least one character'],
   ])('refuses %s %s', async (option, value, message) => {
     const { code, stderr } = await command('generate', demo, ...prompt, option, value);
     expect(code).toBe(2);

@@ -23,6 +23,9 @@ import {
   type,
 } from './wizard-hand.ts';
 
+/** Real pickles that run programs where they are believed. */
+const attacks = path.join(import.meta.dirname, '../golden/torch/attacks');
+
 let folder: string;
 let text: string;
 beforeAll(async () => {
@@ -176,10 +179,14 @@ describe('a model folder', () => {
     await cp(path.join(demo, 'model'), at, { recursive: true });
     await writeFile(path.join(at, 'config.json'), '{"architectures": ["Lla');
   };
-  const pickle = async (at: string): Promise<void> => {
+  const hostile = async (at: string): Promise<void> => {
     await mkdir(at);
     await copyFile(path.join(demo, 'model', 'config.json'), path.join(at, 'config.json'));
-    await writeFile(path.join(at, 'pytorch_model.bin'), 'PK');
+    await copyFile(path.join(attacks, 'os-system.bin'), path.join(at, 'pytorch_model.bin'));
+  };
+  const weightless = async (at: string): Promise<void> => {
+    await mkdir(at);
+    await copyFile(path.join(demo, 'model', 'config.json'), path.join(at, 'config.json'));
   };
   const empty = async (at: string): Promise<void> => {
     await mkdir(at);
@@ -188,6 +195,7 @@ describe('a model folder', () => {
   it.each([
     ['cut off', truncated, 'A weights file is cut off', /Download|download|copy|again/],
     ['with half a config', brokenConfig, 'A JSON file is damaged', /again|source|download/i],
+    ['whose pickle asks for a program', hostile, 'A file asks for code to be run', /trust/],
     ['that is empty', empty, 'A file is missing', /folder/],
   ])('%s is refused in words that help, and another one is taken', async (_name, make, title, help) => {
     const { app, page } = await startStudio();
@@ -212,14 +220,14 @@ describe('a model folder', () => {
     await page.getByRole('heading', { name: 'Plan', level: 1 }).waitFor();
   });
 
-  it('of pickled weights can be planned with, and says what a run needs instead', async () => {
+  it('without weights can be planned with, and says what a run needs', async () => {
     const { app, page } = await startStudio();
-    const pickled = path.join(folder, 'pickled');
-    await pickle(pickled);
+    const weightlessModel = path.join(folder, 'weightless');
+    await weightless(weightlessModel);
     await page.getByRole('button', { name: 'New run' }).first().click();
-    await dialogAnswers(app, pickled);
+    await dialogAnswers(app, weightlessModel);
     await page.getByRole('button', { name: 'Choose folder…' }).click();
-    await page.getByText('Pickled weights (pytorch_model.bin) are not read.').waitFor();
+    await page.getByText('The folder has a config but no weights.').waitFor();
     await goOn(page, 'Model');
     await goOn(page, 'Plan');
     await page.keyboard.press('Alt+4');

@@ -19,6 +19,7 @@ const plan = planDecoding(picoModel().config, { parameters: 1000, weightBytes: 2
 const modelOf = (name: string, memoryBytes: number): GenerationModel => ({
   name,
   path: `/models/${name}`,
+  baseFolder: `/models/${name}`,
   maxPositions: 100,
   plan,
   memoryBytes,

@@ -6,8 +6,11 @@ import { engineVersion } from '../../main/studio/engine-version.ts';
 import { defaultRecipe } from '../../main/studio/recipe.ts';
 import { identified, identityOf } from '../../main/studio/run-identity.ts';
 import { createRun, openRun, type StoredRun } from '../../main/studio/run-store.ts';
+import { describeModel } from '../../main/engine/runtime/model.ts';
+import { changeJson } from '../cli/bad-input/bad-input.ts';
 import { rejection } from '../engine/checkpoint/rejection.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
+import { writeExampleAdapter } from '../fixtures/example-adapter.ts';
 import { goldenModelFolder } from '../fixtures/golden-files.ts';
 import { writeRows } from '../fixtures/random-model.ts';
 import { runSettings } from '../fixtures/run-settings.ts';
@@ -75,6 +78,21 @@ describe('is another for another', () => {
     expect(seen).toContain(await hashOf(settings));
   });
 
+  it('byte of a .bin, where the weights are read from it', async () => {
+    const { folder, settings } = await copied();
+    const model = path.join(folder, 'model');
+    const bin = path.join(model, 'pytorch_model.bin');
+    await writeFile(bin, 'not read beside safetensors');
+    const beside = await hashOf(settings);
+    await rm(bin);
+    expect(await hashOf(settings)).toBe(beside);
+    await rm(path.join(model, 'model.safetensors'));
+    await writeFile(bin, 'what is read now');
+    const alone = await hashOf(settings);
+    await changeOneBit(bin);
+    expect(await hashOf(settings)).not.toBe(alone);
+  });
+
   const changes: Record<string, (settings: RunSettings) => RunSettings> = {
     criterion: (s) => ({ ...s, prune: { ...s.prune, criterion: 'magnitude-l1' } }),
     aggregation: (s) => ({ ...s, prune: { ...s.prune, aggregation: 'max' } }),
@@ -99,6 +117,19 @@ describe('is another for another', () => {
   it.each(Object.keys(changes))('%s', async (name) => {
     const { settings } = await copied();
     expect(await hashOf(changes[name](settings))).not.toBe(await hashOf(settings));
+  });
+
+  it('byte of an adapter, or of its base model', async () => {
+    const { folder, settings } = await copied();
+    const model = path.join(folder, 'adapter');
+    await writeExampleAdapter(await describeModel(path.join(folder, 'model')), model);
+    await changeJson(path.join(model, 'adapter_config.json'), { base_model_name_or_path: '../model' });
+    const seen = new Set([await hashOf(settings), await hashOf({ ...settings, model })]);
+    for (const file of ['adapter/adapter_model.safetensors', 'model/model.safetensors']) {
+      await changeOneBit(path.join(folder, file));
+      seen.add(await hashOf({ ...settings, model }));
+    }
+    expect(seen.size).toBe(4);
   });
 
   it('engine', async () => {

@@ -1,34 +1,22 @@
-import { type FileHandle, lstat, readdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EngineError, type ErrorFacts } from '../errors.ts';
-import { type Dtype, type RawArray, viewAs } from '../tensor/dtype.ts';
-import { errnoOf, readError } from './file-errors.ts';
+import { type Dtype, type RawArray, bytesPerElement, viewAs } from '../tensor/dtype.ts';
 import { openForReading, readBytes } from './read-bytes.ts';
-import { readJsonFile } from './read-json.ts';
+import { type ReadRange, readStrided } from './read-strided.ts';
 import {
   LENGTH_BYTES,
-  MAX_TENSORS,
   type StoredTensor,
   isWeightDtype,
   parseHeader,
   parseHeaderLength,
   quoted,
 } from './safetensors-header.ts';
-
-export const SINGLE_FILE = 'model.safetensors';
-export const INDEX_FILE = 'model.safetensors.index.json';
-
-/** The largest index in use (90 000 tensors) has 9 MB. */
-const MAX_INDEX_BYTES = 32 * 1024 * 1024;
-
-/** Every shard stays open; the largest models have under 200. */
-export const MAX_SHARDS = 1024;
+import { readTorchArchive } from './torch-archive.ts';
+import { type WeightFiles, type WeightFormat, findWeightFiles, indexInvalid } from './weight-files.ts';
 
 /** Electron allows 2046 MiB in one ArrayBuffer. */
 const MAX_READ_BYTES = 2046 * 1024 * 1024;
-
-/** A plain file name: nothing that leads out of the folder, nor a hidden file or a Windows device or stream. */
-const SHARD_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.safetensors$/;
 
 /** A tensor that can be read. `file` is a base name, `offset` counts from the start of that file. */
 export interface TensorInfo {
@@ -38,12 +26,14 @@ export interface TensorInfo {
   readonly file: string;
   readonly offset: number;
   readonly sizeBytes: number;
+  /** As in StoredTensor. */
+  readonly strides?: readonly number[];
 }
 
 /** A tensor of a type that weights do not have, such as an I64 buffer: it is known, but not read. */
 export type OtherTensorInfo = Omit<TensorInfo, 'dtype'> & { readonly dtype: string };
 
-/** The weights of a model in safetensors files, opened for reading by name. */
+/** The weights of a model in their files, opened for reading by name. */
 export interface Checkpoint {
   readonly folder: string;
   /** In the order of the files' names and of the bytes in each. */
@@ -62,18 +52,19 @@ export interface Checkpoint {
 }
 
 /**
- * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names, and checks every header before
- * any tensor is read. Where there is an index, it alone decides which tensors exist and which shard holds each.
- * Throws file-missing, file-unreadable, json-invalid, header-truncated, header-invalid or limit-exceeded.
+ * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names; where there are neither,
+ * `pytorch_model.bin` or its shards. Every header is checked before any tensor is read. Where there is an index, it
+ * alone decides which tensors exist and which shard holds each.
+ * Throws file-missing, file-unreadable, json-invalid, header-truncated, header-invalid, limit-exceeded, code-refused
+ * or feature-unsupported.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const weightMap = (await exists(join(folder, SINGLE_FILE))) ? undefined : await readWeightMap(folder);
-  const files = weightMap === undefined ? [SINGLE_FILE] : [...new Set(weightMap.values())].sort();
+  const found = await findWeightFiles(folder);
   const shards = new Map<string, Shard>();
   try {
-    for (const file of files) shards.set(file, await openShard(folder, file));
-    if (weightMap !== undefined) requireIndexed(weightMap, shards, folder);
-    return new OpenCheckpoint(folder, shards, listTensors(shards, weightMap));
+    for (const file of found.files) shards.set(file, await openShard(folder, file, found.format));
+    requireIndexed(found, shards, folder);
+    return new OpenCheckpoint(folder, shards, listTensors(shards, found.weightMap));
   } catch (error) {
     await closeAll(shards);
     throw error;
@@ -86,7 +77,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
  */
 export async function openSafetensors(path: string): Promise<Checkpoint> {
   const [folder, file] = [dirname(path), basename(path)];
-  const shards = new Map([[file, await openShard(folder, file)]]);
+  const shards = new Map([[file, await openShard(folder, file, 'safetensors')]]);
   return new OpenCheckpoint(folder, shards, listTensors(shards, undefined));
 }
 
@@ -97,13 +88,11 @@ interface Shard {
 }
 
 /** The file stays open from here on: headers and tensors come from the same file even if another takes its name. */
-async function openShard(folder: string, file: string): Promise<Shard> {
+async function openShard(folder: string, file: string, format: WeightFormat): Promise<Shard> {
   const path = join(folder, file);
   const { handle, sizeBytes } = await openForReading(path);
   try {
-    const lengthBytes = await readBytes(handle, path, 0, Math.min(LENGTH_BYTES, sizeBytes));
-    const headerBytes = parseHeaderLength(lengthBytes, sizeBytes, path);
-    const tensors = parseHeader(await readBytes(handle, path, LENGTH_BYTES, headerBytes), sizeBytes, path);
+    const tensors = await tensorReaders[format](handle, sizeBytes, path);
     return { path, handle, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
   } catch (error) {
     await handle.close();
@@ -111,71 +100,34 @@ async function openShard(folder: string, file: string): Promise<Shard> {
   }
 }
 
+/** What a file says of its tensors, by its format. */
+const tensorReaders: Readonly<
+  Record<WeightFormat, (handle: FileHandle, fileBytes: number, path: string) => Promise<StoredTensor[]>>
+> = { safetensors: readSafetensorsHeader, torch: readTorchArchive };
+
+async function readSafetensorsHeader(
+  handle: FileHandle,
+  fileBytes: number,
+  path: string,
+): Promise<StoredTensor[]> {
+  const lengthBytes = await readBytes(handle, path, 0, Math.min(LENGTH_BYTES, fileBytes));
+  const headerBytes = parseHeaderLength(lengthBytes, fileBytes, path);
+  return parseHeader(await readBytes(handle, path, LENGTH_BYTES, headerBytes), fileBytes, path);
+}
+
 async function closeAll(shards: ReadonlyMap<string, Shard>): Promise<void> {
   await Promise.all([...shards.values()].map(({ handle }) => handle.close()));
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw readError(error, path);
-  }
-}
-
-/** Tensor name to shard file. */
-async function readWeightMap(folder: string): Promise<Map<string, string>> {
-  const path = join(folder, INDEX_FILE);
-  if (!(await exists(path))) throw await noCheckpoint(folder);
-  const index = await readJsonFile(path, { maxBytes: MAX_INDEX_BYTES });
-  const entries = Object.entries(weightMapOf(index, path));
-  if (entries.length > MAX_TENSORS) {
-    throw indexInvalid(
-      path,
-      `it names ${entries.length} tensors; at most ${MAX_TENSORS} are allowed`,
-      'limit-exceeded',
-    );
-  }
-  const weightMap = new Map(entries.map(([name, file]) => [name, requireShardName(file, name, path)]));
-  const shards = new Set(weightMap.values()).size;
-  if (shards > MAX_SHARDS) {
-    throw indexInvalid(
-      path,
-      `it names ${shards} shards; at most ${MAX_SHARDS} are allowed`,
-      'limit-exceeded',
-    );
-  }
-  return weightMap;
-}
-
-function weightMapOf(index: unknown, path: string): object {
-  if (typeof index === 'object' && index !== null && 'weight_map' in index) {
-    const map = index.weight_map;
-    if (typeof map === 'object' && map !== null && !Array.isArray(map)) return map;
-  }
-  throw indexInvalid(path, 'it has no weight_map object from tensor names to files');
-}
-
-function requireShardName(file: unknown, name: string, path: string): string {
-  if (typeof file === 'string' && SHARD_NAME.test(file)) return file;
-  const found = typeof file === 'string' ? quoted(file) : typeof file;
-  throw indexInvalid(
-    path,
-    `tensor ${quoted(name)} is said to be in ${found}, expected a .safetensors file beside it`,
-  );
-}
-
 function requireIndexed(
-  weightMap: ReadonlyMap<string, string>,
+  { weightMap, indexFile }: WeightFiles,
   shards: ReadonlyMap<string, Shard>,
   folder: string,
 ): void {
-  for (const [name, file] of weightMap) {
+  for (const [name, file] of weightMap ?? []) {
     if (shards.get(file)?.tensors.has(name) === true) continue;
     throw indexInvalid(
-      join(folder, INDEX_FILE),
+      join(folder, indexFile),
       `tensor ${quoted(name)} is said to be in ${file}, which lacks it`,
     );
   }
@@ -225,7 +177,7 @@ class OpenCheckpoint implements Checkpoint {
 
   async read(name: string): Promise<RawArray> {
     const tensor = this.info(name);
-    return this.readRange(tensor, 0, tensor.sizeBytes);
+    return this.readPart(tensor, 0, tensor.shape[0] ?? 1);
   }
 
   async readRows(name: string, from: number, to: number): Promise<RawArray> {
@@ -234,8 +186,7 @@ class OpenCheckpoint implements Checkpoint {
     if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from <= to && to <= rows)) {
       throw rowsOutside(tensor, from, to, this.folder);
     }
-    const rowBytes = rows === 0 ? 0 : tensor.sizeBytes / rows;
-    return this.readRange(tensor, from * rowBytes, to * rowBytes);
+    return this.readPart(tensor, from, to);
   }
 
   close(): Promise<void> {
@@ -243,49 +194,37 @@ class OpenCheckpoint implements Checkpoint {
     return this.closing;
   }
 
-  /** Bytes [begin, end) of the tensor. */
-  private async readRange(tensor: TensorInfo, begin: number, end: number): Promise<RawArray> {
-    if (end - begin > MAX_READ_BYTES) throw tooLargeToRead(tensor, end - begin, this.folder);
-    const shard = this.shards.get(tensor.file);
-    if (shard === undefined || this.closing !== undefined) {
-      const message = `tensor ${quoted(tensor.name)} cannot be read: ${this.folder} was closed`;
-      throw new EngineError('file-unreadable', message, { folder: this.folder, tensor: tensor.name });
-    }
-    const reading = readBytes(shard.handle, shard.path, tensor.offset + begin, end - begin);
-    this.reading.add(reading);
-    try {
-      return viewAs(tensor.dtype, await reading);
-    } finally {
-      this.reading.delete(reading);
-    }
+  /** Rows [from, to); a tensor without dimensions is one row. */
+  private async readPart(tensor: TensorInfo, from: number, to: number): Promise<RawArray> {
+    const { dtype, shape, strides, offset } = tensor;
+    const [rows = 1, ...row] = shape;
+    const rowBytes = rows === 0 ? 0 : tensor.sizeBytes / rows;
+    const sizeBytes = (to - from) * rowBytes;
+    if (sizeBytes > MAX_READ_BYTES) throw tooLargeToRead(tensor, sizeBytes, this.folder);
+    const read = this.rangesOf(tensor);
+    if (strides === undefined) return viewAs(dtype, await read(offset + from * rowBytes, sizeBytes));
+    const elementBytes = bytesPerElement[dtype];
+    const view = { dtype, elementBytes, shape: [to - from, ...row], strides };
+    return readStrided({ ...view, offset: offset + from * strides[0] * elementBytes }, read);
   }
-}
 
-async function noCheckpoint(folder: string): Promise<EngineError> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    throw readError(error, folder);
-  });
-  const found = names.filter((name) => /\.(bin|pth?|gguf|safetensors)$/.test(name)).slice(0, 20);
-  return new EngineError(
-    'file-missing',
-    `${folder} has no weights: expected ${SINGLE_FILE} or ${INDEX_FILE}, found ` +
-      (found.length === 0 ? 'no file of weights' : found.join(', ')),
-    { folder, found },
-    'Choose the folder that holds the model, or save the model as safetensors.',
-  );
-}
-
-function indexInvalid(
-  path: string,
-  message: string,
-  code: 'header-invalid' | 'limit-exceeded' = 'header-invalid',
-): EngineError {
-  return new EngineError(
-    code,
-    `${path}: ${message}`,
-    { path },
-    'Download the model again, with all of its files.',
-  );
+  /** Reads of the file that holds a tensor, which `close` waits for. */
+  private rangesOf(tensor: TensorInfo): ReadRange {
+    return async (offset, sizeBytes) => {
+      const shard = this.shards.get(tensor.file);
+      if (shard === undefined || this.closing !== undefined) {
+        const message = `tensor ${quoted(tensor.name)} cannot be read: ${this.folder} was closed`;
+        throw new EngineError('file-unreadable', message, { folder: this.folder, tensor: tensor.name });
+      }
+      const reading = readBytes(shard.handle, shard.path, offset, sizeBytes);
+      this.reading.add(reading);
+      try {
+        return await reading;
+      } finally {
+        this.reading.delete(reading);
+      }
+    };
+  }
 }
 
 function tensorMissing(name: string, { folder, tensors }: Checkpoint): EngineError {

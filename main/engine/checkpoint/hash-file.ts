@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { readError } from './file-errors.ts';
 
 /** Large enough to be read at the pace of the disk, small enough to let others in between. */
@@ -25,4 +26,18 @@ export async function hashFile(
     throw readError(error, path);
   }
   return hash.digest('hex');
+}
+
+/** Reads a byte of it, which tells what reading all of it would. @throws EngineError file-missing, file-unreadable. */
+export async function requireReadable(path: string): Promise<void> {
+  try {
+    const handle = await open(path);
+    try {
+      await handle.read(Buffer.alloc(1), 0, 1, 0);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw readError(error, path);
+  }
 }

@@ -14,10 +14,10 @@ const MAX_HEADER_BYTES = 100_000_000;
 export const MAX_TENSORS = 500_000;
 
 /** The longest names in use have about 150 characters; names go into messages, plans and reports. */
-const MAX_NAME_LENGTH = 1024;
+export const MAX_NAME_LENGTH = 1024;
 
 /** PyTorch's own limit on the dimensions of a tensor. */
-const MAX_RANK = 64;
+export const MAX_RANK = 64;
 
 /** Header, tensor, shape: a valid header needs three levels; metadata is a flat map. */
 const MAX_DEPTH = 3;
@@ -59,7 +59,10 @@ export interface StoredTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly offset: number;
+  /** Of its elements, wherever they lie. */
   readonly sizeBytes: number;
+  /** Elements from one index of each axis to the next, where it does not lie row after row without gaps. */
+  readonly strides?: readonly number[];
 }
 
 /** One tensor to be described in a header. */

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { PartialFile, makeFolder } from './atomic-file.ts';
-import { INDEX_FILE, MAX_SHARDS, SINGLE_FILE } from './checkpoint.ts';
+import { INDEX_FILE, MAX_SHARDS, SINGLE_FILE } from './weight-files.ts';
 import { writeError } from './file-errors.ts';
 import {
   type TensorLayout,

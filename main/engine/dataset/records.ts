@@ -1,5 +1,12 @@
 import { extname } from 'node:path';
-import { parquetReadObjects, type AsyncBuffer } from 'hyparquet';
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type AsyncBuffer,
+  type FileMetaData,
+  type SchemaTree,
+} from 'hyparquet';
 import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { EngineError } from '../errors.ts';
@@ -74,18 +81,55 @@ export function linesOf(content: string, path: string): DataRecord[] {
   });
 }
 
+function outsideFile(path: string, start: number, end: number, sizeBytes: number): EngineError {
+  return new EngineError(
+    'file-unreadable',
+    `${path} could not be read as Parquet: it asks for bytes ${start} to ${end} of ${sizeBytes}.`,
+    { path, start, end, sizeBytes },
+    'The file is damaged. Get it again from where it came.',
+  );
+}
+
+/** Every row group has the columns of the schema, each once: the library reads others, but hears nothing of their errors. */
+function requireKnownColumns(metadata: FileMetaData, path: string): void {
+  const leaves = leavesOf(parquetSchema(metadata)).sort();
+  for (const [i, group] of metadata.row_groups.entries()) {
+    const columns = group.columns.map(({ meta_data }) => pathOf(meta_data?.path_in_schema)).sort();
+    if (columns.length === leaves.length && columns.every((column, at) => column === leaves[at])) continue;
+    throw new EngineError(
+      'file-unreadable',
+      `${path} could not be read as Parquet: row group ${i} has the columns ${columns.join(', ')}, its schema ${leaves.join(', ')}.`,
+      { path, rowGroup: i },
+      'The file is damaged. Get it again from where it came.',
+    );
+  }
+}
+
+const pathOf = (parts: readonly string[] | undefined): string => (parts ?? []).join('.');
+
+function leavesOf({ children, path }: SchemaTree): string[] {
+  return children.length === 0 ? [pathOf(path)] : children.flatMap(leavesOf);
+}
+
 /** @throws EngineError file-missing, file-unreadable. */
 export async function parquetRecords(path: string): Promise<DataRecord[]> {
   const { handle, sizeBytes } = await openForReading(path);
   const file: AsyncBuffer = {
     byteLength: sizeBytes,
-    slice: async (start, end = sizeBytes) => {
-      const bytes = await readBytes(handle, path, start, end - start);
-      return bytes.buffer as ArrayBuffer;
+    slice: (start, end = sizeBytes) => {
+      const isInside = start >= 0 && start <= end && end <= sizeBytes;
+      const reading = isInside
+        ? readBytes(handle, path, start, end - start).then(({ buffer }) => buffer as ArrayBuffer)
+        : Promise.reject(outsideFile(path, start, end, sizeBytes));
+      // Several ranges are asked for at once; where one fails, nobody may be left to hear of another.
+      reading.catch(() => undefined);
+      return reading;
     },
   };
   try {
-    const rows = await parquetReadObjects({ file });
+    const metadata = await parquetMetadataAsync(file);
+    requireKnownColumns(metadata, path);
+    const rows = await parquetReadObjects({ file, metadata });
     return rows.map((value, i) => ({ place: `row ${i + 1}`, value }));
   } catch (error) {
     if (error instanceof EngineError) throw error;

@@ -56,15 +56,11 @@ export class AdaptedGraph extends GraphBuilder {
     return { [port]: this.adapt(module, op, inputs, y) };
   }
 
-  private adapt(
-    module: string,
-    { contraction }: OpDefinition,
-    inputs: Readonly<Record<string, Value>>,
-    y: Value,
-  ): Value {
-    const { x: xPort, weight: weightPort } = contraction as { x: string; weight: string };
-    const [outSize, inSize] = inputs[weightPort].axes.map((axis) => sizeOf(axis) as number);
-    this.adapted.push({ module, outSize, inSize });
+  private adapt(module: string, op: OpDefinition, inputs: Readonly<Record<string, Value>>, y: Value): Value {
+    const { x: xPort } = op.contraction as { x: string };
+    const weight = adaptedWeight(module, op, inputs);
+    const { inSize, outSize } = weight;
+    this.adapted.push(weight);
     const { rank } = this.adaptation;
     const x = this.dropped(module, inputs[xPort]);
     const down = super.apply(linear, { x, weight: this.paramNamed(downName(module), [rank, inSize]) }).y;
@@ -80,10 +76,27 @@ export class AdaptedGraph extends GraphBuilder {
   }
 }
 
-/** The modules of a graph that can have an adapter, by the last part of their names, in order of use. */
+/** The weights of a graph that can have an adapter, in order of use. */
+export function adaptableWeights(graph: GraphBuilder): AdaptedWeight[] {
+  return graph.nodes.flatMap(({ op, inputs }) => {
+    const module = moduleOf(op, inputs);
+    return module === undefined ? [] : [adaptedWeight(module, op, inputs)];
+  });
+}
+
+/** The last parts of their names, each once. */
 export function adaptableTargets(graph: GraphBuilder): string[] {
-  const modules = graph.nodes.flatMap(({ op, inputs }) => moduleOf(op, inputs) ?? []);
-  return [...new Set(modules.map(lastPart))];
+  return [...new Set(adaptableWeights(graph).map(({ module }) => lastPart(module)))];
+}
+
+function adaptedWeight(
+  module: string,
+  { contraction }: OpDefinition,
+  inputs: Readonly<Record<string, Value>>,
+): AdaptedWeight {
+  const { weight } = contraction as { weight: string };
+  const [outSize, inSize] = inputs[weight].axes.map((axis) => sizeOf(axis) as number);
+  return { module, outSize, inSize };
 }
 
 function moduleOf(

@@ -28,8 +28,9 @@ export const huggingFace = defineExporter({
     await makeFolder(folder);
     const written = model.family.writeConfig(model.config, shape);
     await writeCheckpoint(folder, paced(tensors, pace));
-    for (const file of [...companionFiles, ...(await codeFiles(model.folder))])
-      await copyIfThere(join(model.folder, file), join(folder, file));
+    const from = model.baseFolder;
+    for (const file of [...companionFiles, ...(await codeFiles(from))])
+      await copyIfThere(join(from, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
     await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
   },

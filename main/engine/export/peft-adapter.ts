@@ -1,21 +1,19 @@
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic-file.ts';
 import { writeSafetensors } from '../checkpoint/write-checkpoint.ts';
+import { adapterConfigFile, adapterWeightsFile, peftKeyPrefix } from '../runtime/adapter-folder.ts';
 import { defineExporter, type AdapterSource } from './exporter.ts';
-
-/** peft's own prefix: its wrapper, and the model inside it. */
-const keyPrefix = 'base_model.model.';
 
 /** A folder that peft loads: adapter_config.json, adapter_model.safetensors, a model card. */
 export const peftAdapter = defineExporter({
   id: 'peft-adapter',
   async write(source: AdapterSource, folder) {
     await makeFolder(folder);
-    const tensors = source.tensors.map((tensor) => ({ ...tensor, name: keyPrefix + tensor.name }));
-    await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors);
+    const tensors = source.tensors.map((tensor) => ({ ...tensor, name: peftKeyPrefix + tensor.name }));
+    await writeSafetensors(join(folder, adapterWeightsFile), tensors);
     await writeFileAtomic(join(folder, 'README.md'), cardText(source));
     const config = `${JSON.stringify(configOf(source), null, 2)}\n`;
-    await writeFileAtomic(join(folder, 'adapter_config.json'), config);
+    await writeFileAtomic(join(folder, adapterConfigFile), config);
   },
 });
 

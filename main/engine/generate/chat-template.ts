@@ -5,6 +5,12 @@ import { z } from 'zod';
 import { readJsonFile } from '../checkpoint/read-json.ts';
 import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
 import { EngineError } from '../errors.ts';
+import {
+  builtInTemplate,
+  chatTemplateNames,
+  type ChatTemplateName,
+  templateNameOf,
+} from './built-in-templates.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -13,11 +19,15 @@ export interface ChatMessage {
 
 /** A model's own way of putting messages into one prompt. */
 export interface ChatTemplate {
+  /** Whether the tokenizer puts its special tokens around the prompt, as it does around any text. */
+  readonly needsSpecialTokens: boolean;
+  /** Tokens that end an answer, besides the model's own. */
+  readonly stopTokens: readonly string[];
   /**
-   * The prompt after which the model answers; its special tokens are in it.
+   * The prompt after which the model answers; special tokens are in it by their names.
    * @throws EngineError template-invalid where the template refuses the messages or fails.
    */
-  render(messages: readonly ChatMessage[]): string;
+  readonly render: (messages: readonly ChatMessage[]) => string;
 }
 
 /** As in tokenizer-files.ts. */
@@ -48,17 +58,27 @@ type TokenizerConfig = z.infer<typeof configSchema>;
 
 /**
  * The chat template of a model folder, as transformers finds it: chat_template.jinja, else the key `chat_template` of
- * tokenizer_config.json, of several the one named `default`; undefined where there is none.
+ * tokenizer_config.json, of several the one named `default`; where there is none, the built-in one of ChatGLM and Vicuna;
+ * undefined for other models. A name takes that built-in one instead.
  * @throws EngineError template-invalid for what is no template; json-invalid, file-unreadable.
  */
-export async function loadChatTemplate(folder: string): Promise<ChatTemplate | undefined> {
+export async function loadChatTemplate(
+  folder: string,
+  name?: ChatTemplateName,
+): Promise<ChatTemplate | undefined> {
   const configPath = join(folder, 'tokenizer_config.json');
   const config = await readConfig(configPath);
   const file = join(folder, 'chat_template.jinja');
   const alone = await readTemplateFile(file);
   const path = alone === undefined ? configPath : file;
-  const source = alone ?? defaultOf(config.chat_template, configPath);
-  return source === undefined ? undefined : templateOf(source, config, path);
+  const source = name === undefined ? (alone ?? defaultOf(config.chat_template, configPath)) : undefined;
+  if (source !== undefined) {
+    return { needsSpecialTokens: false, stopTokens: [], render: rendererOf(source, config, path) };
+  }
+  const found = name ?? (await templateNameOf(folder));
+  if (found === undefined) return undefined;
+  const { template, stopTokens } = builtInTemplate(found);
+  return { needsSpecialTokens: true, stopTokens, render: rendererOf(template, config, `"${found}"`) };
 }
 
 /** The error of messages for a model that knows none. */
@@ -67,11 +87,11 @@ export function noTemplate(folder: string): EngineError {
     'template-missing',
     `${folder} has no chat template: neither chat_template.jinja nor the key "chat_template" in tokenizer_config.json.`,
     { folder },
-    'Give the whole prompt as plain text, in the form that the model was trained on.',
+    `Name a built-in template (${chatTemplateNames.join(', ')}), or give the whole prompt as plain text, in the form that the model was trained on.`,
   );
 }
 
-function templateOf(source: string, config: TokenizerConfig, path: string): ChatTemplate {
+function rendererOf(source: string, config: TokenizerConfig, path: string): ChatTemplate['render'] {
   const failing = <T>(what: string, step: () => T): T => {
     try {
       return withinLimit(step);
@@ -86,19 +106,17 @@ function templateOf(source: string, config: TokenizerConfig, path: string): Chat
   const tokens = Object.entries({ bos_token, eos_token, unk_token, pad_token }).filter(
     ([, token]) => typeof token === 'string',
   );
-  return {
-    render: (messages) => {
-      const prompt = failing('it refused the messages', () =>
-        template.render({
-          messages: messages.map(({ role, content }) => ({ role, content })),
-          add_generation_prompt: true,
-          bounded_range: boundedRange,
-          ...Object.fromEntries(tokens),
-        }),
-      );
-      if (prompt !== '') return prompt;
-      throw invalid(path, 'it makes no text of the messages; it may ask for something that they do not have');
-    },
+  return (messages) => {
+    const prompt = failing('it refused the messages', () =>
+      template.render({
+        messages: messages.map(({ role, content }) => ({ role, content })),
+        add_generation_prompt: true,
+        bounded_range: boundedRange,
+        ...Object.fromEntries(tokens),
+      }),
+    );
+    if (prompt !== '') return prompt;
+    throw invalid(path, 'it makes no text of the messages; it may ask for something that they do not have');
   };
 }
 

@@ -28,11 +28,18 @@ export function chooseToken(
   sampling: Sampling,
   step: number,
 ): number {
-  if (logits.some(Number.isNaN)) throw noNumber();
+  if (logits.some(Number.isNaN) || !Number.isFinite(logits[highest(logits)])) throw noNumber();
   penaliseRepetition(logits, before, sampling.repetitionPenalty);
   if (sampling.temperature === 0) return highest(logits);
+  shiftToZero(logits);
   filterLogits(logits, sampling);
   return draw(logits, new RandomStream(sampling.seed, 'generation', step).uniform());
+}
+
+/** The highest becomes 0, which changes no probability: a temperature near 0 would make it infinite. */
+function shiftToZero(logits: Float32Array): void {
+  const most = logits[highest(logits)];
+  for (let i = 0; i < logits.length; i++) logits[i] -= most;
 }
 
 /** The penalty of CTRL (arXiv 1909.05858), once a token however often it occurred. */

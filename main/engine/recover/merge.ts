@@ -1,17 +1,11 @@
 import type { TensorInfo } from '../checkpoint/checkpoint.ts';
 import type { TensorSource } from '../checkpoint/write-checkpoint.ts';
 import { adapterScale, downName, upName, type Adaptation } from '../derive/lora.ts';
-import type { Program } from '../derive/emission.ts';
-import { inputTypeOf, OnnxGraph } from '../onnx/onnx-graph.ts';
 import type { Model } from '../runtime/model.ts';
 import { modelGraph } from '../runtime/model-graph.ts';
-import { floats, openSession, weightFeed, type Session, type SessionOptions } from '../runtime/session.ts';
-import type { Dtype } from '../tensor/dtype.ts';
-import { fromFloat32 } from '../tensor/half.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+import { mergeBlockBytes, WeightMerger } from '../runtime/weight-merger.ts';
 import type { AdapterMatrix } from './adapter.ts';
-
-/** Float32 of the rows that are merged at once. */
-const mergeBlockBytes = 32 * 2 ** 20;
 
 /** An adapter's matrices for one weight. */
 interface WeightAdapter {
@@ -19,20 +13,18 @@ interface WeightAdapter {
   readonly up: AdapterMatrix;
 }
 
-/**
- * A model's weights with an adapter added to them, W + alpha/rank · B·A, in the order of the network: computed in
- * float32 a block of rows at a time, and rounded once to the weight's own element type.
- */
+/** A model's weights with an adapter added to them, in the order of the network, a block of rows at a time. */
 export class MergedWeights {
-  private readonly sessions = new Map<Dtype, Promise<Session>>();
+  private readonly merger: WeightMerger;
   private readonly matrices: ReadonlyMap<string, AdapterMatrix>;
 
   constructor(
     private readonly model: Model,
     adapter: readonly AdapterMatrix[],
     private readonly adaptation: Adaptation,
-    private readonly options: SessionOptions,
+    options: SessionOptions,
   ) {
+    this.merger = new WeightMerger(adapterScale(adaptation), options);
     this.matrices = new Map(adapter.map((matrix) => [matrix.name, matrix]));
   }
 
@@ -45,9 +37,8 @@ export class MergedWeights {
     });
   }
 
-  async release(): Promise<void> {
-    for (const session of this.sessions.values()) await (await session).release();
-    this.sessions.clear();
+  release(): Promise<void> {
+    return this.merger.release();
   }
 
   private adapterOf(weight: string): WeightAdapter | undefined {
@@ -63,39 +54,13 @@ export class MergedWeights {
     const most = Math.max(1, Math.floor(mergeBlockBytes / (4 * columnCount)));
     for (let from = 0; from < rowCount; from += most) {
       const to = Math.min(rowCount, from + most);
-      const stored = await this.model.checkpoint.readRows(info.name, from, to);
-      if (!adapter) {
-        yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-        continue;
+      const rows = await this.model.checkpoint.readRows(info.name, from, to);
+      if (adapter) {
+        const { rank } = this.adaptation;
+        const up = adapter.up.values.subarray(from * rank, to * rank);
+        await this.merger.merge(rows, info.dtype, columnCount, { down: adapter.down.values, up });
       }
-      const rank = this.adaptation.rank;
-      const session = await this.session(info.dtype);
-      const { merged } = await session.run({
-        weight: weightFeed(stored, info.dtype, [to - from, columnCount]),
-        up: floats(adapter.up.values.subarray(from * rank, to * rank), [to - from, rank]),
-        down: floats(adapter.down.values, adapter.down.shape),
-      });
-      const rounded = fromFloat32(merged.data, info.dtype);
-      yield new Uint8Array(rounded.buffer, rounded.byteOffset, rounded.byteLength);
+      yield new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength);
     }
   }
-
-  private session(dtype: Dtype): Promise<Session> {
-    const known = this.sessions.get(dtype);
-    if (known) return known;
-    const opened = openSession(mergeProgram(dtype, adapterScale(this.adaptation)), this.options);
-    this.sessions.set(dtype, opened);
-    return opened;
-  }
-}
-
-/** weight [rows, in] + scale · up [rows, rank] · down [rank, in]. */
-function mergeProgram(dtype: Dtype, scale: number): Program {
-  const g = new OnnxGraph();
-  const weight = g.toFloat(g.input('weight', inputTypeOf[dtype], ['rows', 'columns']), dtype);
-  const up = g.input('up', 'float', ['rows', 'rank']);
-  const down = g.input('down', 'float', ['rank', 'columns']);
-  const product = g.mul(g.matmul(up, down), g.scalar(scale));
-  g.output('merged', g.add(weight, product), 'float', ['rows', 'columns']);
-  return { model: g.encode(), inputs: g.usedInputs(), outputs: g.outputNames() };
 }

@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts';
 import { renamedCheckpoint } from '../checkpoint/renamed-checkpoint.ts';
 import { readJsonFile } from '../checkpoint/read-json.ts';
+import { adaptableWeights } from '../derive/lora.ts';
 import { EngineError } from '../errors.ts';
 import type { Family, ModelConfig } from '../families/family.ts';
 import { readModelConfig } from '../families/index.ts';
-import { modelGraph } from './model-graph.ts';
+import { openAdapted } from './adapted-checkpoint.ts';
+import { findAdapter, type AdapterFolder } from './adapter-folder.ts';
+import { blockGraph, modelGraph } from './model-graph.ts';
 import { bytesPerElement, type Dtype } from '../tensor/dtype.ts';
 import { shapeOf } from '../ir/graph.ts';
 
@@ -14,7 +17,12 @@ const maxConfigBytes = 4 * 2 ** 20;
 
 /** What config.json alone tells of a model. */
 export interface DescribedModel {
+  /** As it was named. */
   readonly folder: string;
+  /** Where config.json, the weights and the tokenizer lie: the same folder, unless that one holds an adapter alone. */
+  readonly baseFolder: string;
+  /** What is added to the weights as they are read; left out for a model by itself. */
+  readonly adapter?: AdapterFolder;
   readonly family: Family;
   readonly config: ModelConfig;
 }
@@ -25,26 +33,30 @@ export interface Model extends DescribedModel {
 }
 
 /**
- * Reads a model folder's config.json.
- * @throws EngineError file-missing, json-invalid, config-invalid, architecture-unknown, feature-unsupported.
+ * Reads a model folder's config.json, or that of the model that an adapter's folder belongs to.
+ * @throws EngineError file-missing, json-invalid, config-invalid, architecture-unknown, feature-unsupported; as
+ * findAdapter.
  */
 export async function describeModel(folder: string): Promise<DescribedModel> {
-  const source = await readJsonFile(join(folder, 'config.json'), { maxBytes: maxConfigBytes });
-  return { folder, ...readModelConfig(source) };
+  const adapter = await findAdapter(folder);
+  const baseFolder = adapter?.baseFolder ?? folder;
+  const source = await readJsonFile(join(baseFolder, 'config.json'), { maxBytes: maxConfigBytes });
+  return { folder, baseFolder, ...(adapter && { adapter }), ...readModelConfig(source) };
 }
 
 /**
- * Opens a model folder and checks every weight's shape against the config before any is read.
- * @throws EngineError as `describeModel` and `openCheckpoint`; tensor-missing, tensor-shape.
+ * Opens a model folder and checks every weight's shape against the config before any is read. The weights of an
+ * adapter's folder are those of its base model with the adapter merged into them.
+ * @throws EngineError as `describeModel`, `openCheckpoint` and `openAdapted`; tensor-missing, tensor-shape.
  */
 export async function openModel(folder: string): Promise<Model> {
   const described = await describeModel(folder);
-  const opened = await openCheckpoint(folder);
+  const opened = await openCheckpoint(described.baseFolder);
   try {
     const checkpoint = underOwnNames(described, opened);
     const model = await withSeparateHead({ ...described, checkpoint });
     checkShapes(model, checkpoint);
-    return model;
+    return await withAdapter(model);
   } catch (error) {
     await opened.close();
     throw error;
@@ -83,7 +95,19 @@ async function withSeparateHead(model: Model): Promise<Model> {
   return model;
 }
 
-function checkShapes({ family, config, folder }: DescribedModel, checkpoint: Checkpoint): void {
+async function withAdapter(model: Model): Promise<Model> {
+  const { adapter, family, config, checkpoint } = model;
+  if (!adapter) return model;
+  const adaptable = config.layers.flatMap((shape, layer) =>
+    adaptableWeights(blockGraph(family, config, shape).graph).map((weight) => ({
+      ...weight,
+      module: family.layerPrefix(layer) + weight.module,
+    })),
+  );
+  return { ...model, checkpoint: await openAdapted(checkpoint, adapter, adaptable) };
+}
+
+function checkShapes({ family, config, baseFolder: folder }: DescribedModel, checkpoint: Checkpoint): void {
   for (const param of modelGraph(family, config).graph.params.values()) {
     const expected = shapeOf(param);
     const found = checkpoint.info(param.name).shape;

@@ -8,9 +8,9 @@ export const spaceMark = '\u2581';
 /** Ids index an array, so a huge one would take its memory; no published vocabulary has half a million entries. */
 const maxTokenId = 4_000_000;
 
-const tokenId = z.int().min(0).max(maxTokenId);
+export const tokenId = z.int().min(0).max(maxTokenId);
 
-const addedToken = z.object({
+export const addedToken = z.object({
   content: z.string().min(1),
   single_word: z.boolean().default(false),
   lstrip: z.boolean().default(false),
@@ -55,7 +55,7 @@ export const definitionSchema = z.looseObject({
   model: bytePairModel,
 });
 
-const namedToken = z
+export const namedToken = z
   .union([z.string(), z.object({ content: z.string() })])
   .transform((token) => (typeof token === 'string' ? token : token.content));
 

@@ -42,6 +42,7 @@ function trimmed(text: string, atStart: boolean, atEnd: boolean): string {
   return text.slice(start, end);
 }
 
-function escaped(content: string): string {
+/** A text as a regular expression that matches it alone. */
+export function escaped(content: string): string {
   return content.replace(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`);
 }

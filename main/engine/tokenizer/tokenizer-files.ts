@@ -13,7 +13,7 @@ const maxConfigBytes = 16 * 1024 * 1024;
 export type TokenizerDefinition = z.output<typeof definitionSchema>;
 export type TokenizerConfig = z.output<typeof configSchema>;
 
-/** The two files of a tokenizer, checked for their form; `config` is empty where there is no tokenizer_config.json. */
+/** The two files of a tokenizer.json, checked for their form; `config` is empty where there is no tokenizer_config.json. */
 export interface TokenizerFiles {
   /** Of tokenizer.json, for errors. */
   readonly path: string;
@@ -21,49 +21,53 @@ export interface TokenizerFiles {
   readonly config: TokenizerConfig;
 }
 
-/** Throws tokenizer-missing, tokenizer-invalid, or file-unreadable. */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+/** Undefined where there is no tokenizer.json. Throws tokenizer-invalid, or file-unreadable. */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles | undefined> {
   const definitionPath = path.join(folder, 'tokenizer.json');
-  const configPath = path.join(folder, 'tokenizer_config.json');
   const definition = await readJson(definitionPath, maxTokenizerBytes);
-  if (definition === undefined) throw missing(folder, definitionPath);
-  const config = (await readJson(configPath, maxConfigBytes)) ?? {};
+  if (definition === undefined) return undefined;
   checkModelType(definition, definitionPath);
   return {
     path: definitionPath,
     definition: parseWith(definitionSchema, definition, definitionPath),
-    config: parseWith(configSchema, config, configPath),
+    config: await readSettings(folder, 'tokenizer_config.json', configSchema),
   };
 }
 
-function missing(folder: string, definitionPath: string): EngineError {
-  return new EngineError(
-    'tokenizer-missing',
-    `${folder} has no tokenizer: expected the file tokenizer.json, found none`,
-    { path: definitionPath },
-    'Copy tokenizer.json from where the model came, or make it there with AutoTokenizer.save_pretrained.',
-  );
+/** A small JSON file beside a tokenizer; one that does not exist is as an empty one. */
+export async function readSettings<T extends z.ZodType>(
+  folder: string,
+  file: string,
+  schema: T,
+): Promise<z.output<T>> {
+  const filePath = path.join(folder, file);
+  return parseWith(schema, (await readJson(filePath, maxConfigBytes)) ?? {}, filePath);
+}
+
+/** A SentencePiece model's bytes; undefined where there is no such file. */
+export function readModelBytes(folder: string, file: string): Promise<Uint8Array | undefined> {
+  return readWhole(path.join(folder, file), maxTokenizerBytes);
 }
 
 /** Undefined when the file does not exist. */
 async function readJson(filePath: string, maxBytes: number): Promise<unknown> {
-  const text = await readText(filePath, maxBytes);
-  if (text === undefined) return undefined;
+  const bytes = await readWhole(filePath, maxBytes);
+  if (bytes === undefined) return undefined;
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     throw invalid(filePath, `it is not JSON: ${reasonOf(error)}`);
   }
 }
 
-async function readText(filePath: string, maxBytes: number): Promise<string | undefined> {
+async function readWhole(filePath: string, maxBytes: number): Promise<Uint8Array | undefined> {
   try {
     const file = await stat(filePath);
     if (!file.isFile()) throw invalid(filePath, 'it is not a file');
     if (file.size > maxBytes) {
       throw invalid(filePath, `it has ${file.size} bytes, and a tokenizer's file has at most ${maxBytes}`);
     }
-    return new TextDecoder().decode(await readFile(filePath));
+    return await readFile(filePath);
   } catch (error) {
     if (error instanceof EngineError) throw error;
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;

@@ -132,7 +132,7 @@ async function layersOf({ folder, settings }: StoredRun): Promise<Layers> {
 async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pruning | null> {
   const described = await describeModel(settings.model).catch(() => null);
   if (described === null) return null;
-  const { mode = 'block', criterion, aggregation, ratio, windows } = settings.prune;
+  const { mode = 'block', criterion, aggregation, ratio, steps = 1, windows } = settings.prune;
   return {
     folder: settings.model,
     family: described.family.id,
@@ -141,6 +141,7 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
     aggregation,
     mode,
     ratio,
+    steps,
     attention: windows.attention,
     mlp: windows.mlp,
   };

@@ -1,3 +1,4 @@
+import { toldApart } from '../../../preload/forms/told-apart.ts';
 import type { Comparison, ComparisonRow } from './comparison.ts';
 import type { ComparisonWords } from './comparison-words.ts';
 import { escapeMarkup } from './markup.ts';
@@ -7,6 +8,7 @@ import { labelOf, protocolOf } from './written-comparison.ts';
 
 const width = 560;
 const colours = 6;
+const lineHeight = 13;
 
 const nameOf = ({ models }: Comparison, i: number, words: ComparisonWords): string =>
   `${models[i].name} (${words.roles[models[i].role]})`;
@@ -19,8 +21,10 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
   const left = 150;
   const reach = width - left - 50;
   let y = 0;
-  const groups = rows.map((row) => {
-    const label = [labelOf(row, words), ...(row.apart === '' ? [] : [row.apart])].join(' · ');
+  const apart = toldApart(
+    rows.map((row) => ({ label: labelOf(row, words), protocol: protocolOf(row, words) })),
+  );
+  const groups = rows.map((row, at) => {
     const top = y;
     const bars = row.cells.flatMap(({ value }, i) => {
       if (value === null) return [];
@@ -28,8 +32,14 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
       y += barHeight + 2;
       return [bar];
     });
+    if (apart[at] !== '') y = Math.max(y, top + 26);
     y += 8;
-    return `<text x="${left - 8}" y="${top + 10}" text-anchor="end">${escapeMarkup(label)}</text>${bars.join('')}`;
+    const note =
+      apart[at] === ''
+        ? ''
+        : `<text class="quiet" x="${left - 8}" y="${top + 24}" text-anchor="end">${escapeMarkup(apart[at])}</text>`;
+    const lines = `<text x="${left - 8}" y="${top + 10}" text-anchor="end">${escapeMarkup(labelOf(row, words))}</text>${note}`;
+    return `${lines}${bars.join('')}`;
   });
   return figure(words.tasks, y, groups.join('\n'), keyOf(comparison, words, rows));
 }
@@ -55,15 +65,25 @@ export function qualityChart(comparison: Comparison, words: ComparisonWords): st
     bottom,
     top,
   );
+  const written: { readonly isLeft: boolean; readonly line: number }[] = [];
   const marks = points.map(({ i, size, value }) => {
-    const [px, py] = [fixed(x(size)), fixed(y(Math.log(value)))];
-    return `<circle class="s${i % colours}" cx="${px}" cy="${py}" r="5"/><text x="${px}" y="${py}" dx="8" dy="4">${escapeMarkup(nameOf(comparison, i, words))} ${value.toPrecision(4)}</text>`;
+    const [px, py] = [x(size), y(Math.log(value))];
+    // Towards the middle, where there is room; under a name that is there already.
+    const isLeft = px > (left + right) / 2;
+    let line = py + 4;
+    const isTaken = (at: number): boolean =>
+      written.some((other) => other.isLeft === isLeft && Math.abs(other.line - at) < lineHeight);
+    while (isTaken(line)) line += lineHeight;
+    written.push({ isLeft, line });
+    const place = `x="${fixed(px + (isLeft ? -8 : 8))}" y="${fixed(line)}"${isLeft ? ' text-anchor="end"' : ''}`;
+    return `<circle class="s${i % colours}" cx="${fixed(px)}" cy="${fixed(py)}" r="5"/><text ${place}>${escapeMarkup(nameOf(comparison, i, words))} ${value.toPrecision(4)}</text>`;
   });
-  const axes = `<line class="axis" x1="${left}" y1="${bottom + 14}" x2="${right}" y2="${bottom + 14}"/><line class="axis" x1="${left - 14}" y1="${top}" x2="${left - 14}" y2="${bottom}"/>
-<text class="quiet" x="${right}" y="${bottom + 30}" text-anchor="end">${escapeMarkup(words.kinds.parameters)} →</text>
+  const lowest = Math.max(bottom, ...written.map(({ line }) => line - 4));
+  const axes = `<line class="axis" x1="${left}" y1="${lowest + 14}" x2="${right}" y2="${lowest + 14}"/><line class="axis" x1="${left - 14}" y1="${top}" x2="${left - 14}" y2="${bottom}"/>
+<text class="quiet" x="${right}" y="${lowest + 30}" text-anchor="end">${escapeMarkup(words.kinds.parameters)} →</text>
 <text class="quiet" x="0" y="12">${escapeMarkup(words.kinds.perplexity)} ↑</text>`;
   const protocol = ` (${protocolOf(row, words)})`;
-  return figure(`${words.qualityAgainstSize}${protocol}`, bottom + 40, `${axes}\n${marks.join('\n')}`, '');
+  return figure(`${words.qualityAgainstSize}${protocol}`, lowest + 40, `${axes}\n${marks.join('\n')}`, '');
 }
 
 /** Widths of each layer as lines from zero; null where no model tells its layers. */

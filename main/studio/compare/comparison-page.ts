@@ -1,6 +1,6 @@
 import type { Comparison } from './comparison.ts';
 import { qualityChart, tasksChart, widthsChart } from './comparison-charts.ts';
-import { numbersTable, recipesTable, sourcesOf, type PlainTable } from './comparison-text.ts';
+import { arrows, numbersTable, recipesTable, sourcesOf, type PlainTable } from './comparison-text.ts';
 import type { WrittenComparison } from './written-comparison.ts';
 import { escapeMarkup } from './markup.ts';
 
@@ -44,8 +44,9 @@ function numbers({ head }: PlainTable, { rows, words }: WrittenComparison): stri
     const name = `${escapeMarkup(label)}${protocol === '' ? '' : `<small>${escapeMarkup(protocol)}</small>`}`;
     const numbersOf = cells.map(({ value, change, verdict }) => {
       const said = verdict === null ? '' : ` title="${escapeMarkup(words.verdicts[verdict])}"`;
+      const arrow = verdict === null ? '' : `${arrows[verdict]} `;
       const difference =
-        change === '' ? '' : `<small class="${verdict ?? ''}"${said}>${escapeMarkup(change)}</small>`;
+        change === '' ? '' : `<small class="${verdict ?? ''}"${said}>${arrow}${escapeMarkup(change)}</small>`;
       return `<td>${escapeMarkup(value)}${difference}</td>`;
     });
     return `<tr><th scope="row">${name}</th>${numbersOf.join('')}</tr>`;

@@ -14,7 +14,8 @@ export interface PlainTable {
   readonly body: readonly (readonly string[])[];
 }
 
-const arrows = { better: '▲', worse: '▼', same: '=' } as const;
+/** Before a difference, so that it is not told by colour alone. */
+export const arrows = { better: '▲', worse: '▼', same: '=' } as const;
 
 /** The numbers, each with its difference; an arrow up is for the better. */
 export function numbersTable({ models, rows }: WrittenComparison): PlainTable {

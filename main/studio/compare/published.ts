@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { MeasureKind, MeasureUnit } from '../../../preload/forms/measures.ts';
 import table from '../../../resources/published/llm-pruner.json' with { type: 'json' };
 import { plainMeasure, type Measure } from './measure.ts';
 import type { ComparedRun, Pruning, Subject } from './subject.ts';
@@ -103,7 +104,7 @@ function isSameModel({ family, parameters, named }: PublishedModel, pruning: Pru
 function isSameRecipe({ mode, ratio, attention, mlp }: PublishedRecipe, pruning: Pruning): boolean {
   const isSame = (printed: readonly number[] | undefined, asked: readonly number[]): boolean =>
     printed === undefined || printed.join() === asked.join();
-  const isSameCut = mode === pruning.mode && ratio === pruning.ratio;
+  const isSameCut = mode === pruning.mode && ratio === pruning.ratio && pruning.steps === 1;
   return isSameCut && isSame(attention, pruning.attention) && isSame(mlp, pruning.mlp);
 }
 
@@ -111,7 +112,9 @@ const subjectOf = (name: string, source: string, measures: readonly Measure[]): 
   key: `published ${name}`,
   name,
   role: 'published',
-  source,
+  source: measures.some(({ kind }) => kind === 'task')
+    ? `${source}; tasks: ${published.taskProtocol}`
+    : source,
   runId: null,
   folder: null,
   layers: null,
@@ -120,10 +123,15 @@ const subjectOf = (name: string, source: string, measures: readonly Measure[]): 
 
 function costsOf({ parameters, macs, memoryMiB }: z.infer<typeof costsSchema> = {}): Measure[] {
   return [
-    ...(parameters === undefined ? [] : [plainMeasure('parameters', 'count', parameters)]),
-    ...(macs === undefined ? [] : [plainMeasure('macs', 'macs', macs)]),
-    ...(memoryMiB === undefined ? [] : [plainMeasure('memory', 'bytes', memoryMiB * 2 ** 20)]),
+    ...(parameters === undefined ? [] : [printedCost('parameters', 'count', parameters, 1e7)]),
+    ...(macs === undefined ? [] : [printedCost('macs', 'macs', macs, 1e7)]),
+    ...(memoryMiB === undefined ? [] : [printedCost('memory', 'bytes', memoryMiB * 2 ** 20, 0.1 * 2 ** 20)]),
   ];
+}
+
+/** @param lastDigit What one more in the last printed digit is: within it, a number is the same. */
+function printedCost(kind: MeasureKind, unit: MeasureUnit, value: number, lastDigit: number): Measure {
+  return { ...plainMeasure(kind, unit, value), ratioError: lastDigit / 2 / value };
 }
 
 /** The printed numbers in the rows of those that were measured by the same protocol. */

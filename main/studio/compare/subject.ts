@@ -40,6 +40,8 @@ export interface Pruning {
   readonly aggregation: string;
   readonly mode: 'block' | NonNullable<SelectionOptions['mode']>;
   readonly ratio: number;
+  /** In how many steps; the published results have one. */
+  readonly steps: number;
   readonly attention: readonly [from: number, to: number];
   readonly mlp: readonly [from: number, to: number];
 }

@@ -58,7 +58,8 @@ export const badTokenizers: readonly BadInput[] = [
   {
     what: 'a text for a model without tokenizer',
     code: 'tokenizer-missing',
-    sentence: 'model has no tokenizer: expected the file tokenizer.json, found none',
+    sentence:
+      'model has no tokenizer: expected one of the files tokenizer.json, ice_text.model, tokenizer.model, found none',
     foundByRun: true,
     arrange: tokenized(undefined),
   },

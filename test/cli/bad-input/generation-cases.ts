@@ -34,7 +34,7 @@ export const badGenerations: readonly BadInput[] = [
   {
     what: 'a model without a tokenizer',
     code: 'tokenizer-missing',
-    sentence: 'has no tokenizer: expected the file tokenizer.json',
+    sentence: 'has no tokenizer: expected one of the files tokenizer.json',
     arrange: spoilt((model) => rm(path.join(model, 'tokenizer.json'))),
   },
   {

@@ -1,9 +1,11 @@
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { safetensorsBytes } from '../../engine/checkpoint/safetensors-file.ts';
 import { randomRows, writeRows } from '../../fixtures/random-model.ts';
 import { changeJson, copiedModel, runOf, type BadInput } from './bad-input.ts';
 
+/** Real pickles that run programs where they are believed. */
+const attacks = path.join(import.meta.dirname, '../../golden/torch/attacks');
 const weights = 'model.safetensors';
 const shard = 'model-00003-of-00005.safetensors';
 const firstParam = 'model.layers.0.mlp.gate_proj.weight';
@@ -70,16 +72,25 @@ export const badModels: readonly BadInput[] = [
     what: 'a folder without weights',
     code: 'file-missing',
     sentence:
-      'has no weights: expected model.safetensors or model.safetensors.index.json, found no file of weights',
+      'has no weights: expected model.safetensors, pytorch_model.bin, or an index of shards, found no file of weights',
     arrange: spoilt((model) => rm(path.join(model, weights))),
   },
   {
-    what: 'weights that PyTorch wrote',
-    code: 'file-missing',
-    sentence: 'found pytorch_model.bin',
+    what: 'half a file that PyTorch wrote',
+    code: 'header-invalid',
+    sentence: 'pytorch_model.bin is not a file of PyTorch',
     arrange: spoilt(async (model) => {
       await rm(path.join(model, weights));
       await writeFile(path.join(model, 'pytorch_model.bin'), 'PK');
+    }),
+  },
+  {
+    what: 'weights that ask for a program to be run',
+    code: 'code-refused',
+    sentence: 'pytorch_model.bin asks for "posix.system"',
+    arrange: spoilt(async (model) => {
+      await rm(path.join(model, weights));
+      await copyFile(path.join(attacks, 'os-system.bin'), path.join(model, 'pytorch_model.bin'));
     }),
   },
   {

@@ -328,12 +328,12 @@ describe('a folder without weights', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'config.json'), '{}');
     expect((await rejection(openCheckpoint(folder))).message).toBe(
-      `${folder} has no weights: expected model.safetensors or model.safetensors.index.json, found no file of weights`,
+      `${folder} has no weights: expected model.safetensors, pytorch_model.bin, or an index of shards, found no file of weights`,
     );
-    writeFileSync(join(folder, 'pytorch_model.bin'), '');
+    writeFileSync(join(folder, 'consolidated.00.pth'), '');
     const error = await rejection(openCheckpoint(folder));
-    expect(error).toMatchObject({ code: 'file-missing', facts: { found: ['pytorch_model.bin'] } });
-    expect(error.message).toContain('found pytorch_model.bin');
+    expect(error).toMatchObject({ code: 'file-missing', facts: { found: ['consolidated.00.pth'] } });
+    expect(error.message).toContain('found consolidated.00.pth');
   });
 
   it('may be missing itself, or be a file', async () => {

@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadChatTemplate, type ChatTemplate } from '../../../main/engine/generate/chat-template.ts';
+import { loadTokenizer } from '../../../main/engine/tokenizer/tokenizer.ts';
 import { goldenGeneration } from '../../fixtures/golden-generation.ts';
 import { rejection } from '../checkpoint/rejection.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -84,5 +85,94 @@ describe('a template', () => {
   it('may count', async () => {
     const source = '\n{% for i in range(3) %}{{ i }}{% endfor %}{{ range(5, 0, -2) | join }}';
     expect((await template({ chat_template: source })).render(hello)).toBe('\n012531');
+  });
+});
+
+const conversation = [
+  { role: 'user', content: 'Hi {{ x }}' },
+  { role: 'assistant', content: 'Hello.' },
+  { role: 'user', content: '你好' },
+] as const;
+const system = { role: 'system', content: 'Be brief.' } as const;
+
+/** A folder of this name whose config.json says this. */
+function modelFolder(name: string, config: unknown): string {
+  const folder = path.join(temporaryFolder(), name);
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
+  return folder;
+}
+
+async function builtIn(name: string, config: unknown): Promise<ChatTemplate> {
+  const found = await loadChatTemplate(modelFolder(name, config));
+  if (found === undefined) throw new RangeError('No template was found.');
+  expect(found.needsSpecialTokens).toBe(true);
+  return found;
+}
+
+describe('a model that was trained on a form of its own', () => {
+  // FastChat 0e6d3e4b, conversation.py, vicuna_v1.1.
+  it('Vicuna gets it, known by its folder or its config', async () => {
+    const preamble =
+      "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions.";
+    for (const [folder, config] of [
+      ['vicuna-7b-v1.5', { model_type: 'llama' }],
+      ['mine', { model_type: 'llama', _name_or_path: 'lmsys/Vicuna-13b' }],
+    ] as const) {
+      const { render } = await builtIn(folder, config);
+      expect(render(conversation)).toBe(
+        `${preamble} USER: Hi {{ x }} ASSISTANT: Hello.</s>USER: 你好 ASSISTANT:`,
+      );
+      expect(render([system, ...hello])).toBe('Be brief. USER: Hello ASSISTANT:');
+    }
+  });
+
+  // modeling_chatglm.py of ChatGLM-6B, `chat`.
+  it('ChatGLM-6B counts from 0 and takes a first question bare', async () => {
+    const { render } = await builtIn('chatglm-6b', { model_type: 'chatglm', vocab_size: 130528 });
+    expect(render(hello)).toBe('Hello');
+    expect(render(conversation)).toBe('[Round 0]\n问：Hi {{ x }}\n答：Hello.\n[Round 1]\n问：你好\n答：');
+    expect(() => render([system, ...hello])).toThrow(/knows no system message/);
+  });
+
+  // tokenization_chatglm.py of ChatGLM2-6B, `build_prompt`.
+  it('ChatGLM2-6B counts from 1', async () => {
+    const config = { model_type: 'chatglm', padded_vocab_size: 65024, seq_length: 32768 };
+    const { render } = await builtIn('model', config);
+    expect(render(hello)).toBe('[Round 1]\n\n问：Hello\n\n答：');
+    expect(render(conversation)).toBe(
+      '[Round 1]\n\n问：Hi {{ x }}\n\n答：Hello.\n\n[Round 2]\n\n问：你好\n\n答：',
+    );
+  });
+
+  // tokenization_chatglm.py of ChatGLM3-6B, `build_chat_input`: "\n" and the text are encoded each by itself.
+  it('ChatGLM3-6B has a token for each role', async () => {
+    const config = { model_type: 'chatglm', padded_vocab_size: 65024, seq_length: 8192 };
+    const { render, stopTokens } = await builtIn('model', config);
+    const tokenizer = await loadTokenizer(
+      path.join(import.meta.dirname, '../tokenizer/golden/sentencepiece-chatglm2'),
+    );
+    const plain = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
+    const token = (text: string): number[] =>
+      tokenizer.encode(text, { addSpecialTokens: false, readSpecialTokens: true });
+    const turns = [system, ...conversation].flatMap(({ role, content }) => [
+      ...token(`<|${role}|>`),
+      ...plain('\n'),
+      ...plain(content),
+    ]);
+    expect(tokenizer.encode(render([system, ...conversation]), { readSpecialTokens: true })).toEqual([
+      ...tokenizer.encode(''),
+      ...turns,
+      ...token('<|assistant|>'),
+    ]);
+    expect(stopTokens.map(token)).toEqual([[706], [708]]);
+  });
+
+  it('keeps a template that its folder has, and any model takes one by its name', async () => {
+    const folder = modelFolder('vicuna', {});
+    writeFileSync(path.join(folder, 'chat_template.jinja'), 'its own');
+    expect((await loadChatTemplate(folder))?.render(hello)).toBe('its own');
+    expect((await loadChatTemplate(folder, 'chatglm'))?.render(hello)).toBe('Hello');
+    expect(await loadChatTemplate(modelFolder('llama', { model_type: 'llama' }))).toBeUndefined();
   });
 });

@@ -41,6 +41,13 @@ describe('the next token', () => {
     for (const [i, share] of [0.1, 0.3, 0.6].entries()) expect(counts[i] / 4000).toBeCloseTo(share, 1);
   });
 
+  it('is the most probable one at a temperature next to 0', () => {
+    const far = (): Float32Array => Float32Array.of(9, -4, 12, 12.5, 3);
+    for (const temperature of [1e-6, 1e-38, 1e-45])
+      for (let step = 0; step < 5; step++)
+        expect(chooseToken(far(), [], { ...plain, temperature }, step)).toBe(3);
+  });
+
   it('follows from seed and step alone', () => {
     const draws = (seed: number): number[] =>
       Array.from({ length: 40 }, (_, step) => chooseToken(logits(), [], { ...plain, seed }, step));
@@ -50,6 +57,11 @@ describe('the next token', () => {
   });
 
   it('is refused where the model gives no numbers', () => {
-    expect(() => chooseToken(Float32Array.of(1, NaN), [], plain, 0)).toThrow(/not a finite number/);
+    for (const wrong of [
+      [1, NaN],
+      [1, Infinity],
+      [-Infinity, -Infinity],
+    ])
+      expect(() => chooseToken(Float32Array.from(wrong), [], plain, 0)).toThrow(/not a finite number/);
   });
 });

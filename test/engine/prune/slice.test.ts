@@ -164,7 +164,7 @@ describe('weights of more than one copied block', () => {
     },
     close: () => Promise.resolve(),
   };
-  const model: Model = { folder: '', family, config, checkpoint };
+  const model: Model = { folder: '', baseFolder: '', family, config, checkpoint };
   const removed = new Set([0, 7, 8, 123_456, 262_143, 262_144, width - 1]);
   const kept = Array.from({ length: width }, (_, i) => i).filter((i) => !removed.has(i));
   const plan: PrunePlan = { layers: [layerPlan(config.layers[0], [0, 1, 2, 3], kept)] };

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,21 +44,25 @@ describe('a long text', () => {
   // Seconds, however many cores are busy; by comparing every pair with every other it would take hours.
   const limitMs = 60_000;
 
-  it.each(['llama-2', 'llama-3', 'merge-over-mark'])(
-    'is encoded in seconds by %s, and decoded again',
-    async (kind) => {
-      const tokenizer = await loadTokenizer(path.join(golden, kind));
-      const page = await readFile(
-        path.join(import.meta.dirname, '../../../resources/demo/heldout.txt'),
-        'utf8',
-      );
-      const text = page.repeat(3);
-      const startedMs = performance.now();
-      const ids = tokenizer.encode(text, { addSpecialTokens: false });
-      expect(performance.now() - startedMs).toBeLessThan(limitMs);
-      expect(tokenizer.decode(ids)).toBe(text);
-    },
-  );
+  it.each([
+    'llama-2',
+    'llama-3',
+    'merge-over-mark',
+    'sentencepiece-llama',
+    'sentencepiece-bpe-unused',
+    'sentencepiece-unigram-bytes',
+  ])('is encoded in seconds by %s, and decoded again', async (kind) => {
+    const tokenizer = await loadTokenizer(path.join(golden, kind));
+    const page = await readFile(
+      path.join(import.meta.dirname, '../../../resources/demo/heldout.txt'),
+      'utf8',
+    );
+    const text = page.repeat(3);
+    const startedMs = performance.now();
+    const ids = tokenizer.encode(text, { addSpecialTokens: false });
+    expect(performance.now() - startedMs).toBeLessThan(limitMs);
+    expect(tokenizer.decode(ids)).toBe(text);
+  });
 });
 
 describe('decode', () => {
@@ -104,7 +108,9 @@ describe('a tokenizer that cannot be used', () => {
     await rm(definitionPath(), { force: true });
     const error = await failure();
     expect(error.code).toBe('tokenizer-missing');
-    expect(error.message).toBe(`${folder} has no tokenizer: expected the file tokenizer.json, found none`);
+    expect(error.message).toBe(
+      `${folder} has no tokenizer: expected one of the files tokenizer.json, ice_text.model, tokenizer.model, found none`,
+    );
     expect(error.hint).toContain('save_pretrained');
   });
 
@@ -175,3 +181,61 @@ describe('a tokenizer that cannot be used', () => {
 function nested(depth: number): object {
   return depth === 0 ? { type: 'Digits' } : { type: 'Sequence', pretokenizers: [nested(depth - 1)] };
 }
+
+describe('a SentencePiece model that cannot be used', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'sentencepiece-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** A message of one field after another: pieces of text and type, then the trainer's settings. */
+  function model(
+    pieces: readonly (readonly [text: string, type: number])[],
+    trainer: readonly number[],
+  ): Buffer {
+    const field = (id: number, bytes: Uint8Array): Buffer =>
+      Buffer.concat([Buffer.of(id * 8 + 2, bytes.length), bytes]);
+    const ofPiece = ([text, type]: readonly [string, number]): Buffer =>
+      field(1, Buffer.concat([field(1, Buffer.from(text)), Buffer.of(3 * 8, type)]));
+    return Buffer.concat([...pieces.map(ofPiece), field(2, Buffer.from(trainer))]);
+  }
+
+  const unknown = ['<unk>', 2] as const;
+  const bpe = [3 * 8, 2];
+  const cases: readonly (readonly [says: string, code: string, bytes: Buffer])[] = [
+    ['it has no pieces', 'tokenizer-invalid', Buffer.alloc(0)],
+    ['it is not a SentencePiece model: ', 'tokenizer-invalid', Buffer.from('{"model": {}}')],
+    ['it has 0 unknown pieces, expected one', 'tokenizer-invalid', model([['a', 1]], bpe)],
+    ['piece 2, "a", occurs twice', 'tokenizer-invalid', model([unknown, ['a', 1], ['a', 1]], bpe)],
+    ['piece 1 is empty', 'tokenizer-invalid', model([unknown, ['', 1]], bpe)],
+    ['piece 1 has the type 9', 'tokenizer-invalid', model([unknown, ['a', 9]], bpe)],
+    ['"<0xZZ>", should be a byte', 'tokenizer-invalid', model([unknown, ['<0xZZ>', 6]], bpe)],
+    [
+      'it has 1 byte pieces, expected 256',
+      'tokenizer-invalid',
+      model([unknown, ['<0x0A>', 6]], [...bpe, 0x98, 2, 1]),
+    ],
+    ['has pieces that are whole words', 'feature-unsupported', model([unknown], [3 * 8, 3])],
+    ['has spaces marked behind words', 'feature-unsupported', model([unknown], [...bpe, 0xc0, 1, 1])],
+  ];
+
+  it.each(cases)('%s', async (says, code, bytes) => {
+    const file = path.join(folder, 'tokenizer.model');
+    await writeFile(file, bytes);
+    const error: unknown = await loadTokenizer(folder).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code, message: expect.stringContaining(says) });
+    expect((error as EngineError).message).toContain(file);
+  });
+
+  it('is missing its marks, as in the first release of ChatGLM-6B', async () => {
+    const only = path.join(folder, 'chatglm');
+    await mkdir(only);
+    await writeFile(path.join(only, 'ice_text.model'), model([unknown, ['a', 1]], bpe));
+    const error: unknown = await loadTokenizer(only).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'tokenizer-invalid',
+      message: expect.stringContaining('lacks the piece [gMASK]'),
+    });
+  });
+});

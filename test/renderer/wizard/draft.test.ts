@@ -25,6 +25,7 @@ const model = (id: string, layers: number): ModelSummary => ({
   model: { id, name: id, path: `/models/${id}` },
   family: 'llama',
   hasWeights: true,
+  weightFormat: 'safetensors',
   hasTokenizer: true,
   costs: { parameters: 1, macs: 1, weightBytes: 1, memoryBytes: 1 },
   hiddenSize: 8,
@@ -219,7 +220,7 @@ describe('the draft of a run', () => {
 
   it('says what it still needs', () => {
     expect(missingFor(emptyDraft)).toBe('model');
-    expect(missingFor(after({ type: 'model-chosen', model: { ...model('a', 8), hasWeights: false } }))).toBe(
+    expect(missingFor(after({ type: 'model-chosen', model: { ...model('a', 8), hasWeights: false, weightFormat: null } }))).toBe(
       'weights',
     );
     expect(missingFor(after(chosen))).toBe('calibration');

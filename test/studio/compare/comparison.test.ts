@@ -243,6 +243,16 @@ describe('written down', () => {
     },
   );
 
+  it('as a page, tells better from worse by signs, and writes no two names over each other', () => {
+    const alike = compared([run('a'), run('b')]);
+    const page = toHtml(alike, writeComparison(alike, comparisonWords('en')));
+    expect(page).toContain('▲ −20.0 %');
+    expect(page).toContain('▼ +25.0 %');
+    const names = [...page.matchAll(/<text x="[\d.]+" y="([\d.]+)"[^>]*>tiny, [ab] \(pruned\) 15\.00</g)];
+    expect(names).toHaveLength(2);
+    expect(names[0][1]).not.toBe(names[1][1]);
+  });
+
   it('as Markdown, keeps its columns whatever names hold', () => {
     const text = toMarkdown(writeComparison(comparison, comparisonWords('en')));
     const table = text.split('\n').filter((line) => line.startsWith('|'));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { compare } from '../../../main/studio/compare/comparison.ts';
 import { costMeasures } from '../../../main/studio/compare/cost-measures.ts';
 import { publishedBeside } from '../../../main/studio/compare/published.ts';
 import { perplexityMeasures, taskMeasures } from '../../../main/studio/compare/quality-measures.ts';
@@ -14,6 +15,7 @@ const pruning: Pruning = {
   aggregation: 'sum',
   mode: 'block',
   ratio: 0.25,
+  steps: 1,
   attention: [4, 30],
   mlp: [4, 30],
 };
@@ -83,6 +85,35 @@ describe('published rows', () => {
     expect(beside.flatMap(({ measures }) => measures).filter(({ id }) => !ids.has(id))).toEqual([]);
   });
 
+  it('say what harness their scores are of, where they stand beside some', () => {
+    const sources = (setting: Setting): string[] =>
+      publishedBeside([run(setting)]).map(({ source }) => source ?? '');
+    for (const source of sources({}))
+      expect(source).toMatch(/; tasks: lm-evaluation-harness 0\.3\.0, 0-shot$/);
+    for (const source of sources({ fewShot: 5 })) expect(source).not.toContain('harness');
+  });
+
+  it('do not differ from a measured number within what was printed', () => {
+    const costs = { parameters: llama7, macs: 424_018_575_360, weightBytes: 1, memoryBytes: 13_510_385_664 };
+    const measured = run();
+    const subjects = measured.subjects.map((subject) => ({ ...subject, measures: costMeasures(costs) }));
+    const runs = [{ ...measured, subjects }];
+    const { models, rows } = compare({
+      runs,
+      roles: [null],
+      models: [],
+      published: publishedBeside(runs),
+      baseline: null,
+    });
+    const verdicts = (name: string): (string | null)[] => {
+      const at = models.findIndex((model) => model.role === 'published' && model.name === name);
+      const printed = rows.filter(({ cells }) => cells[at].value !== null);
+      return printed.map(({ cells }) => cells[at].verdict);
+    };
+    expect(verdicts('LLaMA-7B')).toEqual(['same', 'same', 'same']);
+    expect(verdicts('LLaMA-7B, taylor-element1 0.25')).toEqual(['better', 'better', 'better']);
+  });
+
   it('have the tuned row beside a run that recovers', () => {
     const beside = publishedBeside([run({ roles: ['original', 'pruned', 'recovered'] })]);
     expect(beside.map(({ name }) => name).at(-1)).toBe('LLaMA-7B, taylor-element1 0.25, tuned');
@@ -127,6 +158,7 @@ describe('published rows', () => {
     ['size', { parameters: llama7 + 1 }],
     ['criterion', { criterion: 'magnitude-l1' }],
     ['ratio', { ratio: 0.3 }],
+    ['number of steps', { steps: 5 }],
     ['window', { mlp: [4, 31] }],
   ])('are not shown beside a run of another %s', (_, other) => {
     expect(publishedBeside([run({ pruning: other })])).toEqual([]);

@@ -1,0 +1,65 @@
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import chatglm from '../../../resources/chat-templates/chatglm.json' with { type: 'json' };
+import chatglm2 from '../../../resources/chat-templates/chatglm2.json' with { type: 'json' };
+import chatglm3 from '../../../resources/chat-templates/chatglm3.json' with { type: 'json' };
+import vicuna from '../../../resources/chat-templates/vicuna.json' with { type: 'json' };
+import { readJsonFile } from '../checkpoint/read-json.ts';
+import { EngineError } from '../errors.ts';
+
+/** The conversation of models whose folders have no template; what the tokenizer puts around a text stays. */
+export interface BuiltInTemplate {
+  readonly description: string;
+  /** Jinja, as in tokenizer_config.json. */
+  readonly template: string;
+  /** Tokens that end an answer, besides the model's own. */
+  readonly stopTokens: readonly string[];
+}
+
+const builtIn = { vicuna, chatglm, chatglm2, chatglm3 } satisfies Record<string, BuiltInTemplate>;
+
+export type ChatTemplateName = keyof typeof builtIn;
+
+/** The templates of resources/chat-templates. */
+export const chatTemplateNames = Object.keys(builtIn) as readonly ChatTemplateName[];
+
+export function builtInTemplate(name: ChatTemplateName): BuiltInTemplate {
+  return builtIn[name];
+}
+
+/** As in runtime/model.ts. */
+const maxConfigBytes = 4 * 2 ** 20;
+
+const configSchema = z.looseObject({
+  model_type: z.unknown().optional(),
+  _name_or_path: z.unknown().optional(),
+  padded_vocab_size: z.unknown().optional(),
+  seq_length: z.unknown().optional(),
+});
+
+/** ChatGLM3-6B's; that of ChatGLM2-6B is four times as long. */
+const chatGlm3Positions = 8192;
+
+/**
+ * The template of a model that is known to have been trained with one: ChatGLM by its config, Vicuna by the name that
+ * its folder or its config has. Undefined for any other model.
+ * @throws EngineError json-invalid, file-unreadable.
+ */
+export async function templateNameOf(folder: string): Promise<ChatTemplateName | undefined> {
+  const json = await readJsonFile(join(folder, 'config.json'), { maxBytes: maxConfigBytes }).catch(
+    (error: unknown) => {
+      if (error instanceof EngineError && error.code === 'file-missing') return {};
+      throw error;
+    },
+  );
+  const checked = configSchema.safeParse(json);
+  if (!checked.success) return undefined;
+  const { model_type, padded_vocab_size, seq_length, _name_or_path } = checked.data;
+  const names = [basename(folder), typeof _name_or_path === 'string' ? _name_or_path : ''];
+  const isCalled = (name: RegExp): boolean => names.some((found) => name.test(found));
+  if (model_type === 'chatglm') {
+    if (padded_vocab_size === undefined) return 'chatglm';
+    return seq_length === chatGlm3Positions || isCalled(/chatglm3/i) ? 'chatglm3' : 'chatglm2';
+  }
+  return isCalled(/vicuna/i) ? 'vicuna' : undefined;
+}
