@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../engine/errors.ts';
 import { loadChatTemplate } from '../engine/generate/chat-template.ts';
@@ -90,11 +89,4 @@ export async function textAbilities(
     },
   );
   return { hasTokenizer: await hasTokenizer(folder), hasChatTemplate: await template };
-}
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
