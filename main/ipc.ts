@@ -150,7 +150,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       const model = await studio.models.inspect(modelId);
       return modelSummary(studio.grants.find(modelId, 'folder'), model);
     },
-    'plan:preview': ({ modelId, prune }) => studio.previewPlan(modelId, prune),
+    'plan:preview': ({ modelId, prune, scoresOf = null }) => studio.plans.preview(modelId, prune, scoresOf),
     'tasks:pick': async () => {
       const path = await pickFolder(window.current, words().pickTaskData);
       return path === undefined ? null : studio.grants.grant(path, 'folder');
@@ -167,6 +167,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
     'run:start': async (request) => ({ runId: await studio.startRun(request) }),
     'run:list': async () => (await studio.listRuns()).map(summaryOf),
     'run:get': async ({ runId }) => detailOf(await studio.runDetails(runId)),
+    'run:calibration': ({ runId }) => studio.calibrationTexts(runId),
     'run:cancel': ({ runId }) => studio.cancelRun(runId),
     'run:kill': ({ runId }) => studio.killRun(runId),
     'run:resume': ({ runId }) => studio.resumeRun(runId),

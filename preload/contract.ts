@@ -8,6 +8,7 @@ import { comparisonExportSchema, comparisonRequestSchema, comparisonSchema } fro
 import { dependencyCalls } from './dependency-contract.ts';
 import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
+import { costsSchema, hiddenSizeSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
 import {
   recoverSettingsSchema,
@@ -19,6 +20,8 @@ import {
   trainingPreviewSchema,
 } from './recovery-contract.ts';
 
+export type { Costs, LayerShape, PlanPreview } from './plan-contract.ts';
+
 const id = z.string().min(1).max(64);
 const count = z.int().min(0);
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -27,17 +30,6 @@ const layerWindow = z.tuple([count, count]);
 /** A file or folder the window may speak of; `path` is only to be shown. */
 export const pickedSchema = z.object({ id, name: z.string(), path: z.string() });
 export type Picked = z.infer<typeof pickedSchema>;
-
-export const costsSchema = z.object({
-  parameters: z.number(),
-  macs: z.number(),
-  weightBytes: z.number(),
-  memoryBytes: z.number(),
-});
-export type Costs = z.infer<typeof costsSchema>;
-
-export const layerShapeSchema = z.object({ heads: count, kvHeads: count, mlpWidth: count });
-export type LayerShape = z.infer<typeof layerShapeSchema>;
 
 /** A model folder as its files tell it. */
 export const modelSummarySchema = z.object({
@@ -60,29 +52,6 @@ export const modelSummarySchema = z.object({
 export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
 export type PruneSettings = z.infer<typeof pruneSettingsSchema>;
-
-/** Of the whole network; left out where no hidden index is pruned. */
-const hiddenSizeSchema = z.object({ before: count, after: count });
-
-export const planPreviewSchema = z.object({
-  before: costsSchema,
-  after: costsSchema,
-  ratioInWindow: z.number(),
-  removedOfParameters: z.number(),
-  /** A layer that goes is left with nothing. */
-  layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
-  /** Whether scores decide which layers have which widths: these are then to be expected, and the size is met all the same. */
-  awaitsScores: z.boolean(),
-  /** Widths, ascending, that were a multiple of 64 and will be none: matrices of such widths run no faster. */
-  unevenWidths: z.array(count),
-  hiddenSize: hiddenSizeSchema.optional(),
-  /** Bytes of memory the run will take, about; those of its budget beside the program itself; of disk it will write. */
-  memoryBytes: z.number(),
-  memoryBudgetBytes: z.number(),
-  diskBytes: z.number(),
-  freeDiskBytes: z.number(),
-});
-export type PlanPreview = z.infer<typeof planPreviewSchema>;
 
 export const calibrationSchema = z.strictObject({
   sourceId: id.nullable(),
@@ -307,6 +276,20 @@ export const runDetailSchema = z.object({
 });
 export type RunDetail = z.infer<typeof runDetailSchema>;
 
+/** What a run was calibrated on: the first windows, and whether there are more. */
+const calibrationTextsSchema = z.object({
+  samples: z.array(
+    z.object({
+      /** null where the source held token ids. */
+      text: z.string().nullable(),
+      tokens: count,
+      /** Of an iterative pruning, from 1. */
+      step: count.nullable(),
+    }),
+  ),
+  hasMore: z.boolean(),
+});
+
 const deviceWishSchema = z.enum(['auto', 'cpu', 'webgpu']);
 
 /** What a wish for a device comes to on this machine. */
@@ -359,10 +342,7 @@ export const calls = {
   'model:demo': { request: nothing, response: pickedSchema },
   'model:recent': { request: nothing, response: z.array(pickedSchema) },
   'model:inspect': { request: z.strictObject({ modelId: id }), response: modelSummarySchema },
-  'plan:preview': {
-    request: z.strictObject({ modelId: id, prune: pruneSettingsSchema }),
-    response: planPreviewSchema,
-  },
+  ...planCalls,
   /** A folder with the data of tasks. */
   'tasks:pick': { request: nothing, response: pickedSchema.nullable() },
   'text:pick': { request: nothing, response: pickedSchema.nullable() },
@@ -397,6 +377,11 @@ export const calls = {
   'run:list': { request: nothing, response: z.array(runSummarySchema) },
   /** The run with this id, or the one that it turned out to be. */
   'run:get': { request: z.strictObject({ runId: id }), response: runDetailSchema },
+  /** null where the run keeps no texts: it reads none, or has not got there. */
+  'run:calibration': {
+    request: z.strictObject({ runId: id }),
+    response: calibrationTextsSchema.nullable(),
+  },
   /** Stops at the next layer, or takes the run out of the queue. */
   'run:cancel': { request: z.strictObject({ runId: id }), response: nothing },
   /** Ends the worker process at once. */

@@ -12,6 +12,7 @@ import { CompareScreen } from './screens/compare.tsx';
 import { DataStep } from './screens/data-step.tsx';
 import { DependenciesScreen } from './screens/dependencies.tsx';
 import { HomeScreen } from './screens/home.tsx';
+import { ImportanceScreen } from './screens/importance.tsx';
 import { ModelStep } from './screens/model-step.tsx';
 import { PlanStep } from './screens/plan-step.tsx';
 import { RecoveryStep } from './screens/recovery-step.tsx';
@@ -105,11 +106,18 @@ function CurrentScreen({
     case 'new':
       return <DraftStepScreen step={route.step} />;
     case 'run':
-      return route.view === 'results' ? (
-        <ResultsStep key={route.runId} runId={route.runId} />
-      ) : (
-        <RunStep key={route.runId} runId={route.runId} />
-      );
+      return <RunScreen key={route.runId} runId={route.runId} view={route.view} />;
+  }
+}
+
+function RunScreen({ runId, view }: Pick<Extract<Route, { screen: 'run' }>, 'runId' | 'view'>): ReactNode {
+  switch (view) {
+    case 'progress':
+      return <RunStep runId={runId} />;
+    case 'results':
+      return <ResultsStep runId={runId} />;
+    case 'importance':
+      return <ImportanceScreen runId={runId} />;
   }
 }
 

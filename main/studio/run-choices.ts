@@ -42,6 +42,7 @@ const maxRememberedPlans = 4;
 /** What runs found out about structures and chose of them: scores/ and plan.json. */
 export class RunChoices {
   private readonly layers = new UnchangedFiles(readLayer, maxRememberedLayers);
+  private readonly wholeLayers = new UnchangedFiles(readWholeLayer, maxRememberedLayers);
   private readonly plans = new UnchangedFiles(readPlan, maxRememberedPlans);
 
   /** The layers of a run's folder that have scores yet. */
@@ -50,6 +51,25 @@ export class RunChoices {
     const layers: LayerImportance[] = [];
     // One after the other: parsed all at once, they would keep everybody else waiting.
     for (const name of await scoreFilesIn(scores)) layers.push(await this.layers.get(join(scores, name)));
+    return layers;
+  }
+
+  /** Every score of heads and channels, by layer: what a selection needs. */
+  async wholeScores(folder: string): Promise<Map<number, LayerScores>> {
+    const read = await this.whole(folder);
+    return new Map(read.flatMap((of) => ('channels' in of ? [[of.layer, of] as const] : [])));
+  }
+
+  /** How much whole layers change what goes through them, of a run that removes layers. */
+  async influences(folder: string): Promise<LayerInfluence[]> {
+    return (await this.whole(folder)).filter((of) => 'influence' in of);
+  }
+
+  private async whole(folder: string): Promise<(LayerScores | LayerInfluence)[]> {
+    const scores = join(folder, runFiles.scores);
+    const layers: (LayerScores | LayerInfluence)[] = [];
+    for (const name of await scoreFilesIn(scores))
+      layers.push(await this.wholeLayers.get(join(scores, name)));
     return layers;
   }
 
@@ -86,6 +106,9 @@ async function readLayer(path: string): Promise<LayerImportance> {
     influence: influence ?? null,
   };
 }
+
+const readWholeLayer = async (path: string): Promise<LayerScores | LayerInfluence> =>
+  (await readJsonFile(path, { maxBytes: maxFileBytes })) as LayerScores | LayerInfluence;
 
 async function readPlan(path: string): Promise<KeptHeads> {
   const { layers } = (await readJsonFile(path, { maxBytes: maxFileBytes })) as PrunePlan;

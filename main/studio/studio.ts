@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import { templateNames } from '../engine/dataset/prompt-template.ts';
@@ -7,7 +6,6 @@ import type { TrainingForecast } from '../engine/recovery-forecast.ts';
 import type { TrainingPreview } from '../engine/recovery-preview.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
-import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { CompareService } from './compare/compare-service.ts';
 import { chooseDevice, type DeviceChoice } from './choose-device.ts';
@@ -19,10 +17,12 @@ import type { InspectedModel } from './inspect-model.ts';
 import { Lookouts } from './lookouts.ts';
 import { isFolder } from './is-folder.ts';
 import { ModelLibrary } from './model-library.ts';
-import { prepareRunOf, requireRunnable, type PlanPreview, type PreparedRun } from './preview-plan.ts';
+import { PlanPreviews } from './plan-previews.ts';
+import { prepareRunOf, requireRunnable, type PreparedRun } from './preview-plan.ts';
 import { QueueFile } from './queue-file.ts';
 import { checkRecipe, type DeviceWish, type Recipe, type RecoverRecipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
+import { readCalibrationTexts, type CalibrationTexts } from './run-calibration.ts';
 import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
 import type { RunAnnotation } from './run-annotation.ts';
 import { readProgress, RunLibrary, type ForgottenRun, type KeptRun } from './run-library.ts';
@@ -80,15 +80,6 @@ export interface RunDetails extends RunSetup {
   readonly kept: KeptHeads | null;
 }
 
-/** What a plan asks of this machine. */
-export interface RunNeeds {
-  readonly memoryBudgetBytes: number;
-  /** What a run of the usual samples comes to, about. */
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
-  readonly freeDiskBytes: number;
-}
-
 /** So long a deleted run can be brought back while the studio is open: its disk space is wanted at some time. */
 const purgeAfterMs = 10 * 60_000;
 
@@ -103,6 +94,7 @@ export class Studio {
   readonly generations: Generations;
   readonly generationModels: GenerationModels;
   private readonly choices = new RunChoices();
+  readonly plans: PlanPreviews;
   readonly comparisons: CompareService;
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
@@ -121,6 +113,7 @@ export class Studio {
     private readonly queueFile: QueueFile,
   ) {
     this.lookouts = new Lookouts(place.spawn);
+    this.plans = new PlanPreviews(models, runs, this.choices);
     this.comparisons = new CompareService(runs, models, grants);
     this.generationModels = new GenerationModels(grants, models, runs);
     this.generations = new Generations(place.spawn, (news) => {
@@ -192,21 +185,6 @@ export class Studio {
       calibration: grant('calibration.jsonl'),
       evaluation: grant('heldout.txt'),
       recovery: grant('recovery.txt'),
-    };
-  }
-
-  async previewPlan(modelId: string, prune: PruneRequest): Promise<PlanPreview & RunNeeds> {
-    const model = await this.models.known(modelId);
-    const recipe = checkRecipe({ model: model.folder, prune }, 'The plan');
-    const { preview, settings } = prepareRunOf(model, recipe);
-    await makeFolder(this.runs.folder);
-    const { bavail, bsize } = await statfs(this.runs.folder);
-    return {
-      ...preview,
-      memoryBudgetBytes: settings.memory.budgetBytes,
-      memoryBytes: expectedMemory(settings.memory, model.config, preview.before.weightBytes),
-      diskBytes: preview.after.weightBytes,
-      freeDiskBytes: bavail * bsize,
     };
   }
 
@@ -379,6 +357,11 @@ export class Studio {
       kept: await this.choices.kept(folder),
       ...(await setupOf(kept, this.grants, this.models)),
     };
+  }
+
+  /** What a run was calibrated on; null where it keeps nothing. */
+  async calibrationTexts(runId: string): Promise<CalibrationTexts | null> {
+    return readCalibrationTexts(await this.folderOf(runId));
   }
 
   /** Stops what is at work; whatever is not finished can be resumed. */

@@ -22,6 +22,7 @@ export function MapLegend({
   const isPruned = layers.some(
     ({ before, after }) => before.heads !== after.heads || before.mlpWidth !== after.mlpWidth,
   );
+  const hasPins = layers.some(({ pinnedKvHeads }) => pinnedKvHeads.length > 0);
   const isGrouped = layers.some(({ before }) => headsPerGroup(before) > 1);
   return (
     <figcaption className="map-legend">
@@ -41,6 +42,7 @@ export function MapLegend({
       )}
       {isLit && <LegendItem kind="lit">{t('map.legendLit')}</LegendItem>}
       <LegendItem kind="locked">{t('map.legendLocked')}</LegendItem>
+      {hasPins && <LegendItem kind="pinned">{t('map.legendPinned')}</LegendItem>}
       {isGrouped && <LegendItem kind="bracket">{t('map.legendGroup')}</LegendItem>}
     </figcaption>
   );

@@ -28,6 +28,8 @@ export function useDescribeSpot(
       const layer = layers[column];
       if (layer === undefined) return { title: t('map.head'), lines: fixed };
       const { before, after } = layer;
+      const whyLocked = (kind: 'attention' | 'mlp'): string =>
+        t(layer.leftWhole.includes(kind) ? 'map.leftWhole' : 'map.locked');
       if (row >= before.heads) {
         return {
           title: t('map.layerMlp', { layer: column }),
@@ -38,7 +40,7 @@ export function useDescribeSpot(
                   before: formats.count(before.mlpWidth),
                   after: formats.count(after.mlpWidth),
                 }),
-            inChain ?? (layer.mlpLocked ? t('map.locked') : ''),
+            inChain ?? (layer.mlpLocked ? whyLocked('mlp') : ''),
           ].filter((line) => line !== ''),
         };
       }
@@ -48,7 +50,8 @@ export function useDescribeSpot(
       const goes = goingKvHeads(layer).has(group);
       const isChosen = layer.headScores !== null || layer.keptKvHeads !== null;
       const fate = (): string => {
-        if (layer.attentionLocked) return t('map.locked');
+        if (layer.attentionLocked) return whyLocked('attention');
+        if (layer.pinnedKvHeads.includes(group)) return t('map.pinned');
         if (!isChosen)
           return after.kvHeads === before.kvHeads
             ? t('map.stays')

@@ -25,7 +25,8 @@ export function WizardSteps({
   isFinished = false,
   openSetup = null,
 }: {
-  readonly current: WizardStep;
+  /** null on a screen that is none of them. */
+  readonly current: WizardStep | null;
   /** The run that the Run and Results steps show; of the draft, where there is one. */
   readonly runId: string | null;
   readonly isFinished?: boolean;

@@ -1,4 +1,12 @@
 import type { LayerShape, RunDetail } from '../../preload/contract.ts';
+import {
+  editedKinds,
+  noEdits,
+  pinnedHeads,
+  treatmentOf,
+  type EditedKind,
+  type PlanEdits,
+} from '../plan/plan-edits.ts';
 
 /** One layer as the map draws it. */
 export interface MapLayer {
@@ -6,9 +14,15 @@ export interface MapLayer {
   readonly after: LayerShape;
   readonly attentionLocked: boolean;
   readonly mlpLocked: boolean;
+  /** What of it a person left whole. */
+  readonly leftWhole: readonly EditedKind[];
+  /** KV groups that a person pinned: they stay. */
+  readonly pinnedKvHeads: readonly number[];
   /** One score a KV group, a head where there are no groups; null before scores exist. */
   readonly headScores: readonly number[] | null;
   readonly channelScores: ChannelMeans | null;
+  /** How much the whole layer changes what goes through it; null where that was not asked. */
+  readonly influence: number | null;
   /** KV groups that stay; null before they are chosen. */
   readonly keptKvHeads: readonly number[] | null;
 }
@@ -23,25 +37,41 @@ export interface LayerWindows {
   readonly mlp: readonly [from: number, to: number];
 }
 
+/** What a map is told beyond widths. */
+export interface KnownChoices {
+  readonly scores?: RunDetail['scores'];
+  /** KV groups that stay, by layer; null where it is not known. */
+  readonly kept?: readonly ({ readonly kvHeads: readonly number[] } | null)[] | null;
+}
+
 interface WidthChange {
   readonly before: LayerShape;
   readonly after: LayerShape;
 }
 
-/** A map out of what is known: widths always, windows, scores and choices when they are there. */
+/** A map out of what is known: widths always, windows, scores, choices and edits when they are there. */
 export function mapLayers(
   layers: readonly WidthChange[],
   windows: LayerWindows | null,
-  known: Partial<Pick<RunDetail, 'scores' | 'kept'>> = {},
+  known: KnownChoices = {},
+  edits: PlanEdits = noEdits,
 ): MapLayer[] {
   const scores = new Map((known.scores ?? []).map((of) => [of.layer, of]));
+  const isLocked = (kind: EditedKind, layer: number): boolean => {
+    const treatment = treatmentOf(edits, kind, layer);
+    if (treatment !== 'planned') return treatment === 'whole';
+    return windows !== null && !within(layer, windows[kind]);
+  };
   return layers.map(({ before, after }, layer) => ({
     before,
     after,
-    attentionLocked: windows !== null && !within(layer, windows.attention),
-    mlpLocked: windows !== null && !within(layer, windows.mlp),
+    attentionLocked: isLocked('attention', layer),
+    mlpLocked: isLocked('mlp', layer),
+    leftWhole: editedKinds.filter((kind) => treatmentOf(edits, kind, layer) === 'whole'),
+    pinnedKvHeads: pinnedHeads(edits, layer),
     headScores: scores.get(layer)?.heads ?? null,
     channelScores: scores.get(layer)?.channels ?? null,
+    influence: scores.get(layer)?.influence ?? null,
     keptKvHeads: known.kept?.[layer]?.kvHeads ?? null,
   }));
 }
@@ -58,15 +88,17 @@ const within = (layer: number, [from, to]: readonly [number, number]): boolean =
 
 /** Whether a head's place is known to go; without scores only the count is known, and the last places stand for it. */
 export function goingKvHeads(layer: MapLayer): ReadonlySet<number> {
-  const { before, after, keptKvHeads, headScores } = layer;
+  const { before, after, keptKvHeads, headScores, pinnedKvHeads } = layer;
   const all = Array.from({ length: before.kvHeads }, (_, i) => i);
   if (keptKvHeads !== null) {
     const kept = new Set(keptKvHeads);
     return new Set(all.filter((i) => !kept.has(i)));
   }
   const count = before.kvHeads - after.kvHeads;
-  if (headScores === null) return new Set(all.slice(before.kvHeads - count));
-  return new Set(all.sort((a, b) => headScores[a] - headScores[b]).slice(0, count));
+  if (count === 0) return new Set();
+  const free = all.filter((i) => !pinnedKvHeads.includes(i));
+  if (headScores === null) return new Set(free.slice(-count));
+  return new Set(free.sort((a, b) => headScores[a] - headScores[b]).slice(0, count));
 }
 
 /** Query heads that share one KV head. */

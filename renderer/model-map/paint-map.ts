@@ -68,6 +68,7 @@ function paintHeads(
     if (layer.attentionLocked) fillHatched(brush, x, cell.y, width, cell.height);
     else if (going.has(group)) paintGoing(brush, x, cell.y, width, cell.height, removal);
     else fill(ctx, ranks === null ? colors.data : brush.ramp(ranks[group]), x, cell.y, width, cell.height);
+    if (layer.pinnedKvHeads.includes(group)) paintPin(brush, x, cell.y, width, cell.height);
   }
   if (bracketWidth === 0) return;
   for (const [group, { y, height }] of column.groups.entries()) {
@@ -135,6 +136,15 @@ function paintGoing(
     return;
   }
   ctx.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+}
+
+/** A square in the middle of a head that stays whatever it scores, seen on every colour of the ramp. */
+function paintPin({ ctx, colors }: Brush, x: number, y: number, width: number, height: number): void {
+  const size = Math.min(6, width - 2, height - 2);
+  if (size < 2) return;
+  const [left, top] = [Math.round(x + (width - size) / 2), Math.round(y + (height - size) / 2)];
+  fill(ctx, colors.surface, left - 1, top - 1, size + 2, size + 2);
+  fill(ctx, colors.accent, left, top, size, size);
 }
 
 function fillHatched(brush: Brush, x: number, y: number, width: number, height: number): void {

@@ -15,7 +15,8 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { go } from '../studio/route.ts';
-import { lacksCalibration, lacksTaskData, usesGradient } from '../wizard/draft.ts';
+import { lacksCalibration, lacksTaskData } from '../wizard/draft.ts';
+import { readsCalibration } from '../plan/plan-modes.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
 import type { Asked } from '../wizard/use-asked.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
@@ -28,7 +29,7 @@ export function DataStep(): ReactNode {
   const { t } = useTranslation();
   const { draft } = useDraft();
   const { model } = draft;
-  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
+  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune, draft.scoresOf);
   const rows = useTextPreview(model?.model.id, {
     ...draft.calibration,
     sourceId: draft.calibrationText?.id ?? null,
@@ -39,7 +40,7 @@ export function DataStep(): ReactNode {
   });
   const missing = model === null ? 'model' : lacksCalibration(draft) ? 'calibration' : null;
   const unusable =
-    usesGradient(draft.prune.criterion) && rows.failure !== null
+    readsCalibration(draft.prune) && rows.failure !== null
       ? 'calibrationUnusable'
       : measure.failure !== null || measure.answer?.chunks === 0
         ? 'evaluationUnusable'
@@ -100,7 +101,7 @@ function CalibrationPanel(): ReactNode {
   const { t } = useTranslation();
   const { draft, dispatch } = useDraft();
   const { calibration } = draft;
-  const needed = usesGradient(draft.prune.criterion);
+  const needed = readsCalibration(draft.prune);
   return (
     <Panel title={<Term name="calibration">{t('data.calibration')}</Term>}>
       <p className="quiet">{needed ? t('data.calibrationText') : t('data.calibrationUnused')}</p>

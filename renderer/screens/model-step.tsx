@@ -28,7 +28,7 @@ export function ModelStep(): ReactNode {
   const { draft } = useDraft();
   const choice = useModelChoice();
   const { model } = draft;
-  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
+  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune, draft.scoresOf);
   return (
     <Screen
       title={t('steps.model')}

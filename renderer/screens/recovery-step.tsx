@@ -11,6 +11,7 @@ import { Screen } from '../components/screen.tsx';
 import { TextSource } from '../components/text-source.tsx';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
+import { askedPlan } from '../plan/plan-modes.ts';
 import { DetailFields } from '../recovery/detail-fields.tsx';
 import {
   assumedMsPerToken,
@@ -36,7 +37,7 @@ export function RecoveryStep(): ReactNode {
   const { t } = useTranslation();
   const { draft } = useDraft();
   const { model } = draft;
-  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune);
+  const { answer: preview } = usePlanPreview(model?.model.id, draft.prune, draft.scoresOf);
   const { start, isStarting, failure, forgetFailure } = useStartRun();
   const rows = useTrainingPreview(draft.recovers ? model?.model.id : undefined, recoverSettingsOf(draft));
   const unusable = draft.recovers && rows.failure !== null ? 'recoveryUnusable' : null;
@@ -75,7 +76,8 @@ function Recovery({
   const { draft, dispatch } = useDraft();
   const modelId = draft.recovers ? model.model.id : undefined;
   const recover = recoverSettingsOf(draft);
-  const time = useTrainingForecast(model.hasWeights ? modelId : undefined, draft.prune, recover);
+  const prune = askedPlan(draft.prune);
+  const time = useTrainingForecast(model.hasWeights ? modelId : undefined, prune, recover);
   const ground = useGround(model, rows.answer?.rows ?? null, time.answer);
   useFittedPreset(ground, time.isBusy ? null : time.answer);
   const hasData = draft.recoveryText !== null;

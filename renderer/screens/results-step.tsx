@@ -13,6 +13,7 @@ import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { MapTable } from '../components/map-table.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
+import { ImportanceLink } from '../importance/importance-link.tsx';
 import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
 import { Screen } from '../components/screen.tsx';
@@ -24,6 +25,7 @@ import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
 import { modelsOf, returnedShare } from '../recovery/recovered-models.ts';
 import { RecoveryPanel } from '../recovery/recovery-panel.tsx';
 import { LossChart } from '../recovery/training-charts.tsx';
+import { CalibrationPanel } from '../results/calibration-panel.tsx';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { useAsked } from '../wizard/use-asked.ts';
@@ -152,12 +154,12 @@ function ResultsBody({
   readonly curves: TrainingCurves;
 }): ReactNode {
   const layers = useMemo(
-    () => mapLayers(run.layers, report.windows, detail ?? {}),
+    () => mapLayers(run.layers, report.windows, detail ?? {}, detail?.settings.prune.edits),
     [run.layers, report.windows, detail],
   );
   return (
     <div className="results">
-      <ResultsMap layers={layers} />
+      <ResultsMap layers={layers} detail={detail} />
       <Measured runId={run.id} />
       {report.recovery && <LossChart curves={curves} height={240} />}
       {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
@@ -167,6 +169,7 @@ function ResultsBody({
       {!isEvaluation(report) && <WidthsChart kind="mlpWidth" layers={run.layers} />}
       {detail && <RecipePanel detail={detail} />}
       <WidthsTablePanel layers={layers} />
+      <CalibrationPanel runId={run.id} />
     </div>
   );
 }
@@ -186,11 +189,21 @@ function Measured({ runId }: { readonly runId: string }): ReactNode {
   );
 }
 
-function ResultsMap({ layers }: { readonly layers: readonly MapLayer[] }): ReactNode {
+function ResultsMap({
+  layers,
+  detail,
+}: {
+  readonly layers: readonly MapLayer[];
+  readonly detail: RunDetail | null;
+}): ReactNode {
   const { t } = useTranslation();
   const height = useMapHeight(320, 460);
   return (
-    <Panel title={t('results.map')} className="map-panel results-map">
+    <Panel
+      title={t('results.map')}
+      className="map-panel results-map"
+      actions={<ImportanceLink detail={detail} />}
+    >
       <ExploredMap layers={layers} removal="done" height={height} />
     </Panel>
   );

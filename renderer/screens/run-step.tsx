@@ -8,6 +8,7 @@ import { ConfirmButton } from '../components/confirm-button.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Facts } from '../components/facts.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
+import { ImportanceLink } from '../importance/importance-link.tsx';
 import { LogPanel } from '../components/log-panel.tsx';
 import { NewRunButton } from '../components/new-run-button.tsx';
 import { Panel } from '../components/panel.tsx';
@@ -26,7 +27,7 @@ import { measuresPerplexity, recipeWindows } from '../studio/recipe-keys.ts';
 import { go } from '../studio/route.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
-import { usesGradient } from '../wizard/draft.ts';
+import { usesGradient } from '../plan/plan-modes.ts';
 import { useRunSetup, type OpenRunSetup } from '../wizard/use-run-setup.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
@@ -185,7 +186,13 @@ function RunAtWork({
   const { t } = useTranslation();
   const height = useMapHeight(300, 500);
   const layers = useMemo(
-    () => mapLayers(run.layers, detail && recipeWindows(detail.recipe), detail ?? {}),
+    () =>
+      mapLayers(
+        run.layers,
+        detail && recipeWindows(detail.recipe),
+        detail ?? {},
+        detail?.settings.prune.edits,
+      ),
     [run.layers, detail],
   );
   const active = run.state === 'running' ? workingLayer(run, progress, detail, layers) : null;
@@ -198,7 +205,7 @@ function RunAtWork({
       </div>
       <div className="column">
         <TrainingAtWork curves={curves} lossHeight={220} />
-        <Panel title={t('map.title')} className="map-panel">
+        <Panel title={t('map.title')} className="map-panel" actions={<ImportanceLink detail={detail} />}>
           <ExploredMap
             layers={layers}
             removal={run.state === 'finished' ? 'done' : 'planned'}

@@ -3,6 +3,9 @@ import { useSyncExternalStore } from 'react';
 const draftSteps = ['model', 'plan', 'data', 'recovery'] as const;
 export type DraftStep = (typeof draftSteps)[number];
 
+const runViews = ['progress', 'results', 'importance'] as const;
+type RunView = (typeof runViews)[number];
+
 /** The explorer, at a row or column; without a weight, at the first of the place, and without a place, of all. */
 export interface DependencyRoute {
   readonly screen: 'dependencies';
@@ -17,7 +20,7 @@ export type Route =
   | DependencyRoute
   | { readonly screen: 'home' | 'runs' | 'compare' | 'settings' }
   | { readonly screen: 'new'; readonly step: DraftStep }
-  | { readonly screen: 'run'; readonly runId: string; readonly view: 'progress' | 'results' };
+  | { readonly screen: 'run'; readonly runId: string; readonly view: RunView };
 
 export function parseRoute(written: string): Route {
   const [screen, first, second, ...more] = written.replace(/^#?\/?/, '').split('/');
@@ -25,7 +28,11 @@ export function parseRoute(written: string): Route {
   if (screen === 'new') return { screen, step: draftSteps.find((step) => step === first) ?? 'model' };
   if (screen === 'dependencies') return dependencyRoute(first, second, ...more);
   if (screen === 'run' && first)
-    return { screen, runId: decodeURIComponent(first), view: second === 'results' ? 'results' : 'progress' };
+    return {
+      screen,
+      runId: decodeURIComponent(first),
+      view: runViews.find((view) => view === second) ?? 'progress',
+    };
   return { screen: 'home' };
 }
 

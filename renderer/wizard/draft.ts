@@ -9,6 +9,7 @@ import type {
   TasksSettings,
 } from '../../preload/contract.ts';
 import type { RecoverSettings } from '../../preload/recovery-contract.ts';
+import { askedPlan, readsCalibration } from '../plan/plan-modes.ts';
 import {
   demoRecovery,
   keepsPreset,
@@ -31,13 +32,12 @@ export const criteria: readonly Criterion[] = [
 ];
 export const aggregations: readonly Aggregation[] = ['sum', 'mean', 'max', 'prod', 'first', 'second', 'last'];
 
-/** Criteria that read calibration text. */
-export const usesGradient = (criterion: string): boolean => criterion.startsWith('taylor');
-
 /** What a person has decided so far about the next run; kept whole while they move between the steps. */
 export interface Draft {
   readonly model: ModelSummary | null;
   readonly prune: PruneSettings;
+  /** A run of the same model: its scores tell which structures the plan takes. */
+  readonly scoresOf: string | null;
   readonly calibrationText: Picked | null;
   readonly calibration: Omit<CalibrationSettings, 'sourceId'>;
   readonly evaluationText: Picked | null;
@@ -60,6 +60,8 @@ export interface Draft {
   readonly isDemo: boolean;
   /** The run this draft became. */
   readonly runId: string | null;
+  /** A plan that is tried on the scores of a run, beside the draft. */
+  readonly tried: { readonly runId: string; readonly prune: PruneSettings } | null;
   /** What was being set up when the settings of a run took its place: the next new run goes on with it. */
   readonly aside: Draft | null;
 }
@@ -75,6 +77,7 @@ export const emptyDraft: Draft = {
     layers: { attention: [0, 0], mlp: [0, 0] },
     seed: 42,
   },
+  scoresOf: null,
   calibrationText: null,
   calibration: { samples: null, seqLen: 64, seed: 42 },
   evaluationText: null,
@@ -90,6 +93,7 @@ export const emptyDraft: Draft = {
   recoveryPreset: null,
   isDemo: false,
   runId: null,
+  tried: null,
   aside: null,
 };
 
@@ -103,6 +107,7 @@ export type DraftAction =
       readonly recovery: Picked;
     }
   | { readonly type: 'prune-changed'; readonly change: Partial<PruneSettings> }
+  | { readonly type: 'plan-tried'; readonly tried: Draft['tried'] }
   | { readonly type: 'calibration-text-chosen'; readonly text: Picked | null }
   | { readonly type: 'calibration-changed'; readonly change: Partial<Draft['calibration']> }
   | { readonly type: 'evaluation-text-chosen'; readonly text: Picked | null }
@@ -131,6 +136,8 @@ export type DraftAction =
       readonly setup: Pick<RunDetail, 'settings' | 'texts'>;
       /** The run itself, or null for a new one with its settings. */
       readonly runId: string | null;
+      /** A run whose scores show what the plan takes. */
+      readonly scoresOf: string;
     }
   | { readonly type: 'started'; readonly runId: string }
   | { readonly type: 'restarted' };
@@ -155,6 +162,8 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
       };
     case 'prune-changed':
       return edited(draft, { prune: { ...draft.prune, ...action.change } });
+    case 'plan-tried':
+      return { ...draft, tried: action.tried };
     case 'calibration-text-chosen':
       return edited(draft, { calibrationText: action.text });
     case 'calibration-changed':
@@ -192,9 +201,15 @@ export function draftReducer(draft: Draft, action: DraftAction): Draft {
     case 'started':
       return { ...draft, runId: action.runId };
     case 'run-opened':
-      return { ...draftOf(action.model, action.setup), runId: action.runId, aside: unfinished(draft) };
+      return {
+        ...draftOf(action.model, action.setup),
+        runId: action.runId,
+        scoresOf: action.scoresOf,
+        tried: draft.tried,
+        aside: unfinished(draft),
+      };
     case 'restarted':
-      return draft.aside ?? emptyDraft;
+      return { ...(draft.aside ?? emptyDraft), tried: draft.tried };
   }
 }
 
@@ -240,7 +255,7 @@ function recoveryOf(
 
 /** The draft, if it is one that nobody has started yet. */
 function unfinished(draft: Draft): Draft | null {
-  return draft.runId === null && draft.model !== null ? { ...draft, aside: null } : draft.aside;
+  return draft.runId === null && draft.model !== null ? { ...draft, aside: null, tried: null } : draft.aside;
 }
 
 /** As resources/demo/recipe.yaml has them. */
@@ -261,9 +276,18 @@ function withModel(draft: Draft, model: ModelSummary): Draft {
   const { lora } = draft.recovery;
   return edited(draft, {
     model,
-    prune: { ...draft.prune, layers: { attention: defaultWindow, mlp: defaultWindow } },
+    scoresOf: null,
+    prune: { ...withoutSizes(draft.prune), layers: { attention: defaultWindow, mlp: defaultWindow } },
     recovery: { ...draft.recovery, lora: { ...lora, targets: 'all-linear' } },
   });
+}
+
+/** What of a plan has a meaning for any model. */
+function withoutSizes(prune: PruneSettings): PruneSettings {
+  const kept = { ...prune };
+  delete kept.edits;
+  delete kept.target;
+  return kept;
 }
 
 /** A changed draft is no longer the run it was. */
@@ -283,7 +307,7 @@ export function missingFor(draft: Draft): Missing | null {
 }
 
 export const lacksCalibration = ({ prune, calibrationText }: Draft): boolean =>
-  usesGradient(prune.criterion) && calibrationText === null;
+  readsCalibration(prune) && calibrationText === null;
 
 export const lacksTaskData = ({ tasks, taskData }: Draft): boolean => tasks !== null && taskData === null;
 
@@ -298,7 +322,7 @@ export function runSettingsOf(draft: Draft): RunSettings {
   if (draft.model === null) throw new RangeError('A run needs a model.');
   return {
     modelId: draft.model.model.id,
-    prune: draft.prune,
+    prune: askedPlan(draft.prune),
     calibration: { ...draft.calibration, sourceId: draft.calibrationText?.id ?? null },
     evaluate: {
       ...draft.evaluation,

@@ -188,8 +188,51 @@ const stops: readonly Stop[] = [
     },
   },
   {
+    name: 'plan, edited by hand',
+    go: async ({ page }) => {
+      await openLayer(page);
+      const layer = page.getByRole('complementary');
+      await layer.getByRole('radiogroup', { name: 'MLP' }).getByText('Own ratio').click();
+      await layer.getByRole('spinbutton').waitFor();
+      await layer.getByRole('radiogroup', { name: 'Attention' }).getByText('Leave whole').click();
+      await layer.getByRole('button', { name: 'Pin: Head 1', exact: true }).click();
+      await region(page, 'Changes by hand').getByRole('listitem').nth(2).waitFor();
+    },
+  },
+  {
+    name: 'plan, to a target size',
+    go: async ({ page }) => {
+      await region(page, 'Changes by hand').getByRole('button', { name: 'Reset' }).click();
+      await region(page, 'How much').getByText('Target size', { exact: true }).click();
+      await page.getByRole('spinbutton', { name: 'What is to stay' }).waitFor();
+    },
+  },
+  {
+    name: 'plan, out of reach',
+    go: async ({ page }) => {
+      await type(page.getByRole('spinbutton', { name: 'What is to stay' }), '1000');
+      await page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'plan, by hidden size',
+    go: async ({ page }) => {
+      await region(page, 'How much').getByText('Ratio', { exact: true }).click();
+      await region(page, 'What is removed').getByText('Channels', { exact: true }).click();
+      await region(page, 'Where').waitFor({ state: 'detached' });
+    },
+  },
+  {
+    name: 'plan, by whole layers',
+    go: async ({ page }) => {
+      await region(page, 'What is removed').getByText('Layers', { exact: true }).click();
+      await page.getByRole('radiogroup', { name: 'Which layers' }).waitFor();
+    },
+  },
+  {
     name: 'plan, as a table',
     go: async ({ page }) => {
+      await region(page, 'What is removed').getByText('Blocks', { exact: true }).click();
       await page.getByText('Table', { exact: true }).click();
       await region(page, 'What goes').getByRole('table').waitFor();
     },
@@ -374,6 +417,22 @@ const stops: readonly Stop[] = [
     },
   },
   { name: 'results, with a layer open', go: ({ page }) => openLayer(page) },
+  {
+    name: 'importance',
+    go: async ({ page }) => {
+      await page.getByRole('link', { name: 'Importance', exact: true }).click();
+      await region(page, 'Scores of MLP channels').getByRole('img').waitFor();
+      await region(page, 'Changes by hand').waitFor();
+    },
+  },
+  {
+    name: 'importance, with a layer open',
+    go: async ({ page }) => {
+      await openLayer(page);
+      await page.getByText('All layers', { exact: true }).click();
+      await page.getByText('Logarithmic', { exact: true }).click();
+    },
+  },
   {
     name: 'compare, numbers and charts',
     go: async ({ page }) => {

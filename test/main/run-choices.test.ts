@@ -26,14 +26,24 @@ describe('the choices of a run', () => {
     await writeScores(0, { heads: [3] });
     await writeFile(path.join(folder, 'scores', 'layer-002.json.1-1.partial'), '{"lay');
     expect(await choices.scores(folder)).toEqual([
-      { layer: 0, heads: [3], channels: null },
-      { layer: 1, heads: null, channels: { count: 3, means: [3, 2, 1] } },
+      { layer: 0, heads: [3], channels: null, influence: null },
+      { layer: 1, heads: null, channels: { count: 3, means: [3, 2, 1] }, influence: null },
     ]);
     const plan = {
       layers: [{ attention: { keptHeads: [0, 1], keptKvHeads: [0] }, mlp: { keptChannels: [4] } }],
     };
     await writeFile(path.join(folder, 'plan.json'), JSON.stringify(plan));
     expect(await choices.kept(folder)).toEqual([{ kvHeads: [0] }]);
+  });
+
+  it('are told whole where something is selected by them, heads and channels apart from whole layers', async () => {
+    const choices = new RunChoices();
+    await writeScores(0, { heads: [3], channels: [2, 1] });
+    await writeScores(1, { influence: 0.5 });
+    expect([...(await choices.wholeScores(folder))]).toEqual([
+      [0, { layer: 0, heads: [3], channels: [2, 1] }],
+    ]);
+    expect(await choices.influences(folder)).toEqual([{ layer: 1, influence: 0.5 }]);
   });
 
   it('are read again when a file has changed, and only then', async () => {
@@ -43,7 +53,9 @@ describe('the choices of a run', () => {
     expect((await choices.scores(folder))[0]).toBe(before);
     await writeScores(0, { heads: [2, 1] });
     await utimes(file, 1, 1);
-    expect(await choices.scores(folder)).toEqual([{ layer: 0, heads: [2, 1], channels: null }]);
+    expect(await choices.scores(folder)).toEqual([
+      { layer: 0, heads: [2, 1], channels: null, influence: null },
+    ]);
   });
 });
 

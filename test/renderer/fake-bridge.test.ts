@@ -18,6 +18,7 @@ const requests: { readonly [N in CallName]?: CallRequest<N> } = {
   'recovery:preview': { modelId: 'demo', recover },
   'recovery:estimate': { modelId: 'demo', prune: emptyDraft.prune, recover },
   'run:get': { runId: 'run-4' },
+  'run:calibration': { runId: 'run-4' },
   'run:cancel': { runId: 'run-1' },
   'run:kill': { runId: 'run-1' },
   'run:resume': { runId: 'run-2' },

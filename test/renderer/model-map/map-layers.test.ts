@@ -27,6 +27,26 @@ describe('map layers', () => {
     expect(layers.map(({ mlpLocked }) => mlpLocked)).toEqual([false, false, true, true]);
   });
 
+  it('lock what was left whole by hand, and open what has a ratio of its own', () => {
+    const change = { before: shape, after: pruned };
+    const edits = {
+      exclude: { attention: [1], mlp: [] },
+      ratios: { attention: {}, mlp: { 0: 0.4 } },
+      keep: { heads: { 1: [2] } },
+    };
+    const layers = mapLayers([change, change], { attention: [1, 2], mlp: [1, 2] }, {}, edits);
+    expect(layers.map(({ attentionLocked }) => attentionLocked)).toEqual([true, true]);
+    expect(layers.map(({ mlpLocked }) => mlpLocked)).toEqual([false, false]);
+    expect(layers.map(({ leftWhole }) => leftWhole)).toEqual([[], ['attention']]);
+    expect(layers.map(({ pinnedKvHeads }) => pinnedKvHeads)).toEqual([[], [2]]);
+  });
+
+  it('let no pinned head go', () => {
+    expect([...goingKvHeads(layer({ pinnedKvHeads: [3] }))]).toEqual([1, 2]);
+    const headScores = [0.1, 0.9, 0.2, 0.8];
+    expect([...goingKvHeads(layer({ headScores, pinnedKvHeads: [0] }))].sort()).toEqual([2, 3]);
+  });
+
   it('take scores and choices to their layers', () => {
     const change = { before: shape, after: pruned };
     const layers = mapLayers([change, change], null, {

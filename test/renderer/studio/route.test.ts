@@ -14,6 +14,7 @@ const routes: readonly Route[] = [
   { screen: 'new', step: 'data' },
   { screen: 'run', runId: 'a/b c', view: 'progress' },
   { screen: 'run', runId: 'demo-0.25', view: 'results' },
+  { screen: 'run', runId: 'demo-0.25', view: 'importance' },
 ];
 
 describe('routes', () => {

@@ -121,6 +121,47 @@ describe('the draft of a run', () => {
     expect(draftReducer(started, { type: 'restarted' })).toEqual(emptyDraft);
   });
 
+  describe('with a plan for single layers', () => {
+    const edits = {
+      exclude: { attention: [2], mlp: [] },
+      ratios: { attention: {}, mlp: {} },
+      keep: { heads: {} },
+    };
+    const planned = after(chosen, {
+      type: 'prune-changed',
+      change: { edits, target: { percent: 80 }, mode: 'block', round: 8 },
+    });
+
+    it('asks for it', () => {
+      const { prune } = runSettingsOf(planned);
+      expect(prune).toMatchObject({ edits, target: { percent: 80 }, round: 8 });
+      expect(runSettingsSchema.parse(runSettingsOf(planned)).prune).toEqual(prune);
+    });
+
+    it('keeps what has a meaning for another model', () => {
+      const { prune } = draftReducer(planned, { type: 'model-chosen', model: model('b', 4) });
+      expect([prune.edits, prune.target]).toEqual([undefined, undefined]);
+      expect(prune.round).toBe(8);
+      const again = draftReducer(planned, { type: 'model-chosen', model: model('a', 8) });
+      expect(again.prune).toEqual(planned.prune);
+    });
+  });
+
+  it('needs calibration data where layers are judged by their influence, and none where the last go', () => {
+    const layers = (drop: 'last' | 'least-influence'): Draft =>
+      after(chosen, { type: 'prune-changed', change: { mode: 'layer', drop, criterion: 'random' } });
+    expect(missingFor(layers('least-influence'))).toBe('calibration');
+    expect(missingFor(layers('last'))).toBeNull();
+  });
+
+  it('keeps a plan that is tried on a run beside it', () => {
+    const tried = { runId: 'r1', prune: { ...emptyDraft.prune, ratio: 0.5 } };
+    const trying = after(chosen, { type: 'plan-tried', tried });
+    expect(trying.tried).toEqual(tried);
+    expect(trying.prune.ratio).toBe(emptyDraft.prune.ratio);
+    expect(draftReducer(trying, { type: 'restarted' }).tried).toEqual(tried);
+  });
+
   describe('that a run was made from', () => {
     const settings: Omit<RunSettings, 'modelId'> = {
       prune: { ...emptyDraft.prune, ratio: 0.4, layers: { attention: [0, 3], mlp: [1, 4] } },
@@ -148,11 +189,13 @@ describe('the draft of a run', () => {
         },
       },
       runId,
+      scoresOf: 'r1',
     });
 
     it('is that of the run, to the last setting', () => {
       const draft = after(opened('r1'));
       expect(draft.runId).toBe('r1');
+      expect(draft.scoresOf).toBe('r1');
       expect(runSettingsOf(draft)).toEqual({ modelId: 'b', ...settings });
       expect(after(opened(null)).runId).toBeNull();
     });

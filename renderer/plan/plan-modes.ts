@@ -1,0 +1,52 @@
+import type { PruneSettings } from '../../preload/contract.ts';
+import { noEdits } from './plan-edits.ts';
+
+export const modes = ['block', 'channel', 'layer'] as const;
+export type PlanMode = (typeof modes)[number];
+
+/** What a plan removes: a plan that removes nothing is shown as the usual one. */
+export function modeOf({ mode }: Pick<PruneSettings, 'mode'>): PlanMode {
+  return mode === 'channel' || mode === 'layer' ? mode : 'block';
+}
+
+/** Whether the plan's structures are scored by a criterion; whole layers are judged by what they do to their input. */
+export const hasCriterion = (prune: Pick<PruneSettings, 'mode'>): boolean => modeOf(prune) !== 'layer';
+
+/** Whether a person may decide about single layers. */
+export const takesEdits = (prune: Pick<PruneSettings, 'mode'>): boolean => modeOf(prune) !== 'channel';
+
+/** Whether heads and MLP channels go: windows, scope and alike widths have a meaning there alone. */
+export const isByBlock = (prune: Pick<PruneSettings, 'mode'>): boolean => modeOf(prune) === 'block';
+
+/** Criteria that read calibration text. */
+export const usesGradient = (criterion: string): boolean => criterion.startsWith('taylor');
+
+/** Whether a run of the plan reads calibration text. */
+export function readsCalibration(prune: Pick<PruneSettings, 'mode' | 'criterion' | 'drop'>): boolean {
+  if (modeOf(prune) === 'layer') return prune.drop !== 'last';
+  return usesGradient(prune.criterion);
+}
+
+/** A plan without what has no meaning in its mode: that is kept for another mode, and not asked for. */
+export function askedPlan(prune: PruneSettings): PruneSettings {
+  const asked = { ...prune };
+  const mode = modeOf(prune);
+  if (mode === 'block') delete asked.drop;
+  else {
+    delete asked.scope;
+    delete asked.uniform;
+  }
+  if (mode === 'channel') {
+    delete asked.drop;
+    delete asked.edits;
+  }
+  if (mode === 'layer') {
+    delete asked.round;
+    delete asked.steps;
+    const { attention, mlp } = (prune.edits ?? noEdits).exclude;
+    const held = [...new Set([...attention, ...mlp])].sort((a, b) => a - b);
+    delete asked.edits;
+    if (held.length > 0) asked.edits = { ...noEdits, exclude: { attention: held, mlp: held } };
+  }
+  return asked;
+}

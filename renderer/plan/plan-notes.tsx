@@ -1,0 +1,65 @@
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { PlanPreview, PruneSettings } from '../../preload/contract.ts';
+import { useFormats } from '../language/use-formats.ts';
+import { isByBlock, modeOf } from './plan-modes.ts';
+
+/** Whether the layers that stay differ in width. */
+export function hasUnlikeLayers(layers: PlanPreview['layers']): boolean {
+  const widths = layers
+    .map(({ after }) => [after.heads, after.kvHeads, after.mlpWidth].join())
+    .filter((width) => width !== '0,0,0');
+  return new Set(widths).size > 1;
+}
+
+/** Widths of this many channels suit matrix units. */
+const tile = 64;
+
+/** What a person should know of the widths that a plan comes to, each with what changes it. */
+export function PlanNotes({
+  preview: { layers, unevenWidths, hiddenSize },
+  prune,
+  onChange,
+}: {
+  readonly preview: PlanPreview;
+  readonly prune: PruneSettings;
+  readonly onChange: (change: Partial<PruneSettings>) => void;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const all: [number, number] = [0, layers.length];
+  return (
+    <>
+      {hiddenSize && (
+        <p>
+          {t('plan.hiddenFromTo', {
+            before: formats.count(hiddenSize.before),
+            after: formats.count(hiddenSize.after),
+          })}
+        </p>
+      )}
+      {unevenWidths.length > 0 && modeOf(prune) !== 'layer' && (
+        <p className="quiet">
+          {t('plan.uneven', { width: formats.count(unevenWidths[0]), tile })}
+          {t('words.gap')}
+          <button type="button" className="link-button" onClick={() => onChange({ round: tile })}>
+            {t('plan.roundTo', { tile })}
+          </button>
+        </p>
+      )}
+      {isByBlock(prune) && hasUnlikeLayers(layers) && prune.uniform !== true && (
+        <p className="quiet">
+          {t('plan.unlike')}
+          {t('words.gap')}
+          <button
+            type="button"
+            className="link-button"
+            onClick={() => onChange({ uniform: true, scope: 'local', layers: { attention: all, mlp: all } })}
+          >
+            {t('plan.makeUniform')}
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
