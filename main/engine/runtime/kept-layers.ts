@@ -20,6 +20,6 @@ export function withLayers(config: ModelConfig, kept: readonly number[]): ModelC
   return {
     ...config,
     layers: kept.map((layer) => layers[layer]),
-    source: { ...source, ...Object.fromEntries([...counts, ...lists]) },
+    source: { ...source, ...Object.fromEntries<unknown>([...counts, ...lists]) },
   };
 }
