@@ -103,6 +103,54 @@ describe('a comparison', () => {
     expect(comparison.models.map(({ name }) => name).slice(0, 2)).toEqual(['tiny', 'tiny #2']);
   });
 
+  it('has the rows of one task beside each other, whichever way it was asked', () => {
+    const scored = (names: readonly string[], fewShot: number): Measure[] =>
+      taskMeasures({
+        results: Object.fromEntries(
+          names.map((name) => [
+            name,
+            {
+              counted: 'acc_norm',
+              acc: 0.5,
+              accStderr: 0.1,
+              accNorm: 0.6,
+              accNormStderr: 0.1,
+              samples: 25,
+              available: 25,
+              version: 1,
+              dataSha256: 'd',
+            },
+          ]),
+        ),
+        average: 0.6,
+        isPapersAverage: false,
+        fewShot,
+        bos: false,
+        limit: null,
+        protocol: 'harness',
+      });
+    const of = (runId: string, fewShot: number): ComparedRun => ({
+      ...run(runId),
+      subjects: [subject(runId, 'pruned', scored(['hellaswag', 'openbookqa'], fewShot))],
+    });
+    const { rows } = compared([of('a', 0), of('b', 5)]);
+    const told = rows.map(({ subject: task, protocol }) =>
+      protocol?.about === 'tasks' ? `${task} ${protocol.metric ?? ''} ${protocol.fewShot}` : '',
+    );
+    expect(told).toEqual([
+      'HellaSwag acc_norm 0',
+      'HellaSwag acc_norm 5',
+      'HellaSwag acc 0',
+      'HellaSwag acc 5',
+      'OpenBookQA acc_norm 0',
+      'OpenBookQA acc_norm 5',
+      'OpenBookQA acc 0',
+      'OpenBookQA acc 5',
+      '  0',
+      '  5',
+    ]);
+  });
+
   it('never puts perplexities of different protocols into one row', () => {
     const others: Partial<ReportedPerplexity>[] = [
       { seqLen: 2048 },
