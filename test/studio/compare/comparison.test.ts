@@ -279,6 +279,40 @@ describe('written down', () => {
     );
   });
 
+  it('as a page, draws the error of a score at the end of its bar', () => {
+    const score: Measure = {
+      id: 'task piqa',
+      kind: 'task',
+      subject: 'PIQA',
+      protocol: {
+        about: 'tasks',
+        metric: 'acc',
+        isCounted: true,
+        tasks: null,
+        fewShot: 0,
+        bos: false,
+        limit: null,
+        harness: 'harness',
+      },
+      unit: 'share',
+      better: 'higher',
+      marks: [],
+      value: 0.5,
+      error: 0.1,
+      printedAs: null,
+    };
+    const page = (error: number | null): string => {
+      const scored = compared([{ ...run('a'), subjects: [subject('a', 'pruned', [{ ...score, error }])] }]);
+      return toHtml(scored, writeComparison(scored, comparisonWords('en')));
+    };
+    const [, from, to] = /class="error" d="M([\d.]+) [\d.]+H([\d.]+)M/.exec(page(0.1)) ?? [];
+    const [, start, width] = /<rect class="s0" x="(\d+)" y="0" width="([\d.]+)"/.exec(page(0.1)) ?? [];
+    // The bar is 0.5 long: its error, a fifth of that to either side.
+    expect(Number(from)).toBeCloseTo(Number(start) + 0.8 * Number(width), 1);
+    expect(Number(to)).toBeCloseTo(Number(start) + 1.2 * Number(width), 1);
+    expect(page(null)).not.toContain('class="error"');
+  });
+
   it.each(['en', 'zh-CN'] as const)(
     'as a page in %s, runs and fetches nothing, whatever names hold',
     (language) => {
