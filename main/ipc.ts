@@ -97,7 +97,7 @@ export function tell<N extends StreamName>(
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
   const { id, name, modelName, createdAt, state, queuePosition, held, cancelling } = run;
-  const { recipe, report, forecast, annotation, sizeBytes } = run;
+  const { recipe, report, perplexityProtocol, forecast, annotation, sizeBytes } = run;
   const { criterion, ratio, mode } = recipe.prune;
   return {
     id,
@@ -113,6 +113,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     ratio: mode === 'none' ? 0 : ratio,
     stages: stagesOf(recipe),
     report: report && reportOf(report),
+    perplexityProtocol,
     layers: forecast?.layers ?? [],
     annotation,
     sizeBytes,

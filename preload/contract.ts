@@ -178,6 +178,16 @@ export type RunAnnotation = z.infer<typeof runAnnotationSchema>;
 const deletedRunSchema = z.object({ id, name: z.string(), sizeBytes: z.number() });
 export type DeletedRun = z.infer<typeof deletedRunSchema>;
 
+/** What a run's perplexities were measured on; only those of one id are to be compared. */
+const perplexityProtocolSchema = z.object({
+  id: z.string(),
+  /** Name of the file. */
+  text: z.string(),
+  seqLen: count,
+  chunks: count,
+});
+export type PerplexityProtocol = z.infer<typeof perplexityProtocolSchema>;
+
 /** A run in a list. */
 export const runSummarySchema = z.object({
   id,
@@ -196,6 +206,8 @@ export const runSummarySchema = z.object({
   /** Those it goes through; an evaluation without a text is passed over. */
   stages: z.array(runStageSchema),
   report: runReportSchema.nullable(),
+  /** Of the report's perplexities; null without them. */
+  perplexityProtocol: perplexityProtocolSchema.nullable(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
   annotation: runAnnotationSchema,
   sizeBytes: z.number(),
