@@ -9,7 +9,7 @@ import { dependencyCalls } from './dependency-contract.ts';
 import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { costsSchema, hiddenSizeSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
-import { pruneSettingsSchema } from './prune-contract.ts';
+import { criterionSchema, pruneSettingsSchema } from './prune-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
@@ -46,6 +46,8 @@ export const modelSummarySchema = z.object({
   tiedEmbeddings: z.boolean(),
   layers: z.array(layerShapeSchema),
   defaultWindow: layerWindow,
+  /** The one that suits the model's family. */
+  defaultCriterion: criterionSchema,
   /** The linear weights of a layer that can have an adapter. */
   adapterTargets: z.array(z.string()),
 });
