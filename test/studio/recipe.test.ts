@@ -39,11 +39,12 @@ describe('defaults', () => {
       model: 'path/to/model',
       prune: {
         mode: 'block',
-        criterion: 'taylor-element1',
+        criterion: null,
         aggregation: 'sum',
         ratio: 0.25,
         target: null,
         steps: 1,
+        unit: 'group',
         scope: 'local',
         round: 1,
         uniform: false,
@@ -123,7 +124,7 @@ describe('YAML', () => {
   it('explains its keys and shows a window on one line', () => {
     const text = formatRecipe(unusual);
     expect(text).toMatch(/^ +attention: \[0, 3\] # \[from, to\); null: the window that scales with depth$/m);
-    expect(text).toMatch(/^ +criterion: random # taylor-vector, .*random$/m);
+    expect(text).toMatch(/^ +criterion: random # taylor-vector, .*random; null: the one that suits the family$/m);
   });
 
   it.each([

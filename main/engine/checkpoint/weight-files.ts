@@ -61,9 +61,11 @@ export function weightFormatIn(names: readonly string[]): WeightFormat | undefin
   return formats.find(({ single, index }) => names.includes(single) || names.includes(index))?.format;
 }
 
-/** Whether a file belongs to the weights in a format that the folder has besides the one that is read. */
+/** Whether a file belongs to the weights in a format that the folder has besides the one that is read, if any is. */
 export function isOtherWeights(name: string, format: WeightFormat | undefined): boolean {
-  return formats.some((names) => names.format !== format && name.endsWith(names.extension));
+  return (
+    format !== undefined && formats.some((names) => names.format !== format && name.endsWith(names.extension))
+  );
 }
 
 /**
