@@ -39,7 +39,11 @@ describe('making a run', () => {
     expect(run.lastStage).toBeUndefined();
     expect(run.recipe).toEqual({
       ...recipe,
-      prune: { ...recipe.prune, layers: { attention: [1, 3], mlp: [1, 3] } },
+      prune: {
+        ...recipe.prune,
+        criterion: runSettings.prune.criterion,
+        layers: { attention: [1, 3], mlp: [1, 3] },
+      },
       device: 'cpu',
       memory: 2 ** 28,
     });
