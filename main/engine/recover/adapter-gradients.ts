@@ -1,7 +1,7 @@
 import { maskName } from '../derive/lora.ts';
 import { learntTokens, type TrainingExample } from '../dataset/training-example.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
-import { splitIntoRounds } from '../runtime/batch.ts';
+import { lossWeights, splitIntoRounds, sumOfPredicted } from '../runtime/batch.ts';
 import { forwardPass, hiddenKey, type LayerFeeds } from '../runtime/forward-pass.ts';
 import type { Network } from '../runtime/network.ts';
 import type { Pace } from '../runtime/pace.ts';
