@@ -30,7 +30,7 @@ async function chooseRows({ app, page }: OpenStudio, name: string): Promise<void
 
 async function plan({ page }: OpenStudio): Promise<void> {
   await type(page.getByRole('spinbutton', { name: 'Pruning ratio' }), '50');
-  await page.getByRole('button', { name: 'All layers' }).click();
+  await page.getByRole('button', { name: 'All layers', exact: true }).click();
 }
 
 async function planOfRun({ page }: OpenStudio): Promise<PrunePlan> {

@@ -20,7 +20,8 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
   const barHeight = 10;
   const left = 150;
   const reach = width - left - 50;
-  let y = 0;
+  // Letters are higher than bars.
+  let y = 4;
   const apart = toldApart(
     rows.map((row) => ({ label: labelOf(row, words), protocol: protocolOf(row, words) })),
   );

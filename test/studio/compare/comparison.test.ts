@@ -306,7 +306,7 @@ describe('written down', () => {
       return toHtml(scored, writeComparison(scored, comparisonWords('en')));
     };
     const [, from, to] = /class="error" d="M([\d.]+) [\d.]+H([\d.]+)M/.exec(page(0.1)) ?? [];
-    const [, start, width] = /<rect class="s0" x="(\d+)" y="0" width="([\d.]+)"/.exec(page(0.1)) ?? [];
+    const [, start, width] = /<rect class="s0" x="(\d+)" y="4" width="([\d.]+)"/.exec(page(0.1)) ?? [];
     // The bar is 0.5 long: its error, a fifth of that to either side.
     expect(Number(from)).toBeCloseTo(Number(start) + 0.8 * Number(width), 1);
     expect(Number(to)).toBeCloseTo(Number(start) + 1.2 * Number(width), 1);
