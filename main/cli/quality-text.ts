@@ -7,13 +7,14 @@ import { formatTable } from './table.ts';
 
 /** How a perplexity was measured, in a line: no number is to be compared with one of another protocol. */
 export function protocolLine(measured: MeasuredPerplexity): string {
-  const { text, rows, joined, bos, seqLen, chunks, tokens } = measured;
+  const { text, rows, joined, bos, marks, seqLen, chunks, tokens } = measured;
   const how = {
     'two-newlines': `${grouped(rows ?? 0)} rows joined by two newlines`,
     'running-text': 'one running text',
     'token-ids': `${grouped(rows ?? 0)} rows of token ids`,
   }[joined];
-  const start = joined === 'token-ids' ? '' : bos ? ', BOS at the very start alone' : ', no BOS';
+  const bosText = joined === 'token-ids' ? '' : bos ? ', BOS at the very start alone' : ', no BOS';
+  const start = marks === undefined ? bosText : `, ${marks} in front of each chunk`;
   return `${text}: ${how}${start}; ${grouped(chunks)} chunks of ${seqLen} tokens, ${grouped(tokens)} in all`;
 }
 

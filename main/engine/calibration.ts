@@ -38,6 +38,8 @@ function readsCalibration(settings: RunSettings): boolean {
 export interface CalibrationSet {
   /** Token ids. */
   readonly rows: readonly (readonly number[])[];
+  /** Of each row, 1 where a token is to be predicted; null: all but the first. */
+  readonly learnt: readonly Uint8Array[] | null;
   /** The same as a person reads them; null where the source holds token ids. */
   readonly texts: readonly string[] | null;
 }
@@ -47,14 +49,14 @@ export async function calibrationOf(settings: RunSettings, model: Model): Promis
   const { calibration, prune, memory } = settings;
   const draws = Array.from({ length: prune.steps ?? 1 }, (_, draw) => draw);
   if (calibration.source === null || !readsCalibration(settings))
-    return draws.map(() => ({ rows: [], texts: null }));
+    return draws.map(() => ({ rows: [], learnt: null, texts: null }));
   const source = await tokenSource(calibration.source, model);
   const tokenizer = source.documents.kind === 'ids' ? null : await source.tokenizer();
   const sets: CalibrationSet[] = [];
   for (const draw of draws) {
-    const rows = await calibrationRows(source, calibration, draw);
+    const { rows, learnt } = await calibrationRows(source, calibration, draw);
     requireRoomFor(longest(rows), model, memory);
-    sets.push({ rows, texts: tokenizer && rows.map((row) => tokenizer.decode(row)) });
+    sets.push({ rows, learnt, texts: tokenizer && rows.map((row) => tokenizer.decode(row)) });
   }
   return sets;
 }
@@ -64,11 +66,12 @@ const longest = (rows: readonly (readonly number[])[]): number =>
 
 /** Keeps what a run calibrates on beside its results, as JSONL that can be a run's calibration.source again. */
 export async function keepCalibration(folder: string, sets: readonly CalibrationSet[]): Promise<void> {
-  const lines = sets.flatMap(({ rows, texts }, step) =>
+  const lines = sets.flatMap(({ rows, learnt, texts }, step) =>
     rows.map((ids, i) => ({
       ...(sets.length > 1 && { step: step + 1 }),
       ...(texts && { text: texts[i] }),
       input_ids: ids,
+      ...(learnt && { labels: ids.map((id, at) => (learnt[i][at] === 1 ? id : -100)) }),
     })),
   );
   if (lines.length === 0) return;

@@ -35,7 +35,7 @@ export interface Estimation {
 /** Scores the structures of a model into a folder's scores/, those of layers or parts that have none there yet. */
 export async function estimateModel(
   model: Model,
-  { criterion, settings, set: { rows }, seed }: Estimation,
+  { criterion, settings, set: { rows, learnt }, seed }: Estimation,
   { folder, scratchPath }: { readonly folder: string; readonly scratchPath: string },
   pace: Pace,
 ): Promise<Estimated> {
@@ -47,6 +47,7 @@ export async function estimateModel(
     aggregation: prune.aggregation,
     seed,
     rows,
+    learnt: learnt ?? undefined,
     batchTokens: memory.batchTokens,
     store,
     session: sessionOptions(settings),

@@ -4,7 +4,7 @@ import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { hashFile } from './checkpoint/hash-file.ts';
 import { evaluationTokens, requireKnownIds, type TokenSource } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
-import type { MeasuredPerplexity, PerplexityProtocol } from './evaluate/perplexity.ts';
+import type { MeasuredPerplexity, MeasuringTools, PerplexityProtocol } from './evaluate/perplexity.ts';
 import { harnessVersion, writeHarnessFiles, type AnsweredTask } from './evaluate/tasks/harness-files.ts';
 import { paperTaskIds, taskNamed } from './evaluate/tasks/index.ts';
 import { logLikelihoods, type ChoiceLikelihoods } from './evaluate/tasks/log-likelihoods.ts';
@@ -73,6 +73,8 @@ export interface PreparedEvaluation {
 interface PreparedText {
   readonly protocol: PerplexityProtocol;
   readonly tokens: Int32Array;
+  /** What each chunk stands behind; undefined for rows of ids, and for models that write behind nothing. */
+  readonly marks: readonly number[] | undefined;
 }
 
 /** The texts to measure perplexity on, in their order. */
@@ -114,18 +116,33 @@ async function preparedText(
 ): Promise<PreparedText> {
   const source = await tokenSource(path, model);
   const tokens = await evaluationTokens(source, samples);
-  return { tokens, protocol: await protocolOf(source, samples) };
+  const tokenizer = source.documents.kind === 'ids' ? undefined : await source.tokenizer();
+  return {
+    tokens,
+    protocol: await protocolOf(source, samples, tokenizer),
+    marks: tokenizer?.marks?.ids,
+  };
 }
 
-async function protocolOf(source: TokenSource, samples: number | null): Promise<PerplexityProtocol> {
-  const { path, documents } = source;
+async function protocolOf(
+  { path, documents }: TokenSource,
+  samples: number | null,
+  tokenizer: Tokenizer | undefined,
+): Promise<PerplexityProtocol> {
   const file = { text: basename(path), sha256: await hashFile(path) };
   const rowsOf = (rows: readonly unknown[]): number => Math.min(rows.length, samples ?? rows.length);
   if (documents.kind === 'ids')
     return { ...file, rows: rowsOf(documents.rows), joined: 'token-ids', bos: false };
-  const bos = addsBos(await source.tokenizer());
-  if (documents.kind === 'text') return { ...file, rows: null, joined: 'running-text', bos };
-  return { ...file, rows: rowsOf(documents.texts), joined: 'two-newlines', bos };
+  const start = tokenizer ? startOf(tokenizer) : { bos: false };
+  if (documents.kind === 'text') return { ...file, rows: null, joined: 'running-text', ...start };
+  return { ...file, rows: rowsOf(documents.texts), joined: 'two-newlines', ...start };
+}
+
+/** Marks are no BOS: they stand in front of every chunk. */
+function startOf(tokenizer: Tokenizer): Pick<PerplexityProtocol, 'bos' | 'marks'> {
+  const { marks } = tokenizer;
+  if (!marks) return { bos: addsBos(tokenizer) };
+  return { bos: false, marks: marks.ids.map((id) => tokenizer.decode([id])).join(' ') };
 }
 
 /** Whether a tokenizer puts a token of its own in front of a text. */
@@ -213,12 +230,6 @@ function tellMetrics({ listener }: RunStages, stage: EvaluationStage, quality: M
   listener.metric(`${stage}.average`, quality.tasks.average);
 }
 
-interface MeasuringTools {
-  readonly memory: MachineShare['memory'];
-  readonly scratchPath: string;
-  readonly pace: Pace;
-}
-
 /** A part of an evaluation that is done in one go. */
 interface EvaluationPart {
   readonly name: string;
@@ -249,11 +260,11 @@ const charactersAToken = 4;
 
 async function measureText(
   network: Network,
-  { tokens, protocol }: PreparedText,
+  { tokens, protocol, marks }: PreparedText,
   seqLen: number,
-  { memory, scratchPath, pace }: MeasuringTools,
+  tools: MeasuringTools,
 ): Promise<MeasuredPerplexity> {
-  const measured = await measureNetwork(network, tokens, seqLen, memory, scratchPath, pace);
+  const measured = await measureNetwork(network, tokens, seqLen, { ...tools, marks });
   return { ...protocol, ...measured };
 }
 

@@ -66,7 +66,8 @@ export async function generateText(
     const weights = openDecodingWeights(model.checkpoint, plan, device.kind);
     const network = new Network(model, weights, sessionOptions({ threads, memory: plan.memory, device }));
     try {
-      if (plan.memory.residency !== 'stream') await load(network, plan.memory, ids[0], pace);
+      if (plan.memory.residency !== 'stream')
+        await load(network, plan.memory, tokenizer.marks?.ids ?? ids.slice(0, 1), pace);
       const decoder = new Decoder(network, 1, plan.memory);
       return await generate({ decoder, tokenizer, endTokens, maxPositions }, ids, settings, hear, pace);
     } finally {
@@ -79,8 +80,8 @@ export async function generateText(
 }
 
 /** Reads what is kept and compiles the sessions, so that the time of the prompt is its own. */
-async function load(network: Network, memory: MemoryPlan, id: number, pace: Pace): Promise<void> {
-  await new Decoder(network, 1, memory).advance(Int32Array.of(id), { ...pace, report: () => undefined });
+async function load(network: Network, memory: MemoryPlan, ids: readonly number[], pace: Pace): Promise<void> {
+  await new Decoder(network, 1, memory).advance(Int32Array.from(ids), { ...pace, report: () => undefined });
 }
 
 interface EncodedPrompt {

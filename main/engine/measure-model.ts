@@ -1,11 +1,10 @@
 import { openTokenSource } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
-import { measurePerplexity, type Perplexity } from './evaluate/perplexity.ts';
+import { measurePerplexity, type MeasuringTools, type Perplexity } from './evaluate/perplexity.ts';
 import type { ComputeDevice } from './runtime/device.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import type { DescribedModel, Model } from './runtime/model.ts';
 import { Network } from './runtime/network.ts';
-import type { Pace } from './runtime/pace.ts';
 import { openWeightStore } from './runtime/residency.ts';
 import type { SessionOptions } from './runtime/session.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
@@ -28,13 +27,12 @@ export async function measureNetwork(
   network: Network,
   tokens: Int32Array,
   seqLen: number,
-  memory: MemoryPlan,
-  scratchPath: string,
-  pace: Pace,
+  tools: MeasuringTools,
 ): Promise<Perplexity> {
   // A text shorter than that is told so by the measurement.
-  if (seqLen <= tokens.length) requireRoomFor(seqLen, network.model, memory);
-  const measured = await measurePerplexity(network, tokens, seqLen, { memory, scratchPath, pace });
+  if (seqLen <= tokens.length)
+    requireRoomFor(seqLen + (tools.marks ?? []).length, network.model, tools.memory);
+  const measured = await measurePerplexity(network, tokens, seqLen, tools);
   if (!Number.isFinite(measured.perplexity)) throw notANumber(`The perplexity of ${network.model.folder}`);
   return measured;
 }
@@ -70,7 +68,15 @@ export function requireRoomFor(
 }
 
 export function tokenSource(path: string, model: DescribedModel): ReturnType<typeof openTokenSource> {
-  return openTokenSource(path, model.config.vocabSize, () => loadTokenizer(model.baseFolder));
+  const { vocabSize } = model.config;
+  return openTokenSource(path, { vocabSize, eosId: eosIdOf(model) }, () => loadTokenizer(model.baseFolder));
+}
+
+/** The id that ends what a model writes, by its config.json. */
+export function eosIdOf({ config }: DescribedModel): number | undefined {
+  const { eos_token_id: named } = config.source;
+  const eosId: unknown = Array.isArray(named) ? named[0] : named;
+  return typeof eosId === 'number' ? eosId : undefined;
 }
 
 export async function withNetwork<T>(

@@ -15,7 +15,7 @@ import {
 } from './evaluation.ts';
 import { adapterExporter, primaryExporter } from './export/index.ts';
 import type { ModelCard, TrainingFacts } from './export/exporter.ts';
-import { requireRoomFor, sessionOptions, withNetwork, type MachineShare } from './measure-model.ts';
+import { eosIdOf, requireRoomFor, sessionOptions, withNetwork, type MachineShare } from './measure-model.ts';
 import { requireDiskSpace } from './prune/disk-space.ts';
 import { adapterShapes, initialAdapter, withAdapter, type AdapterMatrix } from './recover/adapter.ts';
 import { float32Tensor, readAdapter, writeAdapter } from './recover/adapter-file.ts';
@@ -95,8 +95,6 @@ export async function recoveryExamples(
   requireTargets(recover, model);
   requireModelOfItsOwn(recover, model);
   requireRoomFor(recover.cutoff, model, share.memory);
-  const { eos_token_id: eos } = model.config.source;
-  const eosId: unknown = Array.isArray(eos) ? eos[0] : eos;
   let tokenizer: ReturnType<typeof loadTokenizer> | undefined;
   const found = await trainingExamples(await readDataFile(recover.data), {
     template: await loadTemplate(recover.template),
@@ -104,7 +102,7 @@ export async function recoveryExamples(
     trainOnInputs: recover.trainOnInputs,
     maxRows: recover.maxRows,
     vocabSize: model.config.vocabSize,
-    eosId: typeof eosId === 'number' ? eosId : undefined,
+    eosId: eosIdOf(model),
     tokenizer: () => (tokenizer ??= loadTokenizer(model.baseFolder)),
     breathe: () => pace.breathe(),
   });

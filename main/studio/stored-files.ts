@@ -129,6 +129,7 @@ const quality = {
         rows: z.number().nullable(),
         joined: z.string(),
         bos: z.boolean(),
+        marks: z.string().optional(),
         perplexity: z.number(),
         tokens: z.number(),
         chunks: z.number(),

@@ -1,11 +1,6 @@
-import {
-  calibrationRows,
-  evaluationTokens,
-  openTokenSource,
-  type TokenSource,
-} from '../engine/dataset/token-rows.ts';
+import { calibrationRows, evaluationTokens, type TokenSource } from '../engine/dataset/token-rows.ts';
+import { tokenSource } from '../engine/measure-model.ts';
 import { describeModel } from '../engine/runtime/model.ts';
-import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import type { Job, TextMeasure, TextPreview } from './messages.ts';
 
 /** Rows that a person reads to see whether it is the right text; more only cost time. */
@@ -14,7 +9,7 @@ const previewedRows = 8;
 /** @throws EngineError as calibrationRows. */
 export async function previewText(job: Extract<Job, { kind: 'preview-text' }>): Promise<TextPreview> {
   const source = await sourceOf(job.source, job.model);
-  const drawn = await calibrationRows(source, job.sampling);
+  const { rows: drawn } = await calibrationRows(source, job.sampling);
   const tokenizer = await source.tokenizer();
   return {
     kind: source.documents.kind,
@@ -33,8 +28,7 @@ export async function measureText(job: Extract<Job, { kind: 'measure-text' }>): 
 }
 
 async function sourceOf(path: string, model: string): Promise<TokenSource> {
-  const { config, baseFolder } = await describeModel(model);
-  return openTokenSource(path, config.vocabSize, () => loadTokenizer(baseFolder));
+  return tokenSource(path, await describeModel(model));
 }
 
 function sizeOf({ documents }: TokenSource): number {

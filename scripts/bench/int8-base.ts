@@ -22,9 +22,9 @@ const pace = paceOf(new AbortController().signal, () => undefined);
 for (const base of baseTypes) {
   const network = new Network(model, openBase(base, model, memory, 'cpu'), { threads: 2 });
   const startedAtMs = performance.now();
-  const scratch = join(tmpdir(), `int8-base-${process.pid}.bin`);
+  const scratchPath = join(tmpdir(), `int8-base-${process.pid}.bin`);
   const part = tokens.subarray(0, Number(chunks) * seqLen);
-  const { perplexity } = await measureNetwork(network, part, seqLen, memory, scratch, pace);
+  const { perplexity } = await measureNetwork(network, part, seqLen, { memory, scratchPath, pace });
   await network.release();
   const seconds = (performance.now() - startedAtMs) / 1000;
   process.stdout.write(`${base}: perplexity ${perplexity.toFixed(4)}, ${seconds.toFixed(1)} s\n`);

@@ -21,8 +21,8 @@ describe('what a run was calibrated on', () => {
   it('is told as the run wrote it, with the step that read it', async () => {
     const rows = rowsOf(2, 3);
     await keepCalibration(folder, [
-      { rows, texts: ['first\nline', 'second'] },
-      { rows, texts: null },
+      { rows, learnt: rows.map(() => Uint8Array.of(0, 0, 1)), texts: ['first\nline', 'second'] },
+      { rows, learnt: null, texts: null },
     ]);
     expect(await readCalibrationTexts(folder)).toEqual({
       samples: [
@@ -37,7 +37,7 @@ describe('what a run was calibrated on', () => {
 
   it('is told as far as a screen shows it', async () => {
     const rows = rowsOf(300, 2);
-    await keepCalibration(folder, [{ rows, texts: rows.map(() => 'x'.repeat(9000)) }]);
+    await keepCalibration(folder, [{ rows, learnt: null, texts: rows.map(() => 'x'.repeat(9000)) }]);
     const told = await readCalibrationTexts(folder);
     expect(told?.samples).toHaveLength(200);
     expect(told?.samples[199].text).toHaveLength(4000);

@@ -14,6 +14,8 @@ export type TrainingRow =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'ids'; readonly ids: readonly number[]; readonly labels: readonly number[] | null };
 
+type Rounds = Extract<TrainingRow, { kind: 'rounds' }>;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A form of rows: the fields that tell it, and how it is read. */
@@ -27,13 +29,14 @@ interface RowForm {
 const forms: readonly RowForm[] = [
   { name: 'token ids', fields: ['input_ids'], read: idsOf },
   { name: 'ShareGPT', fields: ['conversations'], read: conversationOf },
+  { name: 'DailyDialog', fields: ['dialog'], read: dialogOf },
   { name: 'Alpaca', fields: ['instruction', 'output'], read: (row) => single(row, 'output') },
   { name: 'LaMini', fields: ['instruction', 'response'], read: (row) => single(row, 'response') },
   { name: 'text', fields: ['text'], read: (row) => ({ kind: 'text', text: row.text('text') }) },
 ];
 
 /**
- * Rows in the forms of Alpaca, LaMini, ShareGPT, plain texts or token ids; which one, the first row tells.
+ * Rows in the forms of Alpaca, LaMini, ShareGPT, DailyDialog, plain texts or token ids; which one, the first row tells.
  * @throws EngineError row-invalid with row, field, and what was found.
  */
 export function readTrainingRows(path: string, records: readonly DataRecord[]): TrainingRow[] {
@@ -94,18 +97,44 @@ function single(row: Row, answer: 'output' | 'response'): TrainingRow {
   return { kind: 'rounds', rounds: [round], system: null };
 }
 
+/** What is said in turn, the last of which is the reply to the others; undefined for rows of another form. */
+export function turnsOf(path: string, record: DataRecord): string[] | undefined {
+  const { value } = record;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if ('dialog' in value) return utterancesOf(new Row(path, record));
+  if (!('conversations' in value)) return undefined;
+  const { rounds } = conversationOf(new Row(path, record));
+  return rounds.flatMap(({ instruction, output }) => [instruction, output]);
+}
+
+function utterancesOf(row: Row): string[] {
+  const turns = row.fields['dialog'];
+  if (Array.isArray(turns) && turns.every((turn) => typeof turn === 'string'))
+    return turns.map((turn) => turn.trim());
+  throw row.invalid('dialog', 'a list of texts', turns);
+}
+
+/** Two people by turns: the first asks, the second answers; a last turn without an answer is passed over. */
+function dialogOf(row: Row): Rounds {
+  const turns = utterancesOf(row);
+  const rounds = Array.from({ length: Math.floor(turns.length / 2) }, (_, i) => {
+    return { instruction: turns[2 * i], input: '', output: turns[2 * i + 1] };
+  });
+  return { kind: 'rounds', rounds, system: null };
+}
+
 const askers = ['human', 'user'];
 const answerers = ['gpt', 'assistant', 'chatgpt', 'bing', 'bard'];
 
 /** Turns in pairs of question and answer; questions in a row are one; a turn of an answerer without one is passed over. */
-function conversationOf(row: Row): TrainingRow {
+function conversationOf(row: Row): Rounds {
   const turns = row.fields['conversations'];
   if (!Array.isArray(turns)) throw row.invalid('conversations', 'a list of turns', turns);
   const rounds: Round[] = [];
   let system: string | null = null;
   let question: string | undefined;
   turns.forEach((turn: unknown, i) => {
-    const { from, value } = turnOf(row, turn, i);
+    const { from, value } = speakerOf(row, turn, i);
     if (from === 'system') system = value;
     else if (askers.includes(from)) question = question === undefined ? value : `${question}\n${value}`;
     else if (!answerers.includes(from)) {
@@ -122,7 +151,7 @@ function conversationOf(row: Row): TrainingRow {
   return { kind: 'rounds', rounds, system };
 }
 
-function turnOf(row: Row, turn: unknown, index: number): { from: string; value: string } {
+function speakerOf(row: Row, turn: unknown, index: number): { from: string; value: string } {
   const { from, value } = (typeof turn === 'object' && turn !== null ? turn : {}) as Fields;
   if (typeof from !== 'string') throw row.invalid(`conversations[${index}].from`, 'a text', from);
   if (typeof value !== 'string') throw row.invalid(`conversations[${index}].value`, 'a text', value);

@@ -1,6 +1,7 @@
 import { EngineError } from '../errors.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { TextMarks, Tokenizer } from '../tokenizer/tokenizer.ts';
 import { readTrainingRows, type TrainingRow } from './conversations.ts';
+import { ended, replyBehindMarks, textBehindMarks, type MarkedRow } from './marked-rows.ts';
 import { fillIn, promptOf, type PromptTemplate } from './prompt-template.ts';
 import type { DataFile } from './records.ts';
 import { requireKnownIds } from './token-rows.ts';
@@ -34,7 +35,7 @@ const rowsPerBreath = 64;
 
 /**
  * The rows of a data file as tokens, in order.
- * @throws EngineError row-invalid, tokenizer-mismatch, text-too-short where nothing is left to learn.
+ * @throws EngineError row-invalid, tokenizer-mismatch, combination-unsupported, text-too-short where nothing is left to learn.
  */
 export async function trainingExamples(file: DataFile, options: ExampleOptions): Promise<TrainingExamples> {
   const rows: TrainingRow[] =
@@ -70,8 +71,12 @@ async function examplesOf(row: TrainingRow, options: ExampleOptions): Promise<Ro
       return [idsExample(row, options.cutoff)];
     case 'text':
       return textExamples(await options.tokenizer(), row.text, options);
-    case 'rounds':
-      return [roundsExample(await options.tokenizer(), row, options)];
+    case 'rounds': {
+      const tokenizer = await options.tokenizer();
+      return tokenizer.marks?.place === 'after'
+        ? replyExamples(tokenizer, tokenizer.marks, row, options)
+        : [roundsExample(tokenizer, row, options)];
+    }
   }
 }
 
@@ -80,14 +85,53 @@ function idsExample({ ids, labels }: Extract<TrainingRow, { kind: 'ids' }>, cuto
   return { ids: kept, learnt: Uint8Array.from(kept, (_, i) => (labels?.[i] === -100 ? 0 : 1)) };
 }
 
-/** A text in windows that do not overlap; its end counts as a token. */
+/** A text in windows that do not overlap, each behind the model's marks; its end counts as a token. */
 function textExamples(tokenizer: Tokenizer, text: string, { cutoff, eosId }: ExampleOptions): RowTokens[] {
-  const ids = ended(tokenizer.encode(text), eosId);
-  return Array.from({ length: Math.ceil(ids.length / cutoff) }, (_, i) => {
-    const window = Int32Array.from(ids.slice(i * cutoff, (i + 1) * cutoff));
-    return { ids: window, learnt: new Uint8Array(window.length).fill(1) };
+  const marks = tokenizer.marks?.ids;
+  const ids = ended(tokenizer.encode(text, { addSpecialTokens: marks === undefined }), eosId);
+  const size = Math.max(1, cutoff - (marks?.length ?? 0));
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => {
+    const window = ids.slice(i * size, (i + 1) * size);
+    if (marks) return cutOff(textBehindMarks(marks, window), cutoff);
+    return { ids: Int32Array.from(window), learnt: new Uint8Array(window.length).fill(1) };
   });
 }
+
+/**
+ * A row an answer, for a model whose marks stand behind what it reads: all that was said before is its context, which
+ * sees itself, so that nothing of it can be learnt.
+ */
+function replyExamples(
+  tokenizer: Tokenizer,
+  marks: TextMarks,
+  { rounds, system }: Extract<TrainingRow, { kind: 'rounds' }>,
+  { template, cutoff, trainOnInputs, eosId }: ExampleOptions,
+): RowTokens[] {
+  if (trainOnInputs) {
+    throw new EngineError(
+      'combination-unsupported',
+      'This model reads a prompt with every token seeing every other, so that none of them is left to predict.',
+      {},
+      'Set `recover.trainOnInputs: false`.',
+    );
+  }
+  const encode = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
+  let context = openingOf(template, system);
+  return rounds.map((round) => {
+    const answer = fillIn(template.answer, { output: round.output });
+    context += promptOf(template, round);
+    const row = replyBehindMarks(marks, encode(context), ended(encode(answer), eosId));
+    context += answer;
+    return cutOff(row, cutoff);
+  });
+}
+
+function cutOff({ ids, learnt }: MarkedRow, cutoff: number): RowTokens {
+  return { ids: Int32Array.from(ids.slice(0, cutoff)), learnt: learnt.slice(0, cutoff) };
+}
+
+const openingOf = ({ system: own }: PromptTemplate, system: string | null): string =>
+  system === null ? own : `${system} `;
 
 /**
  * Question and answer are tokenised together, as they stand in the text; the prompt's part are the tokens that it has
@@ -102,7 +146,7 @@ function roundsExample(
   const learnt: number[] = [];
   for (const [i, round] of rounds.entries()) {
     if (ids.length >= cutoff) break;
-    const opening = i === 0 ? (system === null ? template.system : `${system} `) : '';
+    const opening = i === 0 ? openingOf(template, system) : '';
     const prompt = opening + promptOf(template, round);
     const encode = (text: string): number[] =>
       i === 0 ? tokenizer.encode(text) : encodeAfter(tokenizer, eosId, text);
@@ -123,10 +167,6 @@ function encodeAfter(tokenizer: Tokenizer, eosId: number | undefined, text: stri
   if (eosId === undefined) return tokenizer.encode(text, plain);
   const [first, ...rest] = tokenizer.encode(tokenizer.decode([eosId]) + text, plain);
   return first === eosId ? rest : tokenizer.encode(text, plain);
-}
-
-function ended(ids: readonly number[], eosId: number | undefined): number[] {
-  return eosId === undefined || ids.at(-1) === eosId ? [...ids] : [...ids, eosId];
 }
 
 function commonLength(a: readonly number[], b: readonly number[]): number {

@@ -10,12 +10,13 @@ import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
 import type { MemoryPlan } from '../runtime/memory-plan.ts';
 import type { Network } from '../runtime/network.ts';
 import { partOf, type Pace } from '../runtime/pace.ts';
+import { textBehindMarks } from '../dataset/marked-rows.ts';
 import { EngineError } from '../errors.ts';
 
 export interface Perplexity {
   /** exp of the mean negative log-likelihood of the predicted tokens. */
   readonly perplexity: number;
-  /** Tokens in the chunks; each chunk predicts all of its tokens but the first. */
+  /** Tokens of the text in the chunks; each chunk predicts all of them, but the first where it stands behind no marks. */
   readonly tokens: number;
   readonly chunks: number;
   readonly seqLen: number;
@@ -41,23 +42,37 @@ export interface PerplexityProtocol {
   readonly joined: Joining;
   /** Whether the tokenizer put a token of its own, BOS, at the very start; there is none anywhere else. */
   readonly bos: boolean;
+  /** Names of the marks that each chunk stands behind (ChatGLM's [gMASK] <sop>); left out where there are none. */
+  readonly marks?: string;
+}
+
+/** What a measurement works with. */
+export interface MeasuringTools {
+  readonly memory: MemoryPlan;
+  readonly scratchPath: string;
+  readonly pace: Pace;
+  /** Ids in front of each chunk, which are read and not predicted; none where it is left out. */
+  readonly marks?: readonly number[] | undefined;
 }
 
 export interface MeasuredPerplexity extends Perplexity, PerplexityProtocol {}
 
 /**
  * Perplexity as LLM-Pruner computes it (docs/method.md, Evaluation): the text tokenised once, cut into chunks of `seqLen` that
- * do not overlap, the tail dropped, exp of the mean over the seqLen - 1 predicted tokens of every chunk.
+ * do not overlap, the tail dropped, exp of the mean over the seqLen - 1 predicted tokens of every chunk; behind marks,
+ * over all of its tokens.
  * @throws EngineError text-too-short where not even one chunk can be filled.
  */
 export async function measurePerplexity(
   network: Network,
   tokens: ArrayLike<number>,
   seqLen: number,
-  { memory, scratchPath, pace }: { memory: MemoryPlan; scratchPath: string; pace: Pace },
+  { memory, scratchPath, pace, marks }: MeasuringTools,
 ): Promise<Perplexity> {
   const chunks = cutIntoChunks(tokens, seqLen);
-  const batches = packBatches(chunks, memory.batchTokens);
+  const batches = marks
+    ? markedBatches(chunks, marks, memory.batchTokens)
+    : packBatches(chunks, memory.batchTokens);
   // Hidden states before and after a layer.
   const bytesPerToken = 2 * 4 * network.model.config.hiddenSize;
   const rounds = splitIntoRounds(batches, bytesPerToken, memory.activationBytes);
@@ -77,6 +92,19 @@ export async function measurePerplexity(
     chunks: chunks.length,
     seqLen,
   };
+}
+
+function markedBatches(
+  chunks: readonly Int32Array[],
+  marks: readonly number[],
+  batchTokens: number,
+): Batch[] {
+  const rows = chunks.map((chunk) => textBehindMarks(marks, chunk));
+  return packBatches(
+    rows.map(({ ids }) => ids),
+    batchTokens,
+    rows.map(({ learnt }) => learnt),
+  );
 }
 
 function cutIntoChunks(tokens: ArrayLike<number>, seqLen: number): Int32Array[] {

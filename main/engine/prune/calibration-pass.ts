@@ -30,15 +30,17 @@ export interface CalibrationBatches {
 export function calibrationBatches({
   criterion,
   rows,
+  learnt,
   batchTokens,
 }: {
   readonly criterion: Criterion;
   readonly rows: readonly ArrayLike<number>[];
+  readonly learnt?: readonly Uint8Array[] | undefined;
   readonly batchTokens: number;
 }): CalibrationBatches {
   // The Fisher information is a mean over single sequences: each goes through alone.
   const isBySequence = criterion.kind === 'weight' && criterion.statistics.includes('fisher');
-  const batches = packBatches(rows, isBySequence ? 1 : batchTokens);
+  const batches = packBatches(rows, isBySequence ? 1 : batchTokens, learnt);
   const own = batches.map(predictedTokens);
   const predicted = own.reduce((a, b) => a + b, 0);
   if (predicted === 0) {

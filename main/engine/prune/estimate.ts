@@ -37,6 +37,8 @@ export interface EstimateRequest {
   readonly seed: number;
   /** Token ids of the calibration set; may be empty for a criterion without gradient. */
   readonly rows: readonly ArrayLike<number>[];
+  /** Of each row, 1 where a token is to be predicted; all but the first where it is left out. */
+  readonly learnt?: readonly Uint8Array[] | undefined;
   readonly batchTokens: number;
   readonly store: ActivationStore;
   readonly session: SessionOptions;

@@ -1,13 +1,13 @@
 import { maskName } from '../derive/lora.ts';
 import { learntTokens, type TrainingExample } from '../dataset/training-example.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
-import { splitIntoRounds } from '../runtime/batch.ts';
+import { lossWeights, splitIntoRounds, sumOfPredicted } from '../runtime/batch.ts';
 import { forwardPass, hiddenKey, type LayerFeeds } from '../runtime/forward-pass.ts';
 import type { Network } from '../runtime/network.ts';
 import type { Pace } from '../runtime/pace.ts';
 import { floats, type Feed } from '../runtime/session.ts';
 import { fillDropoutMask } from '../tensor/random.ts';
-import { learntWeights, sumOfLearnt, trainingBatches, type TrainingBatch } from './training-batches.ts';
+import { trainingBatches, type TrainingBatch } from './training-batches.ts';
 
 /** How rows go through a network: what decides the bits of a gradient, and where its activations lie. */
 export interface PassOptions {
@@ -75,7 +75,7 @@ export async function meanLoss(
     await forwardPass(network, round, store, silent(pace), false);
     for (const [i, batch] of round.entries()) {
       const key = hiddenKey(network.layerCount, i);
-      total += sumOfLearnt(await network.losses(await store.get(key), batch), batch);
+      total += sumOfPredicted(await network.losses(await store.get(key), batch), batch);
       store.drop(key);
       await pace.breathe();
     }
@@ -122,9 +122,9 @@ async function upstreamOfRound(
   let total = 0;
   for (const [i, batch] of round.entries()) {
     const key = hiddenKey(network.layerCount, i);
-    const weights = learntWeights(batch, weight);
+    const weights = lossWeights(batch, weight);
     const { losses, dx } = await network.lossesAndGradient(await store.get(key), batch, weights);
-    total += sumOfLearnt(losses, batch);
+    total += sumOfPredicted(losses, batch);
     store.drop(key);
     await store.put(upstreamKey(i), dx);
     await pace.breathe();

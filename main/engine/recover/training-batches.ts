@@ -3,7 +3,6 @@ import type { Batch } from '../runtime/batch.ts';
 
 /** Rows of a step that go through the network together, padded on the right. */
 export interface TrainingBatch extends Batch {
-  /** 1 where the token is to be predicted. [rows · length] */
   readonly learnt: Uint8Array;
   /** Which rows of the step these are. [rows] */
   readonly rowsOfStep: readonly number[];
@@ -37,22 +36,4 @@ function padded(examples: readonly TrainingExample[], rowsOfStep: readonly numbe
     learnt.set(examples[row].learnt, i * length);
   });
   return { rows: rowsOfStep.length, length, ids, learnt, rowsOfStep };
-}
-
-/** ∂(mean loss)/∂(loss of a position): `weight` where the next token is to be predicted, 0 elsewhere. */
-export function learntWeights({ rows, length, learnt }: TrainingBatch, weight: number): Float32Array {
-  const weights = new Float32Array(rows * length);
-  for (let i = 0; i < weights.length; i++) {
-    if ((i + 1) % length !== 0 && learnt[i + 1] === 1) weights[i] = weight;
-  }
-  return weights;
-}
-
-/** Sum of the losses of the tokens that are to be predicted. */
-export function sumOfLearnt(losses: Float32Array, { length, learnt }: TrainingBatch): number {
-  let total = 0;
-  losses.forEach((loss, i) => {
-    if ((i + 1) % length !== 0 && learnt[i + 1] === 1) total += loss;
-  });
-  return total;
 }

@@ -139,6 +139,7 @@ async function chatGlm1Tokenizer(
     isReadInTexts: ({ content }) => content !== '[gMASK]' && content !== '[sMASK]',
     before: [],
     after: marks,
+    marks: { ids: marks, place: 'after' },
     prefix: 'each',
     idOffset,
     prepare: markBlanks,
@@ -161,12 +162,14 @@ function chatGlm2Tokenizer(piece: SentencePiece): Tokenizer {
     return id === undefined ? [] : [token(content, id)];
   });
   const added = [...chatGlmTokens, ...chatGlm3Roles].map((content, i) => token(content, first + i));
+  const marks = ['[gMASK]', 'sop'].map((mark) => first + chatGlmTokens.indexOf(mark));
   return sentencePieceTokenizer({
     piece,
     tokens: [...own, ...added],
     isReadInTexts: ({ id }) => id < first,
-    before: [first + chatGlmTokens.indexOf('[gMASK]'), first + chatGlmTokens.indexOf('sop')],
+    before: marks,
     after: [],
+    marks: { ids: marks, place: 'before' },
     prefix: 'each',
     idOffset: 0,
     prepare: plainText,

@@ -2,7 +2,7 @@ import type { SentencePiece } from './sentence-piece.ts';
 import { pieceType } from './sentence-piece-model.ts';
 import type { SpecialToken } from './special-tokens.ts';
 import { escaped, strippingAround } from './strip-around-tokens.ts';
-import type { EncodeOptions, Tokenizer } from './tokenizer.ts';
+import type { EncodeOptions, TextMarks, Tokenizer } from './tokenizer.ts';
 
 /** What a family makes of a SentencePiece model. */
 export interface SentencePieceUse {
@@ -14,6 +14,8 @@ export interface SentencePieceUse {
   /** Ids around a text when special tokens are asked for. */
   readonly before: readonly number[];
   readonly after: readonly number[];
+  /** Which of them are the marks that a model writes behind. */
+  readonly marks?: TextMarks;
   /** The model's space in front: of each part of a text between tokens, of a part at the very beginning, of none. */
   readonly prefix: 'each' | 'first' | 'none';
   /** Added to the ids of pieces. */
@@ -62,6 +64,7 @@ export function sentencePieceTokenizer(use: SentencePieceUse): Tokenizer {
   };
   return {
     vocabSize: 1 + tokens.reduce((most, { id }) => Math.max(most, id), pieces.length - 1 + idOffset),
+    marks: use.marks,
     encode,
     decode,
     isSpecial: (id) => byId.get(id)?.isSpecial ?? pieces[id - idOffset]?.type === pieceType.control,

@@ -21,10 +21,19 @@ export interface EncodeOptions {
   readonly readSpecialTokens?: boolean;
 }
 
+/** Tokens behind which a model writes, and without which it reads nothing: ChatGLM's [gMASK] <sop>. */
+export interface TextMarks {
+  readonly ids: readonly number[];
+  /** Whether they stand before all that is read, or behind a context and before what is written. */
+  readonly place: 'before' | 'after';
+}
+
 /** Text to token ids and back. */
 export interface Tokenizer {
   /** The highest id, added tokens included, plus one. */
   readonly vocabSize: number;
+  /** Undefined for models that read a text from any of its tokens on. */
+  readonly marks?: TextMarks | undefined;
   /** Ids as transformers' `tokenizer(text)` gives them. */
   encode(text: string, options?: EncodeOptions): number[];
   /** Whether an id stands for no text: an end, a beginning, a role. */

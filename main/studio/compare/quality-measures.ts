@@ -17,8 +17,9 @@ export interface ReportedPerplexity extends Perplexity {
 
 /** A perplexity of a report, with what tells its text from others of the same name. */
 export function reportedPerplexity(measured: MeasuredPerplexity, isWhole: boolean): ReportedPerplexity {
-  const { sha256, rows, joined, bos } = measured;
-  const reading = [`sha256 ${sha256}`, rows === null ? '' : `rows ${rows}`, joined, bos ? 'BOS' : 'no BOS'];
+  const { sha256, rows, joined, bos, marks } = measured;
+  const start = marks ?? (bos ? 'BOS' : 'no BOS');
+  const reading = [`sha256 ${sha256}`, rows === null ? '' : `rows ${rows}`, joined, start];
   return { ...measured, reading, isWhole };
 }
 

@@ -201,7 +201,7 @@ export const badData: readonly BadInput[] = [
     what: 'a row without data',
     code: 'row-invalid',
     sentence:
-      'a.jsonl, line 2: expected an object with "text", "sentence", or "instruction" and "output" (strings), or "input_ids" (whole numbers from 0, at least one)',
+      'a.jsonl, line 2: expected an object with "text", "sentence", or "instruction" and "output" (strings), "conversations" or "dialog" (turns, at least one), or "input_ids" (whole numbers from 0, at least one)',
     arrange: evaluated('a.jsonl', rows({ text: 'a' }, { txt: 'a' })),
   },
   {

@@ -98,7 +98,7 @@ describe('JSONL', () => {
   });
 
   const object =
-    'an object with "text", "sentence", or "instruction" and "output" (strings), or "input_ids" (whole numbers from 0, at least one)';
+    'an object with "text", "sentence", or "instruction" and "output" (strings), "conversations" or "dialog" (turns, at least one), or "input_ids" (whole numbers from 0, at least one)';
   it.each([
     ['{"text":"a"', 'JSON'],
     ['plain words', 'JSON'],
@@ -153,7 +153,7 @@ describe('Alpaca', () => {
       { instruction: 'Sort {output}.', input: '', output: '[1]' },
       { instruction: 'Translate.', input: 'Good day', output: 'Bonjour' },
     ]);
-    expect(await read('alpaca_data.json', content)).toEqual({
+    expect(await read('alpaca_data.json', content)).toMatchObject({
       kind: 'texts',
       texts: [
         'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nSort {output}.\n\n### Response:\n[1]',
@@ -172,6 +172,76 @@ describe('Alpaca', () => {
     ]);
     const both = '{"instruction":"a","output":"b","text":"c"}\n';
     expect(await read('a.jsonl', both)).toEqual({ kind: 'texts', texts: ['c'] });
+  });
+});
+
+describe('dialogues', () => {
+  it('of ShareGPT and DailyDialog are texts with a turn a line, and a reply to what was said before', async () => {
+    const rows = [
+      { dialog: [' Hello . ', 'Hi', ' Bye '] },
+      {
+        conversations: [
+          { from: 'human', value: 'One' },
+          { from: 'gpt', value: 'Two' },
+          { from: 'human', value: 'left open' },
+        ],
+      },
+    ];
+    expect(await read('a.json', JSON.stringify(rows))).toEqual({
+      kind: 'texts',
+      texts: ['Hello .\nHi\nBye', 'One\nTwo'],
+      dialogues: [
+        { context: 'Hello .\nHi', reply: 'Bye' },
+        { context: 'One', reply: 'Two' },
+      ],
+    });
+  });
+
+  it('of Alpaca have the answer for a reply; a text or a single turn among them makes all of them texts', async () => {
+    const alpaca = { instruction: 'a', output: 'b' };
+    const found = await read('a.json', JSON.stringify([alpaca]));
+    const context = expect.stringMatching(/### Instruction:\na\n\n### Response:\n$/) as string;
+    expect(found).toMatchObject({ dialogues: [{ context, reply: 'b' }] });
+    for (const other of [{ text: 'c' }, { dialog: ['c'] }]) {
+      const mixed = await read('a.json', JSON.stringify([alpaca, other]));
+      expect(mixed).toMatchObject({ kind: 'texts', texts: [expect.any(String), 'c'] });
+      expect(mixed).not.toHaveProperty('dialogues');
+    }
+  });
+
+  it('must be turns', async () => {
+    for (const [row, message] of [
+      [{ dialog: ['a', 1] }, '"dialog" to be a list of texts, found ["a",1]'],
+      [{ dialog: [] }, 'an object with "text"'],
+      [{ conversations: 'a' }, '"conversations" to be a list of turns, found a'],
+    ] as const) {
+      const error = await rejection(read('a.json', JSON.stringify([row])));
+      expect(error.code).toBe('row-invalid');
+      expect(error.message).toContain(message);
+    }
+  });
+});
+
+describe('labels beside ids', () => {
+  it('tell what is to be predicted; rows without them are predicted as a whole', async () => {
+    const rows = [{ input_ids: [5, 6, 7], labels: [-100, -100, 7] }, { input_ids: [8, 9] }];
+    expect(await read('a.json', JSON.stringify(rows))).toEqual({
+      kind: 'ids',
+      rows: [
+        [5, 6, 7],
+        [8, 9],
+      ],
+      learnt: [Uint8Array.of(0, 0, 1), Uint8Array.of(1, 1)],
+    });
+    const classified = await read('b.json', JSON.stringify([{ input_ids: [5], labels: 1 }]));
+    expect(classified).toEqual({ kind: 'ids', rows: [[5]] });
+  });
+
+  it('must be as many as there are ids', async () => {
+    const error = await rejection(read('a.json', '[{"input_ids":[1,2],"labels":[1]}]'));
+    expect(error.message).toContain(
+      '"labels" to be 2 whole numbers, -100 where nothing is predicted, found [1]',
+    );
   });
 });
 

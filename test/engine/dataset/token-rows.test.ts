@@ -2,7 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Documents } from '../../../main/engine/dataset/documents.ts';
 import {
-  calibrationRows,
+  calibrationRows as drawCalibration,
   evaluationTokens,
   type TokenSource,
 } from '../../../main/engine/dataset/token-rows.ts';
@@ -28,6 +28,9 @@ const rowsOfIds = (rows: readonly (readonly number[])[]): TokenSource => ({
   vocabSize: 100,
   tokenizer: () => Promise.reject(new Error('no tokenizer was needed')),
 });
+
+const calibrationRows = async (...asked: Parameters<typeof drawCalibration>): Promise<number[][]> =>
+  (await drawCalibration(...asked)).rows;
 
 const sampling = { samples: null, seqLen: 4, seed: 42 };
 
@@ -170,5 +173,76 @@ describe('evaluation tokens', () => {
     );
     expect(tokenizer.decode([...found])).toContain(texts.join('\n\n'));
     expect([...found]).toEqual(tokenizer.encode(texts.join('\n\n')));
+  });
+});
+
+describe('rows of a model that writes behind marks', () => {
+  const marked: Tokenizer = {
+    ...byCharacter,
+    encode: (text, { addSpecialTokens = true } = {}) => [
+      ...Array.from(text, (character) => character.charCodeAt(0)),
+      ...(addSpecialTokens ? [4, 5] : []),
+    ],
+    marks: { ids: [4, 5], place: 'after' },
+  };
+  const of = (documents: Documents, tokenizer = marked): TokenSource => ({
+    ...source(documents),
+    eosId: 2,
+    tokenizer: async () => tokenizer,
+  });
+  const dialogues = [
+    { context: 'question', reply: 'yes' },
+    { context: 'q', reply: 'a long answer' },
+    { context: 'q', reply: ' ' },
+  ];
+  const texts = dialogues.map(({ context, reply }) => context + reply);
+  const shown = ({ rows }: Awaited<ReturnType<typeof drawCalibration>>): string[] =>
+    rows.map((ids) =>
+      byCharacter.decode(ids).replaceAll('\u0004', '(').replaceAll('\u0005', ')').replaceAll('\u0002', '$'),
+    );
+
+  it('are windows of a text, each behind the marks, and only the text is predicted', async () => {
+    const found = await drawCalibration(of({ kind: 'text', text: 'abcdefgh' }), { ...sampling, samples: 5 });
+    for (const row of shown(found)) expect(row).toMatch(/^\(\)[a-h]{4}$/);
+    expect(found.learnt).toEqual(found.rows.map(() => Uint8Array.of(0, 0, 1, 1, 1, 1)));
+  });
+
+  it('are dialogues, drawn without putting them back: the end of a context, marks, and the reply that is predicted', async () => {
+    const found = await drawCalibration(of({ kind: 'texts', texts, dialogues }), { ...sampling, seqLen: 8 });
+    expect(shown(found).sort()).toEqual(['q()a long ', 'tion()yes$']);
+    found.rows.forEach((ids, i) => {
+      expect([...(found.learnt?.[i] ?? [])]).toEqual(ids.map((_, at) => (at > ids.indexOf(5) ? 1 : 0)));
+    });
+    const one = await drawCalibration(of({ kind: 'texts', texts, dialogues }), { ...sampling, samples: 1 });
+    expect(one.rows).toHaveLength(1);
+  });
+
+  it('have the marks in front, where the tokenizer has them there', async () => {
+    const inFront: Tokenizer = { ...marked, marks: { ids: [4, 5], place: 'before' } };
+    const found = await drawCalibration(
+      of({ kind: 'texts', texts: texts.slice(0, 1), dialogues: dialogues.slice(0, 1) }, inFront),
+      { ...sampling, seqLen: 8 },
+    );
+    expect(shown(found)).toEqual(['()tionyes$']);
+    expect([...(found.learnt?.[0] ?? [])]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+  });
+
+  it('need a reply', async () => {
+    const empty = { kind: 'texts' as const, texts: texts.slice(2), dialogues: dialogues.slice(2) };
+    expect((await rejection(drawCalibration(of(empty), sampling))).code).toBe('text-empty');
+  });
+
+  it('are texts for a model without marks', async () => {
+    const found = await drawCalibration(of({ kind: 'texts', texts, dialogues }, byCharacter), {
+      ...sampling,
+      samples: 1,
+    });
+    expect(found.learnt).toBeNull();
+    expect(found.rows[0]).toHaveLength(4);
+  });
+
+  it('leave the marks out of an evaluation text, whose chunks get them', async () => {
+    const found = await evaluationTokens(of({ kind: 'text', text: 'ab' }), null);
+    expect([...found]).toEqual([97, 98]);
   });
 });

@@ -152,6 +152,49 @@ describe('rows become prompts that are read and answers that are learnt', () => 
   });
 });
 
+/** As ChatGLM-6B's: 4 and 5 behind what is read. */
+const marked = async (): Promise<Tokenizer> => ({
+  ...byCharacter,
+  marks: { ids: [4, 5], place: 'after' },
+});
+
+describe('for a model that writes behind marks', () => {
+  const shownMarked = (found: TrainingExamples): string[] =>
+    shown(found).map((row) => row.replaceAll('\u0004', '(').replaceAll('\u0005', ')'));
+
+  it('every answer is a row, behind all that was said before it and the marks', async () => {
+    const turns = ['a', 'b', 'c', 'd'].map((value, i) => ({ from: i % 2 === 0 ? 'human' : 'gpt', value }));
+    const expected = ['S <a>()[b$]', 'S <a>b<c>()[d$]'];
+    expect(shownMarked(await examplesOf([{ conversations: turns }], { tokenizer: marked }))).toEqual(
+      expected,
+    );
+    const dialog = [{ dialog: ['a', ' b', 'c ', 'd', 'no answer'] }];
+    expect(shownMarked(await examplesOf(dialog, { tokenizer: marked }))).toEqual(expected);
+    expect(shown(await examplesOf(dialog))).toEqual(['^S <a>[b$]<c>[d$]']);
+  });
+
+  it('what is beyond the cutoff is cut off; a row whose marks are is passed over', async () => {
+    const rows = [
+      { instruction: 'a', output: 'bcd' },
+      { instruction: 'abcd', output: 'e' },
+    ];
+    const found = await examplesOf(rows, { tokenizer: marked, cutoff: 9 });
+    expect(shownMarked(found)).toEqual(['S <a>()[bc]']);
+    expect(found.passedOver).toBe(1);
+  });
+
+  it('each window of a text stands behind the marks, which are not learnt', async () => {
+    const found = await examplesOf([{ text: 'abcde' }], { tokenizer: marked, cutoff: 5 });
+    expect(shownMarked(found)).toEqual(['()[abc]', '()[de$]']);
+  });
+
+  it('prompts cannot be learnt', async () => {
+    const rows = [{ instruction: 'a', output: 'b' }];
+    const error = await rejection(examplesOf(rows, { tokenizer: marked, trainOnInputs: true }));
+    expect(error.code).toBe('combination-unsupported');
+  });
+});
+
 describe('files', () => {
   it.each(['alpaca.parquet', 'alpaca-plain.parquet'])('Parquet is read: %s', async (name) => {
     const found = await examplesIn(path.resolve('test/golden/parquet', name), { vocabSize: 2 ** 16 });
@@ -196,7 +239,7 @@ describe('files', () => {
       'unknown fields',
       'a.json',
       [{ prompt: 'a' }],
-      'row 1: expected the fields "input_ids" (token ids), or "conversations" (ShareGPT), or "instruction" and "output" (Alpaca), or "instruction" and "response" (LaMini), or "text" (text), found prompt',
+      'row 1: expected the fields "input_ids" (token ids), or "conversations" (ShareGPT), or "dialog" (DailyDialog), or "instruction" and "output" (Alpaca), or "instruction" and "response" (LaMini), or "text" (text), found prompt',
     ],
     [
       'a field of another kind',

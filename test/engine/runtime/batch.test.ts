@@ -67,6 +67,16 @@ describe('a batch of two rows of three', () => {
     expect(sumOfPredicted(Float32Array.of(1, 2, 64, 4, 8, 128), batch)).toBe(15);
   });
 
+  it('predicts what is learnt alone, where rows say so', () => {
+    const learnt = [Uint8Array.of(1, 0, 1), Uint8Array.of(0, 0, 0)];
+    const [masked] = packBatches(rowsOf([3, 3]), 100, learnt);
+    expect(predictedTokens(masked)).toBe(1);
+    expect([...lossWeights(masked, 0.25)]).toEqual([0, 0.25, 0, 0, 0, 0]);
+    expect(sumOfPredicted(Float32Array.of(1, 2, 64, 4, 8, 128), masked)).toBe(2);
+    const alone = packBatches(rowsOf([3, 3]), 1, learnt);
+    expect(alone.map(({ learnt: own }) => own)).toEqual(learnt);
+  });
+
   it('of single tokens predicts nothing', () => {
     const [single] = packBatches([[5], [6]], 100);
     expect(predictedTokens(single)).toBe(0);

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { taskMeasures } from '../../../main/studio/compare/quality-measures.ts';
+import {
+  perplexityMeasures,
+  reportedPerplexity,
+  taskMeasures,
+} from '../../../main/studio/compare/quality-measures.ts';
 
 type Scores = NonNullable<Parameters<typeof taskMeasures>[0]>;
 
@@ -26,6 +30,24 @@ const scoresOf = (results: Scores['results']): Scores => ({
 });
 
 const averageOf = (results: Scores['results']) => taskMeasures(scoresOf(results)).at(-1);
+
+describe('a perplexity', () => {
+  it('of chunks behind marks stands in a row of its own', () => {
+    const measured = { perplexity: 9, tokens: 256, chunks: 2, seqLen: 128 };
+    const read = {
+      text: 'a.txt',
+      sha256: 'a'.repeat(64),
+      rows: null,
+      joined: 'running-text',
+      bos: false,
+    } as const;
+    const of = (marks?: string) =>
+      perplexityMeasures([reportedPerplexity({ ...measured, ...read, ...(marks && { marks }) }, true)])[0];
+    expect(of('[gMASK] <sop>').id).not.toBe(of().id);
+    expect(of('[gMASK] <sop>').marks).toContain('[gMASK] <sop>');
+    expect(of().marks).toContain('no BOS');
+  });
+});
 
 describe('the average of tasks', () => {
   it('stands in one row only with averages over the very same questions', () => {
