@@ -99,6 +99,14 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await shoot('results');
   await page.locator('.screen-body').evaluate((body) => body.scrollTo(0, body.scrollHeight));
   await shoot('results-end');
+  await page.getByRole('link', { name: 'Importance', exact: true }).click();
+  await page.locator('.scores-chart svg').first().waitFor();
+  await shoot('importance');
+  await page.keyboard.press('Control+4');
+  await page.locator('.chain-panel').waitFor();
+  // The chain is laid out in the frames after it.
+  await sleep(800);
+  await shoot('explorer');
   await page.keyboard.press('Control+2');
   await shoot('runs');
   await page.locator('.runs-table tbody input[type=checkbox]').first().check();
