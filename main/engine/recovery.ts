@@ -134,7 +134,7 @@ function requireModelOfItsOwn(
   { alone, output }: RecoverySettings,
   { adapter, folder }: DescribedModel,
 ): void {
-  if (!adapter || alone !== true || output === 'merged') return;
+  if (!adapter || !alone || output === 'merged') return;
   throw new EngineError(
     'combination-unsupported',
     `${folder} holds an adapter, and an adapter cannot be kept on top of it.`,

@@ -13,13 +13,13 @@ export function withLayers(config: ModelConfig, kept: readonly number[]): ModelC
   const lists = perLayer.flatMap((key) => {
     const list: unknown = source[key];
     return Array.isArray(list) && list.length === layers.length
-      ? [[key, kept.map((layer) => list[layer] as unknown)] as const]
+      ? [[key, kept.map((layer) => (list as unknown[])[layer])] as const]
       : [];
   });
   const counts = countKeys.filter((key) => key in source).map((key) => [key, kept.length] as const);
   return {
     ...config,
     layers: kept.map((layer) => layers[layer]),
-    source: { ...source, ...Object.fromEntries([...counts, ...lists]) },
+    source: { ...source, ...Object.fromEntries<unknown>([...counts, ...lists]) },
   };
 }

@@ -220,9 +220,11 @@ describe('the draft of a run', () => {
 
   it('says what it still needs', () => {
     expect(missingFor(emptyDraft)).toBe('model');
-    expect(missingFor(after({ type: 'model-chosen', model: { ...model('a', 8), hasWeights: false, weightFormat: null } }))).toBe(
-      'weights',
-    );
+    expect(
+      missingFor(
+        after({ type: 'model-chosen', model: { ...model('a', 8), hasWeights: false, weightFormat: null } }),
+      ),
+    ).toBe('weights');
     expect(missingFor(after(chosen))).toBe('calibration');
     expect(
       missingFor(after(chosen, { type: 'prune-changed', change: { criterion: 'magnitude-l2' } })),
