@@ -156,7 +156,11 @@ function ScoreCharts({
           options={scaleShapes.map((value) => ({ value, label: t(`importance.shapes.${value}`) }))}
           onChange={setShape}
         />
-        <span className="quiet">{t('importance.chartKey')}</span>
+        <span className="quiet">
+          {t(
+            charts.every(({ kind }) => kind === 'influence') ? 'importance.layersKey' : 'importance.chartKey',
+          )}
+        </span>
       </div>
       {charts.map(({ kind, columns }) => (
         <ScoresChart
