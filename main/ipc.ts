@@ -30,6 +30,7 @@ import { pageUrl } from './protocol.ts';
 import type { TrainingCurves } from '../preload/recovery-contract.ts';
 import type { Granted } from './studio/grants.ts';
 import type { LibraryModel } from './studio/model-library.ts';
+import { defaultCriterion, usualCriterion } from './studio/prune-recipe.ts';
 import { formatRecipe, stagesOf } from './studio/recipe.ts';
 import { Refusal } from './studio/refusal.ts';
 import type { RunProgress as StudioProgress } from './studio/run-progress.ts';
@@ -96,7 +97,7 @@ export function tell<N extends StreamName>(
 /** A run as the window lists it. */
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
   const { id, name, modelName, createdAt, state, queuePosition, held, cancelling } = run;
-  const { recipe, report, forecast, annotation, sizeBytes } = run;
+  const { recipe, report, perplexityProtocol, forecast, annotation, sizeBytes } = run;
   const { criterion, ratio, mode } = recipe.prune;
   return {
     id,
@@ -107,10 +108,12 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     queuePosition,
     held,
     cancelling,
-    criterion: mode === 'none' ? 'none' : criterion,
+    // The recipe that a run keeps names it.
+    criterion: mode === 'none' ? 'none' : (criterion ?? usualCriterion),
     ratio: mode === 'none' ? 0 : ratio,
     stages: stagesOf(recipe),
     report: report && reportOf(report),
+    perplexityProtocol,
     layers: forecast?.layers ?? [],
     annotation,
     sizeBytes,
@@ -260,6 +263,7 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
     tiedEmbeddings,
     layers,
     defaultWindow: defaultWindow(layers.length),
+    defaultCriterion: defaultCriterion(family) as PruneSettings['criterion'],
     adapterTargets: modelTargets(model),
   };
 }

@@ -9,7 +9,7 @@ import { dependencyCalls } from './dependency-contract.ts';
 import { costReportSchema, costSettingsSchema } from './forms/cost-report.ts';
 import { generationCalls, generationStreams } from './generation-contract.ts';
 import { costsSchema, hiddenSizeSchema, layerShapeSchema, planCalls } from './plan-contract.ts';
-import { pruneSettingsSchema } from './prune-contract.ts';
+import { criterionSchema, pruneSettingsSchema } from './prune-contract.ts';
 import {
   recoverSettingsSchema,
   recoveryReportSchema,
@@ -46,6 +46,8 @@ export const modelSummarySchema = z.object({
   tiedEmbeddings: z.boolean(),
   layers: z.array(layerShapeSchema),
   defaultWindow: layerWindow,
+  /** The one that suits the model's family. */
+  defaultCriterion: criterionSchema,
   /** The linear weights of a layer that can have an adapter. */
   adapterTargets: z.array(z.string()),
 });
@@ -176,6 +178,16 @@ export type RunAnnotation = z.infer<typeof runAnnotationSchema>;
 const deletedRunSchema = z.object({ id, name: z.string(), sizeBytes: z.number() });
 export type DeletedRun = z.infer<typeof deletedRunSchema>;
 
+/** What a run's perplexities were measured on; only those of one id are to be compared. */
+const perplexityProtocolSchema = z.object({
+  id: z.string(),
+  /** Name of the file. */
+  text: z.string(),
+  seqLen: count,
+  chunks: count,
+});
+export type PerplexityProtocol = z.infer<typeof perplexityProtocolSchema>;
+
 /** A run in a list. */
 export const runSummarySchema = z.object({
   id,
@@ -194,6 +206,8 @@ export const runSummarySchema = z.object({
   /** Those it goes through; an evaluation without a text is passed over. */
   stages: z.array(runStageSchema),
   report: runReportSchema.nullable(),
+  /** Of the report's perplexities; null without them. */
+  perplexityProtocol: perplexityProtocolSchema.nullable(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
   annotation: runAnnotationSchema,
   sizeBytes: z.number(),

@@ -22,23 +22,27 @@ const planEditsSchema = z.strictObject({
   keep: z.strictObject({ heads: z.record(layerKey, z.array(count).min(1).max(4096)) }),
 });
 
+export const criterionSchema = z.enum([
+  'taylor-vector',
+  'taylor-element1',
+  'taylor-element2',
+  'taylor-mixed',
+  'magnitude-l1',
+  'magnitude-l2',
+  'random',
+]);
+
 /** What the Plan step decides, under the recipe's own keys; what is left out is at the recipe's default. */
 export const pruneSettingsSchema = z.strictObject({
   /** none: the model is evaluated as it is. */
   mode: z.enum(['block', 'channel', 'layer', 'none']).optional(),
-  criterion: z.enum([
-    'taylor-vector',
-    'taylor-element1',
-    'taylor-element2',
-    'taylor-mixed',
-    'magnitude-l1',
-    'magnitude-l2',
-    'random',
-  ]),
+  criterion: criterionSchema,
   aggregation: z.enum(['sum', 'mean', 'max', 'prod', 'first', 'second', 'last']),
   /** Without meaning beside a target. */
   ratio: z.number().gt(0).lt(1),
   target: sizeTargetSchema.nullable().optional(),
+  /** group where it is left out. */
+  unit: z.enum(['group', 'query-head']).optional(),
   scope: z.enum(['local', 'global', 'global-published']).optional(),
   round: z.literal([1, 8, 64, 256]).optional(),
   uniform: z.boolean().optional(),

@@ -37,6 +37,8 @@ const readmeScreens: Readonly<Record<string, Look>> = {
   recovery: readmeLook,
   training: { ...readmeLook, theme: 'dark' },
   results: readmeLook,
+  compare: readmeLook,
+  explorer: { ...readmeLook, theme: 'dark' },
   'plan-chinese': { ...readmeLook, language: 'zh-CN', theme: 'dark' },
 };
 
@@ -76,9 +78,14 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await page.locator('.column .panel button').nth(1).click();
   await page.locator('.map-panel canvas').waitFor();
   await shoot('model');
+  await openLayer(page);
+  await page.getByRole('complementary').getByRole('link', { name: 'See dependencies' }).click();
+  await page.getByRole('button', { name: 'attention, index 0, step 3' }).click();
+  await shoot('explorer');
   await next();
   await page.locator('.map-panel canvas').waitFor();
   await shoot('plan');
+  await editPlan(page, shoot);
   await next();
   await sleep(1500);
   await shoot('data');
@@ -99,21 +106,21 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await shoot('results');
   await page.locator('.screen-body').evaluate((body) => body.scrollTo(0, body.scrollHeight));
   await shoot('results-end');
-  await page.getByRole('link', { name: 'Importance', exact: true }).click();
-  await page.locator('.scores-chart svg').first().waitFor();
-  await shoot('importance');
-  await page.keyboard.press('Control+4');
-  await page.locator('.chain-panel').waitFor();
-  // The chain is laid out in the frames after it.
+  await page.getByRole('link', { name: 'Importance' }).click();
+  await page.getByRole('heading', { level: 1, name: /importance/i }).waitFor();
   await sleep(800);
-  await shoot('explorer');
+  await shoot('importance');
+  await secondRun(page);
   await page.keyboard.press('Control+2');
+  await page.locator('.runs-table').waitFor();
   await shoot('runs');
-  await page.locator('.runs-table tbody input[type=checkbox]').first().check();
+  for (const box of await page.locator('.runs-table tbody input[type=checkbox]').all()) await box.check();
   await page.locator('.screen-actions button').first().click();
   await page.locator('.comparison-table').waitFor();
   await sleep(800);
   await shoot('compare');
+  await page.locator('.screen-body').evaluate((body) => body.scrollTo(0, body.scrollHeight));
+  await shoot('compare-end');
   await page.locator('.compare-view label').nth(1).click();
   await page.locator('textarea').first().fill('The climate of the country is');
   await next();
@@ -124,6 +131,43 @@ async function takeTour(page: Page, shoot: (name: string) => Promise<void>): Pro
   await shoot('home');
   await page.keyboard.press('Control+,');
   await shoot('settings');
+}
+
+/** Opens a layer with the keyboard, on the screen's map. */
+async function openLayer(page: Page): Promise<void> {
+  await page.getByRole('application', { name: 'Model map' }).press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.getByRole('complementary').waitFor();
+}
+
+/** A layer's own ratio and a pinned head, and everything as it was. */
+async function editPlan(page: Page, shoot: (name: string) => Promise<void>): Promise<void> {
+  await openLayer(page);
+  const layer = page.getByRole('complementary');
+  await layer.getByRole('radiogroup', { name: 'MLP' }).getByText('Own ratio').click();
+  await layer.getByRole('button', { name: 'Pin: Head 1', exact: true }).click();
+  await sleep(500);
+  await shoot('plan-edited');
+  await page.getByRole('region', { name: 'Changes by hand' }).getByRole('button', { name: 'Reset' }).click();
+  await page.locator('.screen-body').evaluate((body) => body.scrollTo(0, body.scrollHeight));
+  await shoot('plan-end');
+}
+
+/** Another criterion at the same ratio, without a training. */
+async function secondRun(page: Page): Promise<void> {
+  await page.keyboard.press('Control+n');
+  await page.getByRole('button', { name: 'Use the demo model' }).click();
+  await page.locator('.map-panel canvas').waitFor();
+  await page.keyboard.press('Control+Enter');
+  await page.getByRole('combobox', { name: 'Criterion' }).click();
+  await page.getByRole('option', { name: 'Magnitude L2', exact: true }).click();
+  await page.keyboard.press('Alt+4');
+  await page.getByText('Recovery training', { exact: true }).waitFor();
+  await page.keyboard.press('Control+Enter');
+  await page
+    .getByRole('button', { name: 'See results', exact: true, disabled: false })
+    .click({ timeout: 600_000 });
+  await page.locator('.results').waitFor();
 }
 
 async function switchRecoveryOn(page: Page, shoot: (name: string) => Promise<void>): Promise<void> {

@@ -60,7 +60,7 @@ async function comparisonOf(folders: readonly string[], withPublished: boolean):
 
 async function readRun(folder: string): Promise<ComparedRun> {
   const stored = await openRun(folder);
-  if (stored.state !== 'finished') {
+  if (!stored.isReported) {
     throw new EngineError(
       'run-folder-invalid',
       `The run in ${folder} is not finished (${stored.state}): it has no numbers to compare yet.`,

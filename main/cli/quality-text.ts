@@ -1,5 +1,5 @@
 import type { MeasuredPerplexity } from '../engine/evaluate/perplexity.ts';
-import { taskNamed } from '../engine/evaluate/tasks/index.ts';
+import { taskName } from '../engine/evaluate/tasks/index.ts';
 import { countedValue, type TaskScore, type TaskScores } from '../engine/evaluate/tasks/task-scores.ts';
 import type { MeasuredQuality } from '../engine/evaluation.ts';
 import { grouped } from './quantities.ts';
@@ -28,7 +28,7 @@ export function qualityText({ perplexities, tasks }: MeasuredQuality): string {
 
 /** Every metric of every task; the counted one has a mark. */
 function taskTable(tasks: TaskScores): string {
-  const rows = Object.entries(tasks.results).flatMap(([id, score]) => metricRows(taskNamed(id).name, score));
+  const rows = Object.entries(tasks.results).flatMap(([id, score]) => metricRows(taskName(id), score));
   const average = ['Average of *', '', points(tasks.average), '', ''];
   return formatTable([['Task', 'metric', 'value', 'stderr', 'questions'], ...rows, average]);
 }
@@ -54,7 +54,7 @@ export function taskComparison(
   if (asked.length === 0) return undefined;
   const [[, first]] = asked;
   const rows = Object.keys(first.results).map((id) => [
-    `${taskNamed(id).name} (${first.results[id].counted})`,
+    `${taskName(id)} (${first.results[id].counted})`,
     ...asked.map(([, { results }]) => points(countedValue(results[id]))),
   ]);
   const averages = ['Average', ...asked.map(([, { average }]) => points(average))];

@@ -68,6 +68,7 @@ export async function estimateModel(
     return estimate(network, {
       ...shared,
       fold: prune.gqaFold,
+      unit: prune.unit ?? 'group',
       windows: scoredWindows(prune),
       done: new Set((await readScores(folder)).keys()),
       save: (scores) => writeScores(folder, scores),

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { makeFolder, writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { hashFile } from './checkpoint/hash-file.ts';
 import { evaluationTokens, requireKnownIds, type TokenSource } from './dataset/token-rows.ts';
 import { EngineError } from './errors.ts';
@@ -19,7 +20,7 @@ import {
   withNetwork,
   type MachineShare,
 } from './measure-model.ts';
-import { runFiles, type EvaluationStage, type RunStages } from './run-stages.ts';
+import { readIfThere, runFiles, type EvaluationStage, type RunStages } from './run-stages.ts';
 import type { DescribedModel, Model } from './runtime/model.ts';
 import type { Network } from './runtime/network.ts';
 import { partOf, type Pace } from './runtime/pace.ts';
@@ -161,7 +162,10 @@ export async function evaluateStage(
   const { texts, tasks } = prepared;
   const parts = partsOf(prepared);
   if (parts.length === 0) return { perplexity: null, perplexities: [], tasks: null };
-  const startedAt = new Date();
+  const harnessFolder = join(stages.folder, runFiles.harness, stage.slice('evaluate-'.length));
+  // What a run that was resumed had written before stays as it is, with its date.
+  const clock =
+    tasks.length > 0 && !(await hasResults(harnessFolder)) ? await startClock(harnessFolder) : null;
   const results = await stages.parts(stage, parts, useNetwork, (part, network, pace) =>
     part.measure(network, { memory: share.memory, scratchPath: stages.scratchPath, pace }),
   );
@@ -171,16 +175,29 @@ export async function evaluateStage(
     ...(results[texts.length + i] as ChoiceLikelihoods),
   }));
   const scores = scoresOf(prepared, answers);
-  if (scores !== null) {
-    const folder = join(stages.folder, runFiles.harness, stage.slice('evaluate-'.length));
+  if (scores !== null && clock !== null) {
     const { maxPositions } = config;
-    const run = { modelFolder, maxPositions, scores, tasks: answers, startedAt, endedAt: new Date() };
-    // What a run that was resumed had written before stays as it is, with its date.
-    if (!(await hasResults(folder))) await writeHarnessFiles(folder, run);
+    const run = { modelFolder, maxPositions, scores, tasks: answers, ...clock, endedAt: new Date() };
+    await writeHarnessFiles(harnessFolder, run);
+    await rm(join(harnessFolder, clockFile), { force: true });
   }
   const quality = { perplexity: perplexities[0]?.perplexity ?? null, perplexities, tasks: scores };
   tellMetrics(stages, stage, quality);
   return quality;
+}
+
+/** When a stage was first started; gone when its results are written. */
+const clockFile = 'started.json';
+
+/** The time of the first start, which a resumed stage keeps. */
+async function startClock(folder: string): Promise<{ startedAt: Date; wasResumed: boolean }> {
+  const path = join(folder, clockFile);
+  const known = (await readIfThere(path)) as { readonly startedAt: string } | undefined;
+  if (known !== undefined) return { startedAt: new Date(known.startedAt), wasResumed: true };
+  const startedAt = new Date();
+  await makeFolder(folder);
+  await writeFileAtomic(path, `${JSON.stringify({ startedAt })}\n`);
+  return { startedAt, wasResumed: false };
 }
 
 async function hasResults(folder: string): Promise<boolean> {

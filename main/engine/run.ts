@@ -367,6 +367,6 @@ function firstTextOf({ perplexities }: MeasuredQuality): RunReport['evaluation']
 }
 
 function selectionOf(prune: RunSettings['prune']): SelectionOptions {
-  const { mode, target, scope, round, uniform, drop, edits } = prune;
-  return { mode, target, scope, round, uniform, drop, edits };
+  const { mode, target, unit, scope, round, uniform, drop, edits } = prune;
+  return { mode, target, unit, scope, round, uniform, drop, edits };
 }

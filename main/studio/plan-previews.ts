@@ -5,7 +5,9 @@ import type { LayerInfluence } from '../engine/prune/block-influence.ts';
 import { layerLeftBy, selectHidden, shapeLeftBy, type PrunePlan } from '../engine/prune/plan.ts';
 import { leastInfluenceFirst, selectLayers } from '../engine/prune/select-layers.ts';
 import { selectStructures } from '../engine/prune/select-structures.ts';
-import { structuresOf } from '../engine/prune/structures.ts';
+import type { LayerShape } from '../engine/families/family.ts';
+import type { AttentionUnit } from '../engine/prune/prune-settings.ts';
+import { prunesQueryHeads, structuresOf } from '../engine/prune/structures.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { expectedMemory } from '../engine/runtime/memory-plan.ts';
 import type { ModelLibrary } from './model-library.ts';
@@ -106,7 +108,7 @@ interface Chosen {
 
 /** Whether two runs on the same calibration would score alike; what goes by the scores, and where, is another matter. */
 function scoresAlike(a: RunSettings, b: RunSettings): boolean {
-  const keys = ['mode', 'criterion', 'aggregation', 'gqaFold', 'seed', 'steps'] as const;
+  const keys = ['mode', 'criterion', 'aggregation', 'gqaFold', 'unit', 'seed', 'steps'] as const;
   return a.model === b.model && keys.every((key) => a.prune[key] === b.prune[key]);
 }
 
@@ -122,14 +124,17 @@ function chosenStructures(
   const unscored = structuresOf(config, prune).some(({ cut, layer }) => cut !== 'none' && !scores.has(layer));
   if (scores.size === 0 || (unscored && prune.scope !== undefined)) return null;
   const filled = new Map(
-    config.layers.map(({ kvHeads, mlpWidth }, layer) => [
-      layer,
-      scores.get(layer) ?? { layer, heads: zeros(kvHeads), channels: zeros(mlpWidth) },
-    ]),
+    config.layers.map((shape, layer) => [layer, scores.get(layer) ?? equalScores(shape, layer, prune.unit)]),
   );
   const costs = model.structureCosts();
   const choice = { config, costs, selection: prune, share: 1, scores: filled, before: null };
   return { plan: selectStructures(choice), scores };
+}
+
+function equalScores(shape: LayerShape, layer: number, unit: AttentionUnit | undefined): LayerScores {
+  const { heads, kvHeads, mlpWidth } = shape;
+  const scored = prunesQueryHeads(shape, unit) ? heads : kvHeads;
+  return { layer, heads: zeros(scored), channels: zeros(mlpWidth) };
 }
 
 const zeros = (count: number): number[] => new Array<number>(count).fill(0);

@@ -3,6 +3,7 @@ import { criterionIds } from '../engine/criteria/index.ts';
 import { EngineError } from '../engine/errors.ts';
 import { aggregationNames } from '../engine/prune/aggregate.ts';
 import {
+  attentionUnits,
   dropRules,
   roundings,
   scopes,
@@ -10,7 +11,13 @@ import {
   type SelectionOptions,
   type SizeTarget,
 } from '../engine/prune/prune-settings.ts';
+import type { Family } from '../engine/families/family.ts';
 import { sizeInBytes } from './size-in-bytes.ts';
+
+/** Of a recipe that names none, and of families that do not say otherwise. */
+export const usualCriterion = 'taylor-element1';
+
+export const defaultCriterion = (family: Family): string => family.defaultCriterion ?? usualCriterion;
 
 const window = z
   .tuple([z.int().min(0), z.int().min(0)], { error: 'expected [from, to), for example [4, 30]' })
@@ -55,11 +62,15 @@ export const editsSchema = z.strictObject({
 /** The recipe's key `prune`. */
 export const pruneSchema = z.strictObject({
   mode: z.enum(['block', 'channel', 'layer', 'none']).default('block'),
-  criterion: z.enum(criterionIds as [string, ...string[]]).default('taylor-element1'),
+  criterion: z
+    .enum(criterionIds as [string, ...string[]])
+    .nullable()
+    .default(null),
   aggregation: z.enum(aggregationNames).default('sum'),
   ratio: z.number().default(0.25),
   target: targetSchema.nullable().default(null),
   steps: z.int().min(1).max(1000).default(1),
+  unit: z.enum(attentionUnits).default('group'),
   scope: z.enum(scopes).default('local'),
   round: z.literal(roundings).default(1),
   uniform: z.boolean().default(false),
@@ -78,12 +89,13 @@ export type PruneRecipe = z.infer<typeof pruneSchema>;
  * stays what it was before there was a choice.
  */
 export function selectionOptionsOf(prune: PruneRecipe): SelectionOptions {
-  const { mode, target, scope, round, uniform, drop, edits } = prune;
+  const { mode, target, unit, scope, round, uniform, drop, edits } = prune;
   if (mode === 'none') return {};
   const settled = edits && settledEdits(edits);
   return {
     ...(mode !== 'block' && { mode }),
     ...(target && { target: targetOf(target) }),
+    ...(unit !== 'group' && { unit }),
     ...(scope !== 'local' && { scope }),
     ...(round !== 1 && { round }),
     ...(uniform && { uniform }),
@@ -94,7 +106,7 @@ export function selectionOptionsOf(prune: PruneRecipe): SelectionOptions {
 
 /** @throws EngineError combination-unsupported for keys that mean nothing beside each other, with the reason. */
 export function requireSupported(prune: PruneRecipe): void {
-  const { mode, target, steps, scope, round, uniform, drop, edits } = prune;
+  const { mode, target, steps, unit, scope, round, uniform, drop, gqaFold, edits } = prune;
   if (mode === 'none') return;
   const own = edits && settledEdits(edits);
   const isEdited = own !== undefined && hasEdits(own);
@@ -121,6 +133,18 @@ export function requireSupported(prune: PruneRecipe): void {
     [
       mode === 'layer' && steps > 1,
       `layers are judged once${drop === 'last' ? ', and the last ones not at all' : ''}: prune.steps does not go with prune.mode: layer`,
+    ],
+    [
+      mode !== 'block' && unit !== 'group',
+      `${inMode} leaves query heads as they are: prune.unit is for blocks`,
+    ],
+    [
+      unit === 'query-head' && gqaFold === 'published',
+      'query heads are scored one by one, so nothing is folded: prune.gqaFold: published goes with prune.unit: group',
+    ],
+    [
+      unit === 'query-head' && own !== undefined && Object.keys(own.keep.heads).length > 0,
+      'prune.edits.keep.heads pins KV heads, and all of them stay with prune.unit: query-head',
     ],
     [
       uniform && scope !== 'local',

@@ -140,11 +140,12 @@ export type RecoverRecipe = z.infer<typeof recoverSchema>;
 const remarks: readonly (readonly [path: readonly string[], remark: string])[] = [
   [['model'], 'folder with config.json, weights (safetensors or .bin) and tokenizer'],
   [['prune', 'mode'], 'block (heads and MLP channels), channel (the hidden axis), layer, none'],
-  [['prune', 'criterion'], criterionIds.join(', ')],
+  [['prune', 'criterion'], `${criterionIds.join(', ')}; null: the one that suits the family`],
   [['prune', 'aggregation'], aggregationNames.join(', ')],
   [['prune', 'ratio'], 'inside the layers below; `plan` shows the percent of all parameters'],
   [['prune', 'target'], 'in place of a ratio: { parameters: N }, { bytes: 4GiB } or { percent: 80 }'],
   [['prune', 'steps'], 'more than 1: in equal parts of the ratio, each scored anew on texts of its own'],
+  [['prune', 'unit'], 'group, or query-head: where query heads share a KV head, one of each KV head'],
   [['prune', 'scope'], 'local, global (by score a parameter), global-published'],
   [['prune', 'round'], 'MLP widths are multiples of 1, 8, 64 or 256'],
   [['prune', 'uniform'], 'the same widths in all layers: loads everywhere'],

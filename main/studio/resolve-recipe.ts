@@ -8,7 +8,7 @@ import type { DescribedModel } from '../engine/runtime/model.ts';
 import type { RunSettings } from '../engine/run.ts';
 import { checkRatio } from '../engine/prune/plan.ts';
 import { checkWindow, defaultWindow, type LayerWindow } from '../engine/prune/windows.ts';
-import { requireSupported, selectionOptionsOf } from './prune-recipe.ts';
+import { defaultCriterion, requireSupported, selectionOptionsOf } from './prune-recipe.ts';
 import type { Recipe, RecoverRecipe } from './recipe.ts';
 import { sizeInBytes } from './size-in-bytes.ts';
 
@@ -39,7 +39,7 @@ export function resolveRecipe(
     prune: {
       // First, as it is read back: an identity is a hash of text.
       ...(prune.mode !== 'block' && { mode: prune.mode }),
-      criterion: prune.criterion,
+      criterion: prune.criterion ?? defaultCriterion(model.family),
       aggregation: prune.aggregation,
       ratio: prune.ratio,
       gqaFold: prune.gqaFold,
@@ -154,6 +154,7 @@ export function resolvedRecipe(recipe: Recipe, settings: RunSettings): Recipe {
     ...recipe,
     prune: {
       ...recipe.prune,
+      criterion: prune.criterion,
       layers: { attention: [...prune.windows.attention], mlp: [...prune.windows.mlp] },
     },
     device: settings.device.kind,

@@ -27,7 +27,7 @@ export interface KeptRun {
   readonly id: string;
   readonly stored: StoredRun;
   readonly createdAt: string;
-  /** null until it is finished. */
+  /** null until it is finished; there too where a model that it wrote was removed. */
   readonly report: RunReport | null;
   /** null where nobody knows any more: a run of the command line whose model is gone. */
   readonly forecast: RunForecast | null;
@@ -232,7 +232,7 @@ async function readRun(folder: string, warn: (message: string) => void): Promise
     id: runIdOf(basename(folder)),
     stored,
     createdAt: new Date(await createdAtMs(folder)).toISOString(),
-    report: stored.state === 'finished' ? await readReport(folder) : null,
+    report: stored.isReported ? await readReport(folder) : null,
     forecast: await chosenWidths(stored, await forecastOf(stored)),
     annotation: await readAnnotation(folder, warn),
     sizeBytes: await sizeBelow(folder),

@@ -52,6 +52,8 @@ export interface StoredRun {
   readonly identity: RunIdentity | null;
   readonly state: RunState;
   readonly lastStage: RunStage | undefined;
+  /** Whether it came to its end and its report is there, though a model that it wrote may have been removed since. */
+  readonly isReported: boolean;
 }
 
 /** A run that can be carried out: it is known what it is made from. */
@@ -123,6 +125,7 @@ export async function openRun(folder: string): Promise<StoredRun> {
   });
   const { identity, settings } = await readSettings(folder);
   const { state, lastStage } = await lastWords(folder);
+  const isReported = state === 'finished' && names.includes(runFiles.report);
   return {
     folder,
     recipe: checkRecipe(
@@ -131,8 +134,9 @@ export async function openRun(folder: string): Promise<StoredRun> {
     ),
     settings,
     identity,
-    state: (await hasResult(folder, settings)) ? state : unfinishedState(state),
+    state: isReported && (await hasModels(folder, settings)) ? state : unfinishedState(state),
     lastStage,
+    isReported,
   };
 }
 
@@ -264,14 +268,15 @@ function unfinishedState(state: RunState): RunState {
   return state === 'finished' ? 'interrupted' : state;
 }
 
-async function hasResult(folder: string, settings: RunSettings): Promise<boolean> {
+/** Whether the models that a run was to write are there. */
+async function hasModels(folder: string, settings: RunSettings): Promise<boolean> {
   const { recover } = settings;
   const model = await namesIn(join(folder, runFiles.model));
   const recovered = await namesIn(join(folder, runFiles.recovered));
   const isPruned = !isPruning(settings) || model.includes('config.json');
   const isRecovered =
     recover === undefined || recovered.some((name) => /^(adapter_)?config\.json$/.test(name));
-  return isPruned && isRecovered && (await namesIn(folder)).includes(runFiles.report);
+  return isPruned && isRecovered;
 }
 
 /** Whether a run has left nothing worth keeping: its data was refused, say, before any stage was done. */

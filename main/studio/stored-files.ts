@@ -58,6 +58,7 @@ const settings = z.object({
     target: z
       .union([z.object({ parameters: count }), z.object({ bytes: count }), z.object({ percent: z.number() })])
       .optional(),
+    unit: z.literal('query-head').optional(),
     scope: z.enum(['global', 'global-published']).optional(),
     round: z.literal([8, 64, 256]).optional(),
     uniform: z.literal(true).optional(),

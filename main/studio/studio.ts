@@ -8,6 +8,7 @@ import type { SpawnWorker } from '../worker/channel.ts';
 import type { ComputeDevice } from '../engine/runtime/device.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { CompareService } from './compare/compare-service.ts';
+import { perplexityProtocol, type PerplexityProtocol } from './compare/compared-run.ts';
 import { chooseDevice, type DeviceChoice } from './choose-device.ts';
 import { ContentHashes } from './content-hashes.ts';
 import { GenerationModels } from './generation-models.ts';
@@ -67,6 +68,7 @@ export interface StudioListener {
 
 export interface ListedRun extends Omit<KeptRun, 'stored'> {
   readonly name: string;
+  readonly perplexityProtocol: PerplexityProtocol | null;
   readonly modelName: string;
   readonly state: RunState | 'queued' | 'running';
   /** From 0, for a queued run. */
@@ -457,6 +459,7 @@ export class Studio {
     return {
       ...run,
       name: basename(stored.folder),
+      perplexityProtocol: run.report && perplexityProtocol(run.report, stored),
       modelName: this.models.nameOf(stored.settings.model),
       state: this.queue.runningId === run.id ? 'running' : waiting,
       queuePosition: position < 0 ? null : position,

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Bar, BarChart, LabelList, ResponsiveContainer, XAxis, YAxis } from 'recharts';
+import { Bar, BarChart, ErrorBar, LabelList, ResponsiveContainer, XAxis, YAxis } from 'recharts';
 import type { Comparison } from '../../preload/comparison-contract.ts';
 import { toldApart } from '../../preload/forms/told-apart.ts';
 import { ChartFrame } from '../charts/chart-frame.tsx';
@@ -10,7 +10,7 @@ import { useThemeName } from '../theme/theme-context.ts';
 import { SeriesKey } from './series-key.tsx';
 import { useComparisonWriting } from './written-rows.ts';
 
-/** Scores of the tasks, a group of bars each, from zero; nothing where no model has any. */
+/** Scores of the tasks, a group of bars each, from zero, with their standard errors; nothing where no model has any. */
 export function TasksChart({ comparison }: { readonly comparison: Comparison }): ReactNode {
   const { t } = useTranslation();
   const { rowLabel, protocolText, modelTitle } = useComparisonWriting();
@@ -24,15 +24,30 @@ export function TasksChart({ comparison }: { readonly comparison: Comparison }):
   const names = rows.map((row, at) => [rowLabel(row), apart[at]].filter(Boolean).join(' · '));
   const data = rows.map((row, at) => ({
     name: names[at],
-    ...Object.fromEntries(shown.map((i) => [`m${i}`, row.cells[i].value])),
+    ...Object.fromEntries(
+      shown.flatMap((i) => [
+        [`m${i}`, row.cells[i].value],
+        [`e${i}`, row.cells[i].error],
+      ]),
+    ),
   }));
+  const hasErrors = rows.some(({ cells }) => cells.some(({ error }) => error !== null));
   const axisText = { fill: colors.text, fontSize: typeScale.xs };
   return (
     <ChartFrame
       title={t('compare.tasks')}
       rows={[
-        [t('compare.kinds.task'), ...shown.map((i) => modelTitle(models[i]))],
-        ...rows.map((row, at) => [names[at], ...shown.map((i) => row.cells[i].value)]),
+        [
+          t('compare.kinds.task'),
+          ...shown.flatMap((i) => [
+            modelTitle(models[i]),
+            t('compare.standardErrorOf', { model: modelTitle(models[i]) }),
+          ]),
+        ],
+        ...rows.map((row, at) => [
+          names[at],
+          ...shown.flatMap((i) => [row.cells[i].value, row.cells[i].error]),
+        ]),
       ]}
     >
       <ResponsiveContainer
@@ -59,18 +74,39 @@ export function TasksChart({ comparison }: { readonly comparison: Comparison }):
               minPointSize={(value) => (typeof value === 'number' ? 1 : 0)}
               isAnimationActive={false}
             >
+              <ErrorBar
+                dataKey={`e${i}`}
+                direction="x"
+                width={3}
+                stroke={colors.text}
+                isAnimationActive={false}
+              />
               <LabelList
                 dataKey={`m${i}`}
-                position="right"
-                fill={colors.text}
-                fontSize={typeScale.xs}
-                formatter={(value) => (typeof value === 'number' ? formats.percent(value) : '')}
+                content={({ x, y, width, index }) => {
+                  const { value, error } = rows[index ?? 0].cells[i];
+                  if (value === null) return null;
+                  // Behind the end of the error's line.
+                  const end = Number(width) * (1 + (value > 0 ? (error ?? 0) / value : 0));
+                  return (
+                    <text
+                      x={Number(x) + end + 5}
+                      y={Number(y) + 6}
+                      dominantBaseline="central"
+                      fill={colors.text}
+                      fontSize={typeScale.xs}
+                    >
+                      {formats.percent(value)}
+                    </text>
+                  );
+                }}
               />
             </Bar>
           ))}
         </BarChart>
       </ResponsiveContainer>
       <SeriesKey models={models} shown={shown} />
+      {hasErrors && <p className="quiet remark">{t('compare.errorBars')}</p>}
     </ChartFrame>
   );
 }

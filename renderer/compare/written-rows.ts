@@ -34,8 +34,7 @@ export function useComparisonWriting(): ComparisonWriting {
   };
   return {
     rowLabel: ({ kind, subject }) => {
-      // A task that the studio does not bring goes by its id.
-      if (kind === 'task') return t(`compare.taskNames.${subject as 'boolq'}`, { defaultValue: subject });
+      if (kind === 'task') return subject;
       return subject === '' ? t(`compare.kinds.${kind}`) : `${t(`compare.kinds.${kind}`)}, ${subject}`;
     },
     protocolText: ({ protocol, apart }) =>

@@ -2,7 +2,7 @@ import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../language/use-formats.ts';
 import { isLit, type LitChain } from '../model-map/lit-chain.ts';
-import { goingKvHeads, headsPerGroup, type MapLayer } from '../model-map/map-layers.ts';
+import { goingKvHeads, headsPerGroup, losesWithinGroups, type MapLayer } from '../model-map/map-layers.ts';
 import type { MapSpot } from '../model-map/map-layout.ts';
 import type { Removal } from '../model-map/paint-map.ts';
 
@@ -52,6 +52,8 @@ export function useDescribeSpot(
       const fate = (): string => {
         if (layer.attentionLocked) return whyLocked('attention');
         if (layer.pinnedKvHeads.includes(group)) return t('map.pinned');
+        if (losesWithinGroups(layer))
+          return t('map.countGoes', { count: before.heads - after.heads, of: before.heads });
         if (!isChosen)
           return after.kvHeads === before.kvHeads
             ? t('map.stays')

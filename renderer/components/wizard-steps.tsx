@@ -23,6 +23,7 @@ export function WizardSteps({
   current,
   runId,
   isFinished = false,
+  isEvaluation = false,
   openSetup = null,
 }: {
   /** null on a screen that is none of them. */
@@ -30,11 +31,13 @@ export function WizardSteps({
   /** The run that the Run and Results steps show; of the draft, where there is one. */
   readonly runId: string | null;
   readonly isFinished?: boolean;
+  /** Whether that run passed over Plan and Recovery. */
+  readonly isEvaluation?: boolean;
   /** Shows the steps that led to this run, where it is not the draft's. */
   readonly openSetup?: OpenRunSetup | null;
 }): ReactNode {
   const { t } = useTranslation();
-  const links = useStepLinks(runId, isFinished, openSetup);
+  const links = useStepLinks(runId, isFinished, isEvaluation, openSetup);
   useEffect(() => {
     const jump = (event: KeyboardEvent): void => {
       if (!event.altKey || event.ctrlKey || event.metaKey) return;
@@ -111,7 +114,15 @@ function StepContent({
   );
 }
 
-function useStepLinks(runId: string | null, isFinished: boolean, openSetup: OpenRunSetup | null): StepLink[] {
+/** By a run that only measures. */
+const passedOver: readonly DraftStep[] = ['plan', 'recovery'];
+
+function useStepLinks(
+  runId: string | null,
+  isFinished: boolean,
+  isEvaluation: boolean,
+  openSetup: OpenRunSetup | null,
+): StepLink[] {
   const { t } = useTranslation();
   const { draft } = useDraft();
   const isOfDraft = runId === null || draft.runId === runId;
@@ -120,7 +131,9 @@ function useStepLinks(runId: string | null, isFinished: boolean, openSetup: Open
     step,
     route: (isOfDraft ? isOpen : openSetup !== null) ? { screen: 'new', step } : null,
     reason: isOfDraft ? reason : t('steps.modelGone'),
-    isDone: isRunning || (step === 'model' && draft.model !== null),
+    isDone:
+      (isRunning && !(isEvaluation && passedOver.includes(step))) ||
+      (step === 'model' && draft.model !== null),
     ...(!isOfDraft && openSetup !== null && { onGo: () => openSetup(step, 'this-run') }),
   });
   const runStep = (step: 'run' | 'results', view: 'progress' | 'results', isOpen: boolean): StepLink => ({

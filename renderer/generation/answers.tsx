@@ -17,12 +17,16 @@ export function Answers({
   readonly sources: readonly HeardSource[];
   readonly onStop: (index: number) => void;
 }): ReactNode {
+  const { t } = useTranslation();
   return (
-    <div className="answers">
-      {sources.map((source, index) => (
-        <Answer key={index} name={names[index]} source={source} onStop={() => onStop(index)} />
-      ))}
-    </div>
+    <>
+      <div className="answers">
+        {sources.map((source, index) => (
+          <Answer key={index} name={names[index]} source={source} onStop={() => onStop(index)} />
+        ))}
+      </div>
+      {sources.length > 1 && <p className="quiet remark">{t('generation.noMeasurement')}</p>}
+    </>
   );
 }
 

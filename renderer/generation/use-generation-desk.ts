@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Comparison } from '../../preload/comparison-contract.ts';
+import type { ComparedModel, Comparison } from '../../preload/comparison-contract.ts';
 import type { StudioError } from '../../preload/contract.ts';
 import type { GenerationPrompt, GenerationSource, Sampling } from '../../preload/generation-contract.ts';
 import type { PrimaryAction } from '../components/screen.tsx';
@@ -20,6 +20,8 @@ export interface Question {
 
 interface Answerer {
   readonly key: string;
+  readonly model: Pick<ComparedModel, 'name' | 'role'>;
+  /** Name and role, in the language on screen. */
   readonly name: string;
   readonly source: GenerationSource;
 }
@@ -64,14 +66,14 @@ export function useGenerationDesk(comparison: Comparison | null, isShown: boolea
   const { t } = useTranslation();
   const { modelTitle } = useComparisonWriting();
   const [asked, setAsked] = useState(storedQuestion);
-  const [askedNames, setAskedNames] = useState<readonly string[]>([]);
+  const [answering, setAnswering] = useState<readonly Answerer['model'][]>([]);
   const generation = useGeneration();
   useEffect(() => {
     window.sessionStorage.setItem(storageKey, JSON.stringify(asked));
   }, [asked]);
   const models = (comparison?.models ?? []).flatMap((model): Answerer[] => {
     const source = sourceOf(model);
-    return source === null ? [] : [{ key: model.key, name: modelTitle(model), source }];
+    return source === null ? [] : [{ key: model.key, model, name: modelTitle(model), source }];
   });
   const chosen =
     asked.chosen === null
@@ -85,7 +87,7 @@ export function useGenerationDesk(comparison: Comparison | null, isShown: boolea
       ? answer.flatMap(({ hasChatTemplate }, i) => (hasChatTemplate ? [] : [chosen[i]?.name ?? '']))
       : [];
   const start = (): void => {
-    setAskedNames(chosen.map(({ name }) => name));
+    setAnswering(chosen.map(({ model }) => model));
     generation.start({ sources, prompt: promptOf(asked), sampling: asked.sampling });
   };
   return {
@@ -98,7 +100,7 @@ export function useGenerationDesk(comparison: Comparison | null, isShown: boolea
       setAsked((known) => ({ ...known, chosen: isChosen ? [...others, key] : others }));
     },
     withoutChat,
-    askedNames,
+    askedNames: answering.map(modelTitle),
     generation,
     failure,
     primary: generation.isRunning

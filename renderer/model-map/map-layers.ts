@@ -69,7 +69,7 @@ export function mapLayers(
     mlpLocked: isLocked('mlp', layer),
     leftWhole: editedKinds.filter((kind) => treatmentOf(edits, kind, layer) === 'whole'),
     pinnedKvHeads: pinnedHeads(edits, layer),
-    headScores: scores.get(layer)?.heads ?? null,
+    headScores: perKvHead(scores.get(layer)?.heads ?? null, before),
     channelScores: scores.get(layer)?.channels ?? null,
     influence: scores.get(layer)?.influence ?? null,
     keptKvHeads: known.kept?.[layer]?.kvHeads ?? null,
@@ -81,6 +81,15 @@ export function wholeModel(layers: readonly LayerShape[]): MapLayer[] {
   return mapLayers(
     layers.map((shape) => ({ before: shape, after: shape })),
     null,
+  );
+}
+
+/** Where query heads were scored by themselves, those of a KV group together. */
+function perKvHead(scores: readonly number[] | null, { kvHeads }: LayerShape): readonly number[] | null {
+  if (scores === null || scores.length === kvHeads) return scores;
+  const size = scores.length / kvHeads;
+  return Array.from({ length: kvHeads }, (_, kv) =>
+    scores.slice(kv * size, (kv + 1) * size).reduce((sum, score) => sum + score, 0),
   );
 }
 
@@ -100,6 +109,22 @@ export function goingKvHeads(layer: MapLayer): ReadonlySet<number> {
   if (headScores === null) return new Set(free.slice(-count));
   return new Set(free.sort((a, b) => headScores[a] - headScores[b]).slice(0, count));
 }
+
+/**
+ * The query heads that go: all of a KV group that goes, and where groups get smaller, as many of each. Which of a group
+ * is not told here: its last places stand for them.
+ */
+export function goingHeads(layer: MapLayer): ReadonlySet<number> {
+  const going = goingKvHeads(layer);
+  const perGroup = headsPerGroup(layer.before);
+  const left = losesWithinGroups(layer) ? headsPerGroup(layer.after) : perGroup;
+  const heads = Array.from({ length: layer.before.heads }, (_, head) => head);
+  return new Set(heads.filter((head) => going.has(Math.floor(head / perGroup)) || head % perGroup >= left));
+}
+
+/** Whether query heads go and their KV group stays. */
+export const losesWithinGroups = ({ before, after }: Pick<MapLayer, 'before' | 'after'>): boolean =>
+  after.kvHeads > 0 && headsPerGroup(after) < headsPerGroup(before);
 
 /** Query heads that share one KV head. */
 export function headsPerGroup({ heads, kvHeads }: LayerShape): number {

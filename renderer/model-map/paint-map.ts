@@ -1,6 +1,12 @@
 import { importanceRamp, type Ramp } from '../theme/importance-ramp.ts';
 import { fontFamily, palettes, typeScale, type Palette, type ThemeName } from '../theme/tokens.ts';
-import { goingKvHeads, headsPerGroup, type ImportanceRanks, type MapLayer } from './map-layers.ts';
+import {
+  goingHeads,
+  goingKvHeads,
+  headsPerGroup,
+  type ImportanceRanks,
+  type MapLayer,
+} from './map-layers.ts';
 import type { MapColumn, MapLayout } from './map-layout.ts';
 
 /** Whether what goes is still there, hollow, or gone already, a gap. */
@@ -60,13 +66,14 @@ function paintHeads(
   const { ctx, colors } = brush;
   const { bracketWidth } = layout;
   const going = goingKvHeads(layer);
+  const goingAlone = goingHeads(layer);
   const perGroup = headsPerGroup(layer.before);
   const x = column.x + bracketWidth;
   const width = column.width - bracketWidth;
   for (const [head, cell] of column.heads.entries()) {
     const group = Math.floor(head / perGroup);
     if (layer.attentionLocked) fillHatched(brush, x, cell.y, width, cell.height);
-    else if (going.has(group)) paintGoing(brush, x, cell.y, width, cell.height, removal);
+    else if (goingAlone.has(head)) paintGoing(brush, x, cell.y, width, cell.height, removal);
     else fill(ctx, ranks === null ? colors.data : brush.ramp(ranks[group]), x, cell.y, width, cell.height);
     if (layer.pinnedKvHeads.includes(group)) paintPin(brush, x, cell.y, width, cell.height);
   }

@@ -22,6 +22,7 @@ export function AdvancedFields({
       <summary>{t('plan.advanced')}</summary>
       {modeOf(prune) !== 'layer' && <RoundField prune={prune} onChange={onChange} />}
       {isByBlock(prune) && <UniformField model={model} prune={prune} onChange={onChange} />}
+      {isByBlock(prune) && isGrouped(model) && <UnitField prune={prune} onChange={onChange} />}
       {isByBlock(prune) && <GqaFoldField model={model} prune={prune} onChange={onChange} />}
       {hasCriterion(prune) && (
         <NumberField
@@ -88,25 +89,61 @@ function UniformField({
   );
 }
 
+const isGrouped = ({ layers }: ModelSummary): boolean => layers.some(({ heads, kvHeads }) => heads > kvHeads);
+
+/** Heads that are pinned are KV heads, of which none goes by the finer unit. */
+function UnitField({ prune, onChange }: PruneFieldsProps): ReactNode {
+  const { t } = useTranslation();
+  const value = prune.unit ?? 'group';
+  return (
+    <ChoiceField
+      name="attention-unit"
+      label={t('plan.unit')}
+      term="attentionUnit"
+      value={value}
+      options={(['group', 'query-head'] as const).map((one) => ({
+        value: one,
+        label: t(`plan.units.${one}`),
+      }))}
+      remark={t(`plan.unitTexts.${value}`)}
+      onChange={(unit) =>
+        onChange(
+          unit === 'group'
+            ? { unit }
+            : {
+                unit,
+                gqaFold: 'correct',
+                ...(prune.edits && { edits: { ...prune.edits, keep: { heads: {} } } }),
+              },
+        )
+      }
+    />
+  );
+}
+
 function GqaFoldField({
   model,
   prune,
   onChange,
 }: PruneFieldsProps & { readonly model: ModelSummary }): ReactNode {
   const { t } = useTranslation();
-  const isGrouped = model.layers.some(({ heads, kvHeads }) => heads > kvHeads);
+  const isFolded = isGrouped(model) && prune.unit !== 'query-head';
   return (
     <ChoiceField
       name="gqa-fold"
       label={t('plan.gqaFold')}
       term="gqaFold"
-      isDisabled={!isGrouped}
+      isDisabled={!isFolded}
       value={prune.gqaFold}
       options={(['correct', 'published'] as const).map((value) => ({
         value,
         label: t(`plan.gqaFolds.${value}`),
       }))}
-      remark={isGrouped ? t(`plan.gqaFoldTexts.${prune.gqaFold}`) : t('plan.notGrouped')}
+      remark={
+        isFolded
+          ? t(`plan.gqaFoldTexts.${prune.gqaFold}`)
+          : t(isGrouped(model) ? 'plan.notFolded' : 'plan.notGrouped')
+      }
       onChange={(gqaFold) => onChange({ gqaFold })}
     />
   );

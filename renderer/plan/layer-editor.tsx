@@ -56,7 +56,7 @@ export function LayerEditor(props: LayerEditorProps): ReactNode {
       of={of}
       explores={explores}
       onClose={onClose}
-      {...(isByBlock(prune) && { headAction: pinOf })}
+      {...(isByBlock(prune) && prune.unit !== 'query-head' && { headAction: pinOf })}
     >
       <div className="layer-treatments">
         {!isByBlock(prune) && <KeepField layer={layer} edits={edits} onEdit={onEdit} />}

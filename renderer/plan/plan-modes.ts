@@ -42,6 +42,7 @@ export function askedPlan(prune: PruneSettings): PruneSettings {
   else {
     delete asked.scope;
     delete asked.uniform;
+    delete asked.unit;
   }
   if (mode === 'channel') {
     delete asked.drop;

@@ -34,12 +34,19 @@ export function searchRuns(
   });
 }
 
-/** Sorted by a column, runs without a value last; without an order, as they are worked off. */
-export function sortRuns(runs: readonly RunSummary[], order: RunOrder | null): RunSummary[] {
+/**
+ * Sorted by a column, runs without a value last; without an order, as they are worked off.
+ * @param perplexityId The protocol of the perplexities in sight: those of others are no values.
+ */
+export function sortRuns(
+  runs: readonly RunSummary[],
+  order: RunOrder | null,
+  perplexityId: string | null,
+): RunSummary[] {
   const inOrder = inWorkingOrder(runs);
   if (order === null) return inOrder;
   const direction = order.isFalling ? -1 : 1;
-  const keyed = inOrder.map((run) => ({ run, key: keys[order.by](run) }));
+  const keyed = inOrder.map((run) => ({ run, key: keys[order.by](run, perplexityId) }));
   return keyed
     .sort((a, b) => {
       if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null);
@@ -50,12 +57,13 @@ export function sortRuns(runs: readonly RunSummary[], order: RunOrder | null): R
 
 type Key = string | number;
 
-const keys: Readonly<Record<RunColumn, (run: RunSummary) => Key | null>> = {
+const keys: Readonly<Record<RunColumn, (run: RunSummary, perplexityId: string | null) => Key | null>> = {
   name: titleOf,
   state: ({ state }) => state,
   ratio: ({ ratio }) => ratio,
   parameters: ({ report }) => report?.after.parameters ?? null,
-  perplexity: ({ report }) => report && finalPerplexity(report),
+  perplexity: ({ report, perplexityProtocol }, perplexityId) =>
+    report && perplexityProtocol?.id === perplexityId ? finalPerplexity(report) : null,
   size: ({ sizeBytes }) => sizeBytes,
   created: ({ createdAt }) => createdAt,
 };

@@ -2,7 +2,7 @@ import { ArrowDownOutlined, ArrowUpOutlined } from '@ant-design/icons';
 import { Button, Checkbox } from 'antd';
 import { Fragment, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { RunSummary } from '../../preload/contract.ts';
+import type { PerplexityProtocol, RunSummary } from '../../preload/contract.ts';
 import { RouteLink } from '../components/route-link.tsx';
 import { RunStateTag } from '../components/run-state-tag.tsx';
 import { RunThumbnail } from '../components/run-thumbnail.tsx';
@@ -19,6 +19,8 @@ export interface RunsTableProps {
   readonly runs: readonly RunSummary[];
   /** Ids of the queued runs, in the order in which they will start. */
   readonly queue: readonly string[];
+  /** Of the perplexities that are shown; null where no run has any. */
+  readonly protocol: PerplexityProtocol | null;
   readonly order: RunOrder | null;
   readonly onOrder: (order: RunOrder | null) => void;
   readonly chosen: ReadonlySet<string>;
@@ -36,8 +38,19 @@ const columns: readonly { readonly by: RunColumn; readonly term?: TermName }[] =
 ];
 
 /** Every run as a line of numbers; a column's name sorts by it, and once more turns it round. */
-export function RunsTable({ runs, queue, order, onOrder, chosen, onChoose }: RunsTableProps): ReactNode {
+export function RunsTable({
+  runs,
+  queue,
+  protocol,
+  order,
+  onOrder,
+  chosen,
+  onChoose,
+}: RunsTableProps): ReactNode {
   const { t } = useTranslation();
+  const formats = useFormats();
+  const measuredOn =
+    protocol && t('runs.measuredOn', { text: protocol.text, seqLen: formats.count(protocol.seqLen) });
   const [edited, setEdited] = useState<string | null>(null);
   return (
     <div className="table-scroll" tabIndex={0} role="region" aria-label={t('runs.title')}>
@@ -46,7 +59,13 @@ export function RunsTable({ runs, queue, order, onOrder, chosen, onChoose }: Run
           <tr>
             <td className="choice" />
             {columns.map((column) => (
-              <SortHeader key={column.by} {...column} order={order} onOrder={onOrder} />
+              <SortHeader
+                key={column.by}
+                {...column}
+                below={column.by === 'perplexity' ? measuredOn : null}
+                order={order}
+                onOrder={onOrder}
+              />
             ))}
             <th scope="col" className="words">
               {t('runs.actions')}
@@ -59,6 +78,7 @@ export function RunsTable({ runs, queue, order, onOrder, chosen, onChoose }: Run
               <RunRow
                 run={run}
                 queue={queue}
+                perplexityId={protocol?.id ?? null}
                 isChosen={chosen.has(run.id)}
                 onChoose={(isChosen) => onChoose(run.id, isChosen)}
                 isEdited={edited === run.id}
@@ -83,19 +103,17 @@ export function RunsTable({ runs, queue, order, onOrder, chosen, onChoose }: Run
 interface RunRowProps {
   readonly run: RunSummary;
   readonly queue: readonly string[];
+  readonly perplexityId: string | null;
   readonly isChosen: boolean;
   readonly onChoose: (isChosen: boolean) => void;
   readonly isEdited: boolean;
   readonly onEdit: () => void;
 }
 
-function RunRow({ run, queue, isChosen, onChoose, isEdited, onEdit }: RunRowProps): ReactNode {
+function RunRow({ run, queue, perplexityId, isChosen, onChoose, isEdited, onEdit }: RunRowProps): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
   const { report } = run;
-  const beforePerplexity = report?.before.perplexity ?? null;
-  const afterPerplexity = report && finalPerplexity(report);
-  const isEvaluation = report !== null && report.recovery === null && report.removedOfParameters === 0;
   return (
     <tr>
       <td className="choice">
@@ -131,14 +149,7 @@ function RunRow({ run, queue, isChosen, onChoose, isEdited, onEdit }: RunRowProp
             : ''}
         </span>
       </td>
-      <td>
-        {afterPerplexity === null ? '–' : formats.perplexity(afterPerplexity)}
-        <span className="quiet below">
-          {beforePerplexity === null || afterPerplexity === null || isEvaluation
-            ? ''
-            : formats.change(beforePerplexity, afterPerplexity)}
-        </span>
-      </td>
+      <PerplexityCell run={run} perplexityId={perplexityId} />
       <td>{formats.bytes(run.sizeBytes)}</td>
       <td>{formats.dateTime(run.createdAt)}</td>
       <td className="words">
@@ -155,6 +166,31 @@ function RunRow({ run, queue, isChosen, onChoose, isEdited, onEdit }: RunRowProp
         <RunRowActions run={run} />
       </td>
     </tr>
+  );
+}
+
+/** What the run ended with, and its change; a number of another protocol is not for this column. */
+function PerplexityCell({
+  run: { report, perplexityProtocol },
+  perplexityId,
+}: Pick<RunRowProps, 'run' | 'perplexityId'>): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const before = report?.before.perplexity ?? null;
+  const after = report && finalPerplexity(report);
+  if (report === null || before === null || after === null) return <td>–</td>;
+  if (perplexityProtocol?.id !== perplexityId)
+    return (
+      <td>
+        –<span className="quiet below">{t('runs.measuredOtherwise')}</span>
+      </td>
+    );
+  const isEvaluation = report.recovery === null && report.removedOfParameters === 0;
+  return (
+    <td>
+      {formats.perplexity(after)}
+      <span className="quiet below">{isEvaluation ? '' : formats.change(before, after)}</span>
+    </td>
   );
 }
 

@@ -10,11 +10,14 @@ const wordColumns: readonly RunColumn[] = ['name', 'state'];
 export function SortHeader({
   by,
   term,
+  below = null,
   order,
   onOrder,
 }: {
   readonly by: RunColumn;
   readonly term?: TermName;
+  /** A line under the name, such as how the column's numbers were measured. */
+  readonly below?: string | null;
   readonly order: RunOrder | null;
   readonly onOrder: (order: RunOrder | null) => void;
 }): ReactNode {
@@ -33,6 +36,11 @@ export function SortHeader({
           {direction === 'descending' && <CaretDownOutlined />}
         </span>
       </button>
+      {below !== null && (
+        <span className="quiet below" title={below}>
+          {below}
+        </span>
+      )}
     </th>
   );
 }

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import type { ModelSummary, Picked, PlanPreview } from '../../preload/contract.ts';
 import { BeforeAfterBar } from '../components/before-after-bar.tsx';
 import { ErrorNotice } from '../components/error-notice.tsx';
+import { FamilyList } from '../components/family-list.tsx';
 import { Facts } from '../components/facts.tsx';
 import { ExploredMap } from '../components/explored-map.tsx';
 import { Panel } from '../components/panel.tsx';
@@ -20,6 +21,7 @@ import { call } from '../studio/bridge.ts';
 import { dependenciesAt, go } from '../studio/route.ts';
 import { useModelChoice } from '../wizard/choose-model.tsx';
 import { useDraft } from '../wizard/draft-store.tsx';
+import { familyIds, particularOf } from '../wizard/families.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 
 /** Step 1: which model. */
@@ -55,12 +57,15 @@ export function ModelStep(): ReactNode {
             />
           )}
           {model === null ? (
-            choice.failure === null && (
-              <div className="drop-hint">
-                <FolderOpenOutlined aria-hidden="true" />
-                <p>{t('model.empty')}</p>
-              </div>
-            )
+            <>
+              {choice.failure === null && (
+                <div className="drop-hint">
+                  <FolderOpenOutlined aria-hidden="true" />
+                  <p>{t('model.empty')}</p>
+                </div>
+              )}
+              <FamilyList />
+            </>
           ) : (
             <ModelCard model={model} preview={preview} />
           )}
@@ -146,6 +151,7 @@ function ModelCard({
   const height = useMapHeight(260, 620);
   const formats = useFormats();
   const layers = wholeModel(model.layers);
+  const particular = particularOf(model.family, model.model.name);
   const isShort = preview !== null && preview.diskBytes > preview.freeDiskBytes;
   return (
     <>
@@ -153,6 +159,11 @@ function ModelCard({
       {!model.hasTokenizer && <p className="warning-notice">{t('model.noTokenizer')}</p>}
       <Panel title={model.model.name}>
         <p className="path quiet">{model.model.path}</p>
+        {particular !== null && (
+          <p className="family-note">
+            {t(`families.particulars.${particular}`, { groups: formats.count(model.layers[0].kvHeads) })}
+          </p>
+        )}
         <div className="fact-groups">
           <div>
             <h3>{t('model.shape')}</h3>
@@ -195,6 +206,11 @@ function ModelCard({
   );
 }
 
+function familyName(family: string, t: TFunction): string {
+  const known = familyIds.find((id) => id === family);
+  return known === undefined ? family : t(`families.names.${known}`);
+}
+
 function shapeFacts(
   model: ModelSummary,
   formats: Formats,
@@ -206,7 +222,7 @@ function shapeFacts(
     return low === high ? formats.count(low) : `${formats.count(low)}–${formats.count(high)}`;
   };
   return [
-    { name: t('model.family'), value: model.family, term: 'family' },
+    { name: t('model.family'), value: familyName(model.family, t), term: 'family' },
     { name: t('model.layers'), value: formats.count(model.layers.length), term: 'layer' },
     { name: t('model.hiddenSize'), value: formats.count(model.hiddenSize), term: 'hiddenSize' },
     { name: t('map.attentionHeads'), value: range(({ heads }) => heads), term: 'head' },

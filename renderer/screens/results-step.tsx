@@ -20,6 +20,7 @@ import { Screen } from '../components/screen.tsx';
 import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
+import { isEvaluationRun } from '../studio/run-kind.ts';
 import { useFormats } from '../language/use-formats.ts';
 import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
 import { isByBlock, modeOf, shareTerms } from '../plan/plan-modes.ts';
@@ -57,6 +58,7 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
             current="results"
             runId={runId}
             isFinished={run?.state === 'finished'}
+            isEvaluation={run !== null && isEvaluationRun(run)}
             openSetup={openSetup}
           />
           <BeforeAfterBar
@@ -106,6 +108,8 @@ function Verdict({ report }: { readonly report: RunReport }): ReactNode {
   const recovered = report.recovery?.recovered.perplexity ?? null;
   const rise = (recovered ?? after.perplexity) / before.perplexity - 1;
   const judgement = rise <= closeRise ? 'close' : rise <= recoverableRise ? 'recoverable' : 'far';
+  // Who trained it already is not told to train it.
+  const advice = recovered === null || judgement === 'close' ? judgement : (`${judgement}Trained` as const);
   return (
     <p className="verdict">
       <strong>
@@ -124,7 +128,7 @@ function Verdict({ report }: { readonly report: RunReport }): ReactNode {
         <Returned report={report} />
       </strong>
       {t('words.gap')}
-      {t(`results.judgements.${judgement}`)}
+      {t(`results.judgements.${advice}`)}
     </p>
   );
 }
@@ -154,13 +158,18 @@ function ResultsBody({
   readonly detail: RunDetail | null;
   readonly curves: TrainingCurves;
 }): ReactNode {
+  const { t } = useTranslation();
   const layers = useMemo(() => {
     const windows = isByBlock(detail?.settings.prune ?? {}) ? report.windows : null;
     return mapLayers(run.layers, windows, detail ?? {}, detail?.settings.prune.edits);
   }, [run.layers, report.windows, detail]);
   return (
     <div className="results">
-      <ResultsMap layers={layers} detail={detail} />
+      <ResultsMap
+        title={t(isEvaluation(report) ? 'results.evaluatedMap' : 'results.map')}
+        layers={layers}
+        detail={detail}
+      />
       <Measured runId={run.id} />
       {report.recovery && <LossChart curves={curves} height={240} />}
       {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
@@ -169,7 +178,7 @@ function ResultsBody({
       {!isEvaluation(report) && <WidthsChart kind="heads" layers={run.layers} />}
       {!isEvaluation(report) && <WidthsChart kind="mlpWidth" layers={run.layers} />}
       {detail && <RecipePanel detail={detail} />}
-      <WidthsTablePanel layers={layers} />
+      {!isEvaluation(report) && <WidthsTablePanel layers={layers} />}
       <CalibrationPanel runId={run.id} />
     </div>
   );
@@ -191,20 +200,17 @@ function Measured({ runId }: { readonly runId: string }): ReactNode {
 }
 
 function ResultsMap({
+  title,
   layers,
   detail,
 }: {
+  readonly title: string;
   readonly layers: readonly MapLayer[];
   readonly detail: RunDetail | null;
 }): ReactNode {
-  const { t } = useTranslation();
   const height = useMapHeight(320, 460);
   return (
-    <Panel
-      title={t('results.map')}
-      className="map-panel results-map"
-      actions={<ImportanceLink detail={detail} />}
-    >
+    <Panel title={title} className="map-panel results-map" actions={<ImportanceLink detail={detail} />}>
       <ExploredMap layers={layers} removal="done" height={height} />
     </Panel>
   );

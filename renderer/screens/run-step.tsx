@@ -23,6 +23,7 @@ import { mapLayers } from '../model-map/map-layers.ts';
 import { modelsSoFar } from '../recovery/recovered-models.ts';
 import { TrainingAtWork, TrainingNumbers } from '../recovery/training-panel.tsx';
 import { layerAtWork, runMetrics, stagesOf } from '../studio/progress.ts';
+import { isEvaluationRun } from '../studio/run-kind.ts';
 import { measuresPerplexity, recipeWindows } from '../studio/recipe-keys.ts';
 import { go } from '../studio/route.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
@@ -51,6 +52,7 @@ export function RunStep({ runId }: { readonly runId: string }): ReactNode {
             current="run"
             runId={runId}
             isFinished={run?.state === 'finished'}
+            isEvaluation={run !== null && isEvaluationRun(run)}
             openSetup={openSetup}
           />
           <BeforeAfterBar

@@ -1,12 +1,14 @@
 import { SearchOutlined } from '@ant-design/icons';
-import { Button, Input } from 'antd';
-import { useState, type ReactNode } from 'react';
+import { Button, Input, Select } from 'antd';
+import { useId, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { PerplexityProtocol } from '../../preload/contract.ts';
 import { useCompareSelection } from '../compare/selection-store.tsx';
 import { HeldRuns } from '../components/held-runs.tsx';
 import { Screen } from '../components/screen.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { searchRuns, sortRuns, type RunOrder } from '../runs/find-runs.ts';
+import { perplexityProtocols } from '../runs/perplexity-protocols.ts';
 import { RunsTable } from '../runs/runs-table.tsx';
 import { go } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
@@ -24,7 +26,10 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const criterionName = (criterion: string): string =>
     t(`criteria.${criterion as 'random'}.name`, { defaultValue: criterion });
-  const shown = sortRuns(searchRuns(runs, search, criterionName), order);
+  const protocols = perplexityProtocols(runs);
+  const [protocolId, setProtocolId] = useState<string | null>(null);
+  const protocol = protocols.find(({ id }) => id === protocolId) ?? protocols.at(0) ?? null;
+  const shown = sortRuns(searchRuns(runs, search, criterionName), order, protocol?.id ?? null);
   const compared = runs.filter(({ id, report }) => chosen.has(id) && report !== null);
   const compare = (): void => {
     selection.chooseRuns(compared.map(({ id }) => id));
@@ -47,16 +52,21 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
       {isKnown && runs.length === 0 && <p className="empty">{t('runs.empty')}</p>}
       {runs.length > 0 && (
         <>
-          <Input
-            className="runs-search"
-            type="search"
-            prefix={<SearchOutlined aria-hidden="true" />}
-            allowClear
-            value={search}
-            aria-label={t('runs.search')}
-            placeholder={t('runs.searchIn')}
-            onChange={(event) => setSearch(event.target.value)}
-          />
+          <div className="runs-tools">
+            <Input
+              className="runs-search"
+              type="search"
+              prefix={<SearchOutlined aria-hidden="true" />}
+              allowClear
+              value={search}
+              aria-label={t('runs.search')}
+              placeholder={t('runs.searchIn')}
+              onChange={(event) => setSearch(event.target.value)}
+            />
+            {protocol !== null && protocols.length > 1 && (
+              <ProtocolChoice protocols={protocols} chosen={protocol} onChoose={setProtocolId} />
+            )}
+          </div>
           <p className="visually-hidden" role="status">
             {search === '' ? '' : t('runs.found', { found: shown.length, runs: runs.length })}
           </p>
@@ -68,6 +78,7 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
               queue={inWorkingOrder(runs)
                 .filter(({ state }) => state === 'queued')
                 .map(({ id }) => id)}
+              protocol={protocol}
               order={order}
               onOrder={setOrder}
               chosen={chosen}
@@ -80,6 +91,44 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
         </>
       )}
     </Screen>
+  );
+}
+
+/** On which text the perplexities in the table were measured: one column shows those of one protocol. */
+function ProtocolChoice({
+  protocols,
+  chosen,
+  onChoose,
+}: {
+  readonly protocols: readonly PerplexityProtocol[];
+  readonly chosen: PerplexityProtocol;
+  readonly onChoose: (id: string) => void;
+}): ReactNode {
+  const { t } = useTranslation();
+  const formats = useFormats();
+  const controlId = useId();
+  const labels = protocols.map(({ text, seqLen, chunks }) =>
+    t('compare.protocols.text', { text, seqLen: formats.count(seqLen), chunks: formats.count(chunks) }),
+  );
+  // Files of one name and length may differ in what they hold.
+  const numbered = labels.map((label, i) => {
+    const before = labels.slice(0, i).filter((other) => other === label).length;
+    return before === 0 ? label : `${label} #${before + 1}`;
+  });
+  return (
+    <div className="runs-protocol">
+      <label className="quiet" htmlFor={controlId}>
+        {t('runs.perplexityOf')}
+      </label>
+      <Select
+        id={controlId}
+        virtual={false}
+        popupMatchSelectWidth={false}
+        value={chosen.id}
+        options={protocols.map(({ id }, i) => ({ value: id, label: numbered[i] }))}
+        onChange={onChoose}
+      />
+    </div>
   );
 }
 

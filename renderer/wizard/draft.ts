@@ -277,9 +277,19 @@ function withModel(draft: Draft, model: ModelSummary): Draft {
   return edited(draft, {
     model,
     scoresOf: null,
-    prune: { ...withoutSizes(draft.prune), layers: { attention: defaultWindow, mlp: defaultWindow } },
+    prune: {
+      ...withoutSizes(draft.prune),
+      criterion: criterionFor(draft, model),
+      layers: { attention: defaultWindow, mlp: defaultWindow },
+    },
     recovery: { ...draft.recovery, lora: { ...lora, targets: 'all-linear' } },
   });
+}
+
+/** A criterion that somebody has chosen stays. */
+function criterionFor({ model: earlier, prune }: Draft, { defaultCriterion }: ModelSummary): Criterion {
+  const untouched = earlier?.defaultCriterion ?? emptyDraft.prune.criterion;
+  return prune.criterion === untouched ? defaultCriterion : prune.criterion;
 }
 
 /** What of a plan has a meaning for any model. */
@@ -287,6 +297,7 @@ function withoutSizes(prune: PruneSettings): PruneSettings {
   const kept = { ...prune };
   delete kept.edits;
   delete kept.target;
+  delete kept.unit;
   return kept;
 }
 

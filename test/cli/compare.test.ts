@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,6 +66,14 @@ describe('compare', () => {
     expect(await readFile(page, 'utf8')).toMatch(/^<!doctype html>/);
     const table = await command('compare', at('a'), '--format', 'markdown');
     expect(table.stdout).toMatch(/^\| Parameters \|/m);
+  });
+
+  it('reads the report of a run whose model was removed', async () => {
+    const before = await command('compare', at('a'), '--format', 'json');
+    await rename(at('a/model'), at('moved'));
+    const after = await command('compare', at('a'), '--format', 'json');
+    await rename(at('moved'), at('a/model'));
+    expect(documentOf(after)).toEqual(documentOf(before));
   });
 
   it('refuses what it cannot read, in one sentence', async () => {

@@ -60,6 +60,7 @@ describe('eval --tasks', () => {
   it("leaves the harness's own files in the run's folder", () => {
     const kept = path.join(folder, 'zeroShot/lm-eval/before');
     const names = readdirSync(kept);
+    expect(names).not.toContain('started.json');
     const file = (start: string): string => path.join(kept, names.find((one) => one.startsWith(start)) ?? '');
     const results = JSON.parse(readFileSync(file('results_'), 'utf8')) as Record<string, object>;
     for (const id of taskIds) {
@@ -207,14 +208,31 @@ describe('a killed evaluation of tasks', () => {
     const whole = documentOf(await command(...args, '--out', inFolder('whole'))) as Report;
     const out = inFolder('killed');
     await killAt(args, out, [afterTask('boolq', 0), afterTask('piqa', 5)]);
+    const killedAt = Date.now() / 1000;
     const done = checkpoints(out).map((name) => path.join(out, 'checkpoints', name));
     const before = done.map((file) => readFileSync(file, 'utf8'));
     const resumed = documentOf(await command('resume', out, '--json')) as Report;
     expect(resumed).toEqual({ ...whole, outDir: out });
     expect(done.map((file) => readFileSync(file, 'utf8'))).toEqual(before);
+    const [started, ended, seconds] = timesOf(out);
+    expect([started < killedAt, killedAt < ended, seconds]).toEqual([true, true, null]);
+    const [from, to, elapsed] = timesOf(inFolder('whole'));
+    expect(Number(elapsed)).toBeCloseTo(to - from, 3);
     expect(withoutDates(resultOf(out))).toEqual(withoutDates(resultOf(inFolder('whole'))));
   });
 });
+
+/** When the harness's file says that the evaluation started and ended, and how long it took, in seconds. */
+function timesOf(out: string): [start: number, end: number, elapsed: string | null] {
+  const kept = path.join(out, 'lm-eval/before');
+  const file = readdirSync(kept).find((name) => name.startsWith('results_')) ?? '';
+  const written = JSON.parse(readFileSync(path.join(kept, file), 'utf8')) as {
+    start_time: number;
+    end_time: number;
+    total_evaluation_time_seconds: string | null;
+  };
+  return [written.start_time, written.end_time, written.total_evaluation_time_seconds];
+}
 
 /** The harness's files have the time in their names. */
 const withoutDates = (result: Readonly<Record<string, string>>): Record<string, string> =>

@@ -72,7 +72,7 @@ describe('without a mouse', () => {
     await typeInto(page, page.getByRole('spinbutton', { name: 'Pruning ratio' }), '40');
     await tabTo(page, page.getByRole('slider', { name: 'Pruning ratio' }));
     await page.keyboard.press('ArrowRight');
-    await tabTo(page, button(page, 'All layers'));
+    await tabTo(page, page.getByRole('button', { name: 'All layers', exact: true }));
     await page.keyboard.press('Enter');
     await tabTo(page, page.getByRole('slider', { name: 'MLP layers, last' }));
     await page.keyboard.press('ArrowLeft');

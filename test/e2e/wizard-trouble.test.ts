@@ -317,7 +317,7 @@ describe('language and theme', () => {
     const ratio = (texts: typeof en | typeof zh): Locator =>
       page.getByRole('spinbutton', { name: texts.plan.ratio });
     await type(ratio(en), '42');
-    await page.getByRole('button', { name: 'All layers' }).click();
+    await page.getByRole('button', { name: 'All layers', exact: true }).click();
     await goOn(page, 'Plan');
     const seed = (texts: typeof en | typeof zh): Locator =>
       region(page, texts.data.calibration).getByRole('spinbutton', { name: texts.plan.seed });
@@ -329,7 +329,9 @@ describe('language and theme', () => {
     await page.goBack();
     await page.getByRole('heading', { name: zh.steps.plan, level: 1 }).waitFor();
     expect(await ratio(zh).inputValue()).toBe('42');
-    expect(await page.getByRole('button', { name: zh.plan.allLayers, pressed: true }).count()).toBe(1);
+    expect(
+      await page.getByRole('button', { name: zh.plan.allLayers, exact: true, pressed: true }).count(),
+    ).toBe(1);
     expect(await page.getByText(en.plan.howMuch).count()).toBe(0);
     await page.keyboard.press('Alt+3');
     expect(await seed(zh).inputValue()).toBe('77');

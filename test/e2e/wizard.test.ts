@@ -66,7 +66,7 @@ interface Read {
 
 async function setPlan({ page }: OpenStudio): Promise<void> {
   await type(page.getByRole('spinbutton', { name: 'Pruning ratio' }), '40');
-  await page.getByRole('button', { name: 'All layers' }).click();
+  await page.getByRole('button', { name: 'All layers', exact: true }).click();
   await page.getByRole('slider', { name: 'MLP layers, first' }).press('ArrowRight');
   await page.getByRole('slider', { name: 'MLP layers, first' }).press('ArrowRight');
   await page.getByRole('slider', { name: 'MLP layers, last' }).press('ArrowLeft');

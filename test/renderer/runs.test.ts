@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunSummary } from '../../preload/contract.ts';
 import { afterNews, hasEnded, nothingHeard } from '../../renderer/generation/heard.ts';
 import { searchRuns, sortRuns, titleOf, type RunColumn } from '../../renderer/runs/find-runs.ts';
+import { perplexityProtocols } from '../../renderer/runs/perplexity-protocols.ts';
 import { readTags, writeTags } from '../../renderer/runs/tags.ts';
 import { fakeBridge } from './fixtures/fake-bridge.ts';
 
@@ -34,7 +35,7 @@ describe('sorting runs', () => {
     const withValue = runs.filter(({ report }) => report !== null).length;
     expect(withValue).toBeLessThan(runs.length);
     for (const isFalling of [false, true]) {
-      const sizes = sortRuns(runs, { by: 'parameters', isFalling }).map(
+      const sizes = sortRuns(runs, { by: 'parameters', isFalling }, null).map(
         ({ report }) => report?.after.parameters,
       );
       const known = sizes.slice(0, withValue) as number[];
@@ -47,10 +48,35 @@ describe('sorting runs', () => {
     'keeps every run: by %s',
     async (by) => {
       const runs = await someRuns();
-      const sorted = sortRuns(runs, { by, isFalling: true });
+      const sorted = sortRuns(runs, { by, isFalling: true }, null);
       expect(sorted.map(({ id }) => id).sort()).toEqual(runs.map(({ id }) => id).sort());
     },
   );
+});
+
+describe('perplexities of several protocols', () => {
+  const on = (id: string, perplexity: number, run: RunSummary): RunSummary => ({
+    ...run,
+    id: `${id} ${perplexity}`,
+    perplexityProtocol: { id, text: `${id}.txt`, seqLen: 128, chunks: 9 },
+    report: run.report && { ...run.report, after: { ...run.report.after, perplexity } },
+  });
+
+  it('are sorted one protocol at a time, those of the others last', async () => {
+    const [run] = (await someRuns()).filter(({ report }) => report !== null);
+    const runs = [on('wiki', 30, run), on('ptb', 10, run), on('wiki', 20, run), on('ptb', 50, run)];
+    const sorted = (id: string): string[] =>
+      sortRuns(runs, { by: 'perplexity', isFalling: false }, id).map((one) => one.id);
+    expect(sorted('wiki').slice(0, 2)).toEqual(['wiki 20', 'wiki 30']);
+    expect(sorted('ptb').slice(0, 2)).toEqual(['ptb 10', 'ptb 50']);
+  });
+
+  it('begin with the protocol that most runs share', async () => {
+    const [run, ...rest] = (await someRuns()).filter(({ report }) => report !== null);
+    const runs = [on('ptb', 1, run), on('wiki', 2, run), on('wiki', 3, run)];
+    expect(perplexityProtocols(runs).map(({ id }) => id)).toEqual(['wiki', 'ptb']);
+    expect(perplexityProtocols(rest.map((one) => ({ ...one, perplexityProtocol: null })))).toEqual([]);
+  });
 });
 
 describe('tags', () => {

@@ -18,6 +18,7 @@ describe('what a run keeps of a recipe', () => {
       mode: 'block',
       target: null,
       steps: 1,
+      unit: 'group',
       scope: 'local',
       round: 1,
       uniform: false,
@@ -105,6 +106,12 @@ describe('keys that mean nothing beside each other', () => {
     [{ mode: 'layer', steps: 2 }, 'layers are judged once: prune.steps does not go with prune.mode: layer'],
     [{ uniform: true, scope: 'global' }, 'and prune.uniform all the same'],
     [{ scope: 'global-published', target: { percent: 80 } }, 'for prune.target take prune.scope: global'],
+    [{ mode: 'channel', unit: 'query-head' }, 'prune.unit is for blocks'],
+    [{ unit: 'query-head', gqaFold: 'published' }, 'published goes with prune.unit: group'],
+    [
+      { unit: 'query-head', edits: { keep: { heads: { 5: [1] } } } },
+      'all of them stay with prune.unit: query-head',
+    ],
     [{ scope: 'global-published', round: 64 }, 'for prune.round take prune.scope: global'],
   ])('are refused with a reason: %j', (prune, reason) => {
     expect(() => prepared(prune)).toThrow(
@@ -121,5 +128,30 @@ describe('keys that mean nothing beside each other', () => {
     { target: { percent: 80 }, scope: 'global', round: 8, steps: 3, edits: { ...edits, ...ratios } },
   ])('and those that do are not: %j', (prune) => {
     expect(prepared(prune).settings.prune.criterion).toBe('taylor-element1');
+  });
+});
+
+describe('a recipe without a criterion', () => {
+  it('has the one that suits the family', async () => {
+    expect(prepared({}).settings.prune.criterion).toBe('taylor-element1');
+    const glm = await inspectModel(path.resolve(import.meta.dirname, '../golden/families/chatglm'));
+    const criterionOf = (prune: object): string =>
+      prepareRunOf(glm, checkRecipe({ model: glm.folder, prune }, 'here')).settings.prune.criterion;
+    expect(criterionOf({})).toBe('taylor-vector');
+    expect(criterionOf({ criterion: 'taylor-element1' })).toBe('taylor-element1');
+  });
+});
+
+describe('query heads as the unit', () => {
+  it('are kept in the settings, and leave all KV heads', async () => {
+    const glm = await inspectModel(path.resolve(import.meta.dirname, '../golden/families/chatglm2'));
+    const recipe = checkRecipe({ model: glm.folder, prune: { unit: 'query-head', uniform: true } }, 'here');
+    const { settings, preview } = prepareRunOf(glm, recipe);
+    expect(settings.prune.unit).toBe('query-head');
+    expect(preview.layers.map(({ after }) => [after.heads, after.kvHeads])).toEqual([
+      [6, 2],
+      [6, 2],
+      [6, 2],
+    ]);
   });
 });

@@ -80,6 +80,7 @@ describe('YAML', () => {
       ratio: 1e-7,
       target: { bytes: '4GiB' },
       steps: 1000,
+      unit: 'query-head',
       scope: 'global-published',
       round: 64,
       uniform: true,

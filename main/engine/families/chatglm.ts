@@ -105,6 +105,9 @@ export const chatglm = defineFamily({
 
   groupRoots: () => ({ attention: 'attention.query_key_value.weight', mlp: 'mlp.dense_h_to_4h.weight' }),
 
+  // Element-wise scores fail on it (arXiv 2305.11627, ChatGLM).
+  defaultCriterion: 'taylor-vector',
+
   publishedCacheBytes: () => 0,
 });
 

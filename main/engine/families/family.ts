@@ -109,6 +109,8 @@ export interface Family {
   /** What one layer reads beside its weights and others may read differently: slopes of heads. None where left out. */
   layerInputs?(config: ModelConfig, layer: number): Readonly<Record<string, SideInput>>;
   groupRoots(shape: LayerShape): GroupRoots;
+  /** Id of the criterion that suits it, where it is not the usual one. */
+  readonly defaultCriterion?: string;
   /** Bytes of caches that the published memory figure counts beside fp16 weights. */
   publishedCacheBytes(config: ModelConfig): number;
 }

@@ -15,13 +15,14 @@ import {
 } from './calibration-pass.ts';
 import { layerGroups, type LayerGroup } from './layer-groups.ts';
 import { MemberScorer, type Contraction, type SalienceSums } from './member-scores.ts';
+import type { AttentionUnit } from './prune-settings.ts';
 import { unitScores, type GqaFold } from './unit-scores.ts';
 import { inWindow, type LayerWindow } from './windows.ts';
 
 /** What each structure of a layer is worth. */
 export interface LayerScores {
   readonly layer: number;
-  /** One a prunable attention unit: a head, with GQA a KV head and its query heads. */
+  /** One a prunable attention unit: a head, with GQA a KV head and its query heads, or each of these by itself. */
   readonly heads: readonly number[];
   /** One an MLP channel. */
   readonly channels: readonly number[];
@@ -31,6 +32,7 @@ export interface EstimateRequest {
   readonly criterion: Criterion;
   readonly aggregation: Aggregation;
   readonly fold: GqaFold;
+  readonly unit?: AttentionUnit;
   readonly windows: { readonly attention: LayerWindow; readonly mlp: LayerWindow };
   readonly seed: number;
   /** Token ids of the calibration set; may be empty for a criterion without gradient. */
@@ -79,15 +81,16 @@ function scoredLayers(network: Network, { windows, done }: EstimateRequest): num
   );
 }
 
-function groupsOf({ model: { family, config } }: Network, layer: number): LayerGroup[] {
-  return Object.values(layerGroups(family, config, config.layers[layer]));
+function groupsOf({ model }: Network, layer: number, { unit }: EstimateRequest): LayerGroup[] {
+  const { family, config } = model;
+  return Object.values(layerGroups(family, config, config.layers[layer], unit));
 }
 
 function drawnScores(network: Network, layer: number, request: EstimateRequest): LayerScores {
   const { criterion } = request;
   if (criterion.kind !== 'drawn') throw new RangeError(`${criterion.id} does not draw its scores.`);
   const random = new RandomStream(request.seed, 'random-criterion', layer);
-  const scores = groupsOf(network, layer).map((group) => {
+  const scores = groupsOf(network, layer, request).map((group) => {
     const channels = Float64Array.from({ length: group.units * group.unitSize }, () =>
       criterion.draw(random),
     );
@@ -141,7 +144,9 @@ async function backwardPass(
   for (let layer = network.layerCount - 1; layer >= lowest; layer--) {
     const weights = await network.takeLayer(layer);
     if (layer > lowest) network.prefetchLayer(layer - 1);
-    const scored = layers.includes(layer) ? groupsOf(network, layer).flatMap((group) => group.scored) : [];
+    const scored = layers.includes(layer)
+      ? groupsOf(network, layer, request).flatMap((group) => group.scored)
+      : [];
     const wanted = { contracted: [...new Set(scored.map(({ param }) => param))], params: [] };
     const gradients = await backwardLayer(network, layer, weights, calibration, wanted, request);
     if (scored.length > 0)
@@ -163,7 +168,7 @@ async function scoreLayer(
   const criterion = request.criterion as WeightCriterion;
   const sums = new Map<string, SalienceSums>();
   const scores: (readonly [LayerGroup, number[]])[] = [];
-  for (const group of groupsOf(network, layer)) {
+  for (const group of groupsOf(network, layer, request)) {
     for (const { param } of group.scored) {
       if (sums.has(param)) continue;
       const dtype = network.weights.dtypeOf(family.layerPrefix(layer) + param);

@@ -7,9 +7,12 @@ import {
   type GroupMember,
 } from '../derive/groups.ts';
 import type { Family, LayerShape, ModelConfig } from '../families/family.ts';
+import { atomsOf, coordinatesOf, resolve, sizeOf, type Atom } from '../ir/axes.ts';
 import { blockGraph } from '../runtime/model-graph.ts';
+import type { AttentionUnit } from './prune-settings.ts';
+import { prunesQueryHeads } from './structures.ts';
 
-/** What block-wise pruning removes: whole heads (with GQA whole KV heads and their query heads), MLP channels. */
+/** What block-wise pruning removes: heads, MLP channels. */
 export type StructureKind = 'attention' | 'mlp';
 
 /** A layer's group of one kind; parameter names are without the layer's prefix. */
@@ -31,11 +34,15 @@ export interface LayerGroup {
   readonly second: number;
 }
 
-/** The groups that the published starting points open in one layer. */
+/**
+ * The groups that the published starting points open in one layer.
+ * @param unit `query-head`: where query heads share a KV head, each is a unit of its own, without keys and values.
+ */
 export function layerGroups(
   family: Family,
   config: ModelConfig,
   shape: LayerShape,
+  unit: AttentionUnit = 'group',
 ): Record<StructureKind, LayerGroup> {
   const { graph } = blockGraph(family, config, shape);
   const groups = deriveGroups(graph);
@@ -46,10 +53,12 @@ export function layerGroups(
   const make = (kind: StructureKind): LayerGroup => {
     const root = roots[kind];
     const units = kind === 'attention' ? shape.kvHeads : shape.mlpWidth;
-    const group = groupRootedAt(groups, root, units);
-    if (!group) throw new EngineError('graph-invalid', `No group of coupled structures starts at ${root}.`);
+    const whole = groupRootedAt(groups, root, units);
+    if (!whole) throw new EngineError('graph-invalid', `No group of coupled structures starts at ${root}.`);
+    const isFiner = kind === 'attention' && prunesQueryHeads(shape, unit);
+    const group = isFiner ? queryHeadsOf(whole) : whole;
     const members = group.members.filter((member) => matrices.has(member.param)).flatMap(separated);
-    const first = rootAmong(members.filter((member) => member.param === root && member.dim === 0));
+    const first = rootAmong(members.filter(({ param, dim }) => dim === 0 && (isFiner || param === root)));
     const scored = [first, ...members.filter((member) => member !== first)];
     return {
       kind,
@@ -61,6 +70,29 @@ export function layerGroups(
     };
   };
   return { attention: make('attention'), mlp: make('mlp') };
+}
+
+/**
+ * The query heads of a group of KV heads, head after head: what has rows or columns of theirs, without keys and values.
+ * They are the axis right inside the unit where what attention gives out is read.
+ */
+function queryHeadsOf({ unit, unitCount, members }: CoupledGroup): CoupledGroup {
+  const reader = resolve(members.filter(({ dim }) => dim === 1)[0].axis);
+  const factors = reader.kind === 'product' ? reader.factors : [];
+  const [within] = factors.slice(factors.indexOf(unit) + 1).flatMap(atomsOf) as [Atom, ...Atom[]];
+  const perKvHead = sizeOf(within) as number;
+  const finer = members.map((member): GroupMember => {
+    const inKvHead = coordinatesOf(member.axis, within);
+    return {
+      ...member,
+      unitOf: member.unitOf.map((kv, i) => (inKvHead[i] < 0 ? -1 : kv * perKvHead + inKvHead[i])),
+    };
+  });
+  return {
+    unit: within,
+    unitCount: unitCount * perKvHead,
+    members: finer.filter(({ unitOf }) => unitOf.some((head) => head >= 0)),
+  };
 }
 
 /** Of a fused weight the part with the fewest rows is the root: the keys where several queries share one, else the queries. */

@@ -4,7 +4,7 @@ import { fitWidths, keptAt, type Tied } from './fit-widths.ts';
 import { plannedLayers } from './planned-layers.ts';
 import { measureOf, sizeGoal, unitCost, unreachable, type SizeGoal } from './size-goal.ts';
 import type { StructureCosts } from './structure-costs.ts';
-import { structuresOf, type Selection, type Structures } from './structures.ts';
+import { prunesQueryHeads, structuresOf, type Selection, type Structures } from './structures.ts';
 import { tiedOverLayers } from './uniform-widths.ts';
 
 /** What a selection will leave, before anything is scored. */
@@ -43,14 +43,18 @@ export function plannedWidths(
   const { kept, ratio } = structuresKept(config, costs, selection, share);
   return {
     hiddenSize,
-    layers: layers.map(({ heads, kvHeads }, i) => ({
-      kvHeads: kept[2 * i],
-      heads: (kept[2 * i] * heads) / kvHeads,
-      mlpWidth: kept[2 * i + 1],
-    })),
+    layers: layers.map((shape, i) => shapeOfUnits(shape, kept[2 * i], kept[2 * i + 1], selection)),
     ratio,
     awaitsScores: selection.scope !== undefined,
   };
+}
+
+/** A layer with so many units of attention and so many channels. */
+function shapeOfUnits(shape: LayerShape, units: number, mlpWidth: number, { unit }: Selection): LayerShape {
+  const { heads, kvHeads } = shape;
+  return prunesQueryHeads(shape, unit)
+    ? { kvHeads, heads: units * kvHeads, mlpWidth }
+    : { kvHeads: units, heads: (units * heads) / kvHeads, mlpWidth };
 }
 
 /** Units that stay of every layer's structures, in the order of `structuresOf`. */

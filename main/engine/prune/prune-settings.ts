@@ -8,6 +8,10 @@ export type SizeTarget =
 export const scopes = ['local', 'global', 'global-published'] as const;
 export type Scope = (typeof scopes)[number];
 
+/** What goes of attention: a KV head with its query heads, or a query head of every KV head. */
+export const attentionUnits = ['group', 'query-head'] as const;
+export type AttentionUnit = (typeof attentionUnits)[number];
+
 /** What an MLP's width may be made a multiple of. */
 export const roundings = [1, 8, 64, 256] as const;
 export type Rounding = (typeof roundings)[number];
@@ -32,6 +36,7 @@ export interface SelectionOptions {
   readonly mode?: 'channel' | 'layer' | 'none';
   /** The ratio beside it is what it came to. */
   readonly target?: SizeTarget;
+  readonly unit?: Exclude<AttentionUnit, 'group'>;
   readonly scope?: Exclude<Scope, 'local'>;
   readonly round?: Exclude<Rounding, 1>;
   readonly uniform?: true;

@@ -1,7 +1,8 @@
 import type { LayerShape, ModelConfig } from '../families/family.ts';
 import type { LayerScores } from './estimate.ts';
-import type { LayerPlan, PrunePlan } from './plan.ts';
+import { wholeLayer, type LayerPlan, type PrunePlan } from './plan.ts';
 import { fixedWidth, plannedWidths } from './planned-widths.ts';
+import { highestOfEach, scoresByRank } from './query-heads.ts';
 import { keepHighest } from './select.ts';
 import { keepGlobally, keepGloballyAsPublished, type RankedUnits } from './select-globally.ts';
 import { measureOf, sizeGoal, unitCost } from './size-goal.ts';
@@ -39,11 +40,20 @@ export function selectStructures(choice: StructureChoice): PrunePlan {
   const { config, selection } = choice;
   const present = structuresOf(config, selection).map((one) => presentOf(one, choice));
   const kept = selection.scope === undefined ? keptLocally(present, choice) : keptGlobally(present, choice);
-  return { layers: config.layers.map((shape, i) => layerPlan(shape, kept[2 * i], kept[2 * i + 1])) };
+  return {
+    layers: config.layers.map((shape, i) => {
+      const [attention, channels] = [kept[2 * i], kept[2 * i + 1]];
+      return present[2 * i].structures.unit === 'queryHeads'
+        ? queryHeadPlan(shape, attention.length, channels, choice, i)
+        : layerPlan(shape, attention, channels);
+    }),
+  };
 }
 
-function presentOf(structures: Structures, { before, scores }: StructureChoice): Present {
-  const { layer, kind, units } = structures;
+function presentOf(structures: Structures, choice: StructureChoice): Present {
+  const { before, scores } = choice;
+  const { layer, kind, unit, units } = structures;
+  if (unit === 'queryHeads') return presentQueryHeads(structures, choice);
   const { heads, channels } = scores.get(layer) ?? {};
   const left = before?.layers[layer];
   const kept = kind === 'attention' ? left?.attention.keptKvHeads : left?.mlp.keptChannels;
@@ -54,6 +64,19 @@ function presentOf(structures: Structures, { before, scores }: StructureChoice):
   };
 }
 
+/** Units are the ranks of query heads within their KV heads. */
+function presentQueryHeads(structures: Structures, { config, before, scores }: StructureChoice): Present {
+  const { layer, units } = structures;
+  const { kvHeads } = config.layers[layer];
+  const left = before?.layers[layer]?.attention.keptHeads.length;
+  const found = scores.get(layer)?.heads;
+  return {
+    structures,
+    there: Array.from({ length: left === undefined ? units : left / kvHeads }, (_, rank) => rank),
+    scores: found && scoresByRank(found, kvHeads),
+  };
+}
+
 /** Units of every layer's structures that stay, in indices of the original. */
 function keptLocally(present: readonly Present[], choice: StructureChoice): number[][] {
   const { config, costs, selection, share } = choice;
@@ -61,8 +84,13 @@ function keptLocally(present: readonly Present[], choice: StructureChoice): numb
   return present.map((one) => {
     const shape = layers[one.structures.layer];
     if (shape === null) throw new RangeError('Heads and channels of a layer that goes are not chosen.');
-    return highest(one, one.structures.kind === 'attention' ? shape.kvHeads : shape.mlpWidth);
+    return highest(one, unitsIn(shape, one.structures));
   });
+}
+
+function unitsIn({ heads, kvHeads, mlpWidth }: LayerShape, { unit }: Structures): number {
+  if (unit === 'mlp') return mlpWidth;
+  return unit === 'queryHeads' ? heads / kvHeads : kvHeads;
 }
 
 function keptGlobally(present: readonly Present[], choice: StructureChoice): number[][] {
@@ -99,12 +127,12 @@ function rankedUnits(
   { structures, there, scores }: Present,
   { costs, selection }: StructureChoice,
 ): RankedUnits {
-  const { layer, kind, pinned, least, most, step } = structures;
+  const { layer, unit, pinned, least, most, step } = structures;
   if (scores?.length !== there.length) throw unscored(structures, there.length);
   return {
     scores,
     pinned: placesOf(pinned, there),
-    unitParameters: costs.layers[layer][kind].parameters,
+    unitParameters: costs.layers[layer][unit].parameters,
     unitCost: unitCost(structures, costs, measureOf(selection)),
     least: Math.min(least, there.length),
     most: Math.min(most, there.length - (there.length % step)),
@@ -134,5 +162,22 @@ function layerPlan({ heads, kvHeads }: LayerShape, keptKvHeads: number[], keptCh
   const keptHeads = keptKvHeads.flatMap((kv) =>
     Array.from({ length: perKvHead }, (_, r) => kv * perKvHead + r),
   );
+  return { attention: { keptHeads, keptKvHeads }, mlp: { keptChannels } };
+}
+
+/** Of every KV head `count` query heads stay. */
+function queryHeadPlan(
+  shape: LayerShape,
+  count: number,
+  keptChannels: number[],
+  { before, scores }: StructureChoice,
+  layer: number,
+): LayerPlan {
+  const { attention } = before?.layers[layer] ?? wholeLayer(shape);
+  const { keptHeads: there, keptKvHeads } = attention;
+  const keptHeads =
+    count * shape.kvHeads === there.length
+      ? there
+      : highestOfEach(there, scores.get(layer)?.heads ?? [], shape.kvHeads, count);
   return { attention: { keptHeads, keptKvHeads }, mlp: { keptChannels } };
 }

@@ -25,7 +25,7 @@ export function sizeGoal(
   if (scope !== 'global') return null;
   const free = structures.filter(({ cut }) => cut === 'free');
   const removable = free.reduce(
-    (sum, { layer, kind, units }) => sum + units * layers[layer][kind].parameters,
+    (sum, { layer, unit, units }) => sum + units * layers[layer][unit].parameters,
     0,
   );
   return {
@@ -62,10 +62,10 @@ export const measureOf = ({ target }: Selection): keyof Size =>
 
 /** What a unit of structures takes. */
 export const unitCost = (
-  { layer, kind }: Structures,
+  { layer, unit }: Structures,
   { layers }: StructureCosts,
   measure: keyof Size,
-): number => layers[layer][kind][measure];
+): number => layers[layer][unit][measure];
 
 /** The error for a goal of which `least` is as near as the selection can come. */
 export function unreachable(goal: SizeGoal, least: number, { total }: StructureCosts): EngineError {

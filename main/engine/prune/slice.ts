@@ -5,6 +5,8 @@ import { withLayers } from '../runtime/kept-layers.ts';
 import type { Model } from '../runtime/model.ts';
 import { modelGraph } from '../runtime/model-graph.ts';
 import type { GroupMember } from '../derive/groups.ts';
+import type { LayerShape } from '../families/family.ts';
+import type { AttentionUnit } from './prune-settings.ts';
 import { hiddenGroup } from './hidden-group.ts';
 import { layerGroups, type LayerGroup } from './layer-groups.ts';
 import type { LayerPlan, PrunePlan } from './plan.ts';
@@ -64,17 +66,28 @@ function cutsOf({ family, config }: Model, plan: PrunePlan): ReadonlyMap<string,
   if (plan.hidden) cut(hiddenGroup(family, config).members, plan.hidden, '');
   plan.layers.forEach((layerPlan, layer) => {
     if (layerPlan === null) return;
-    const groups = layerGroups(family, config, config.layers[layer]);
+    const shape = config.layers[layer];
+    const groups = layerGroups(family, config, shape, unitOf(shape, layerPlan));
     for (const group of Object.values(groups)) {
-      const units = keptUnits(group, layerPlan);
+      const units = keptUnits(group, layerPlan, shape.kvHeads);
       if (units.length < group.units) cut(group.group.members, units, family.layerPrefix(layer));
     }
   });
   return cuts;
 }
 
-const keptUnits = ({ kind }: LayerGroup, plan: LayerPlan): readonly number[] =>
-  kind === 'attention' ? plan.attention.keptKvHeads : plan.mlp.keptChannels;
+/** What a plan takes of a layer's attention: query heads alone where every KV head stays. */
+const unitOf = ({ kvHeads }: LayerShape, { attention }: LayerPlan): AttentionUnit =>
+  attention.keptKvHeads.length === kvHeads ? 'query-head' : 'group';
+
+function keptUnits(
+  { kind, units }: LayerGroup,
+  { attention, mlp }: LayerPlan,
+  kvHeads: number,
+): readonly number[] {
+  if (kind === 'mlp') return mlp.keptChannels;
+  return units === kvHeads ? attention.keptKvHeads : attention.keptHeads;
+}
 
 function indicesWhere(unitOf: Int32Array, stays: (unit: number) => boolean): number[] {
   const indices: number[] = [];

@@ -10,8 +10,11 @@ export interface Size {
   readonly bytes: number;
 }
 
-/** A layer and one of its units each: a head (with GQA a KV head and its query heads), an MLP channel. */
-export type LayerSizes = Readonly<Record<StructureKind | 'whole', Size>>;
+/** What goes at once: a head (with GQA a KV head and its query heads), a query head of every KV head, an MLP channel. */
+export type UnitKind = StructureKind | 'queryHeads';
+
+/** A layer and one of its units each. */
+export type LayerSizes = Readonly<Record<UnitKind | 'whole', Size>>;
 
 /** The sizes of a model's parts: that of a layer is linear in its units, so that widths are solved for by arithmetic. */
 export interface StructureCosts {
@@ -33,7 +36,12 @@ export function structureCosts(
     const elements = known.get(key) ?? layerElements(family, config, shape);
     known.set(key, elements);
     const size = (of: Elements): Size => sizeOf(of, family.layerPrefix(layer), bytesPerElementOf);
-    return { whole: size(elements.whole), attention: size(elements.attention), mlp: size(elements.mlp) };
+    return {
+      whole: size(elements.whole),
+      attention: size(elements.attention),
+      queryHeads: size(elements.queryHeads),
+      mlp: size(elements.mlp),
+    };
   });
   const ends = elementsIn(modelGraph(family, { ...config, layers: [] }).graph);
   const total = layers.reduce((sum, { whole }) => plus(sum, whole), sizeOf(ends, '', bytesPerElementOf));
@@ -48,15 +56,18 @@ export function structureCosts(
 
 /** Elements of parameters by name. */
 type Elements = ReadonlyMap<string, number>;
-type LayerElements = Readonly<Record<StructureKind | 'whole', Elements>>;
+type LayerElements = Readonly<Record<UnitKind | 'whole', Elements>>;
 
 function layerElements(family: Family, config: ModelConfig, shape: LayerShape): LayerElements {
   const of = (changed: LayerShape): Elements => elementsIn(blockGraph(family, config, changed).graph);
   const { heads, kvHeads, mlpWidth } = shape;
   const whole = of(shape);
+  const attention = difference(of({ ...shape, kvHeads: kvHeads + 1, heads: heads + heads / kvHeads }), whole);
   return {
     whole,
-    attention: difference(of({ ...shape, kvHeads: kvHeads + 1, heads: heads + heads / kvHeads }), whole),
+    attention,
+    // Where every head has keys of its own, it does not go without them.
+    queryHeads: heads === kvHeads ? attention : difference(of({ ...shape, heads: heads + kvHeads }), whole),
     mlp: difference(of({ ...shape, mlpWidth: mlpWidth + 1 }), whole),
   };
 }

@@ -1,7 +1,8 @@
-import type { ModelConfig } from '../families/family.ts';
+import type { LayerShape, ModelConfig } from '../families/family.ts';
 import type { StructureKind } from './layer-groups.ts';
 import type { LocalSelection } from './plan.ts';
-import type { SelectionOptions } from './prune-settings.ts';
+import type { AttentionUnit, SelectionOptions } from './prune-settings.ts';
+import type { UnitKind } from './structure-costs.ts';
 import { inWindow } from './windows.ts';
 
 /** All that says how what goes is chosen. */
@@ -11,8 +12,9 @@ export type Selection = LocalSelection & SelectionOptions;
 export interface Structures {
   readonly layer: number;
   readonly kind: StructureKind;
+  readonly unit: UnitKind;
   readonly units: number;
-  /** Channels of a unit: head_dim, or 1. */
+  /** Channels of a unit: head_dim, as many for every KV head where one of each goes, or 1. */
   readonly unitSize: number;
   /** How many go: as the rest of the model does; by a ratio of the layer's own; none. */
   readonly cut: 'free' | 'fixed' | 'none';
@@ -28,16 +30,28 @@ export interface Structures {
 /** The structures of every layer: attention of layer 0, MLP of layer 0, attention of layer 1, and so on. */
 export function structuresOf(config: ModelConfig, selection: Selection): Structures[] {
   return config.layers.flatMap((shape, layer) => [
-    structures(layer, 'attention', shape.kvHeads, config.headDim, selection),
-    structures(layer, 'mlp', shape.mlpWidth, 1, selection),
+    structures(layer, 'attention', attentionUnits(shape, config.headDim, selection.unit), selection),
+    structures(layer, 'mlp', { unit: 'mlp', units: shape.mlpWidth, unitSize: 1 }, selection),
   ]);
+}
+
+/** Whether query heads go without their KV head: where each has one of its own, they do not. */
+export const prunesQueryHeads = ({ heads, kvHeads }: LayerShape, unit: AttentionUnit = 'group'): boolean =>
+  unit === 'query-head' && heads > kvHeads;
+
+type Units = Pick<Structures, 'unit' | 'units' | 'unitSize'>;
+
+function attentionUnits(shape: LayerShape, headDim: number, unit: AttentionUnit | undefined): Units {
+  const { heads, kvHeads } = shape;
+  return prunesQueryHeads(shape, unit)
+    ? { unit: 'queryHeads', units: heads / kvHeads, unitSize: kvHeads * headDim }
+    : { unit: 'attention', units: kvHeads, unitSize: headDim };
 }
 
 function structures(
   layer: number,
   kind: StructureKind,
-  units: number,
-  unitSize: number,
+  { unit, units, unitSize }: Units,
   { windows, edits, round }: Selection,
 ): Structures {
   const pinned = (kind === 'attention' && edits?.keep.heads[layer]) || [];
@@ -50,6 +64,7 @@ function structures(
   return {
     layer,
     kind,
+    unit,
     units,
     unitSize,
     cut: isCut ? own : 'none',

@@ -45,6 +45,13 @@ function tied(
       `Set prune.layers.${kind} to [0, ${all.length}], or null, and take edits of single layers back.`,
     );
   }
+  if (new Set(all.map(({ unitSize }) => unitSize)).size > 1) {
+    throw notUniform(
+      `the layers of this model differ in ${kind === 'attention' ? 'key-value heads' : 'channels a unit'}`,
+      { kind },
+      'Leave out prune.uniform, or set prune.unit to group.',
+    );
+  }
   const units = Math.min(...all.map((one) => one.units));
   const [{ unitSize, step }] = all;
   return [

@@ -41,7 +41,7 @@ export class CompareService {
 
   private async read(runId: string): Promise<ComparedRun> {
     const { id, stored, annotation } = await this.runs.find(runId);
-    if (stored.state !== 'finished') {
+    if (!stored.isReported) {
       throw new Refusal('run-state', 'This run has no results yet.', 'Compare it when it is finished.');
     }
     const model = this.models.nameOf(stored.settings.model);

@@ -106,7 +106,7 @@ const placeOf = (folder: string): Promise<string> => realpath(folder).catch(() =
 function perplexitiesOf(
   { perplexity, perplexities }: Quality,
   { evaluation }: RunReport,
-  { settings }: StoredRun,
+  { settings }: Pick<StoredRun, 'settings'>,
 ): readonly ReportedPerplexity[] {
   const { text, samples } = settings.evaluate;
   const isWhole = samples === null;
@@ -114,6 +114,25 @@ function perplexitiesOf(
     return perplexities.map((measured) => reportedPerplexity(measured, isWhole));
   if (perplexity === null || evaluation === null || text === null) return [];
   return [{ ...evaluation, text, reading: [], isWhole, perplexity }];
+}
+
+/** What a run's perplexities were measured on; only those of one id are to be compared. */
+export interface PerplexityProtocol {
+  readonly id: string;
+  readonly text: string;
+  readonly seqLen: number;
+  readonly chunks: number;
+}
+
+/** Of the perplexities that a report leads with; null where there are none. */
+export function perplexityProtocol(
+  report: RunReport,
+  stored: Pick<StoredRun, 'settings'>,
+): PerplexityProtocol | null {
+  const [first] = perplexityMeasures(perplexitiesOf(report.before, report, stored));
+  if (first?.protocol?.about !== 'text') return null;
+  const { text, seqLen, chunks } = first.protocol;
+  return { id: first.id, text, seqLen, chunks };
 }
 
 interface Layers {

@@ -20,15 +20,16 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
   const barHeight = 10;
   const left = 150;
   const reach = width - left - 50;
-  let y = 0;
+  // Letters are higher than bars.
+  let y = 4;
   const apart = toldApart(
     rows.map((row) => ({ label: labelOf(row, words), protocol: protocolOf(row, words) })),
   );
   const groups = rows.map((row, at) => {
     const top = y;
-    const bars = row.cells.flatMap(({ value }, i) => {
+    const bars = row.cells.flatMap(({ value, error }, i) => {
       if (value === null) return [];
-      const bar = `<rect class="s${i % colours}" x="${left}" y="${y}" width="${fixed(value * reach)}" height="${barHeight - 2}"/><text class="quiet" x="${fixed(left + value * reach + 4)}" y="${y + barHeight - 2}">${(100 * value).toFixed(1)}</text>`;
+      const bar = `<rect class="s${i % colours}" x="${left}" y="${y}" width="${fixed(value * reach)}" height="${barHeight - 2}"/>${whisker(left, reach, y + barHeight / 2 - 1, value, error ?? 0)}<text class="quiet" x="${fixed(left + (value + (error ?? 0)) * reach + 4)}" y="${y + barHeight - 2}">${(100 * value).toFixed(1)}</text>`;
       y += barHeight + 2;
       return [bar];
     });
@@ -42,6 +43,15 @@ export function tasksChart(comparison: Comparison, words: ComparisonWords): stri
     return `${lines}${bars.join('')}`;
   });
   return figure(words.tasks, y, groups.join('\n'), keyOf(comparison, words, rows));
+}
+
+/** One standard error to either side of a bar's end; nothing where it is not known, or none. */
+function whisker(left: number, reach: number, y: number, value: number, error: number): string {
+  if (error === 0) return '';
+  const [from, to] = [Math.max(0, value - error), Math.min(1, value + error)].map((at) =>
+    fixed(left + at * reach),
+  );
+  return `<path class="error" d="M${from} ${y}H${to}M${from} ${y - 3}v6M${to} ${y - 3}v6"/>`;
 }
 
 /** The perplexity that most models have, against parameters; null where fewer than two have one. */

@@ -91,7 +91,7 @@ small.better { color: var(--better); } small.worse { color: var(--worse); }
 .charts { display: flex; flex-wrap: wrap; gap: 24px; }
 figure { margin: 0; } figcaption { font-weight: 600; }
 svg text { fill: var(--text); font-size: 12px; } svg .quiet { fill: var(--quiet); }
-svg .axis { stroke: var(--line); }
+svg .axis { stroke: var(--line); } svg .error { fill: none; stroke: var(--text); }
 ${[0, 1, 2, 3, 4, 5].map((i) => `.s${i} { fill: var(--s${i}); } .l${i} { fill: none; stroke: var(--s${i}); stroke-width: 2; }`).join('\n')}
 footer { margin-top: 32px; color: var(--quiet); font-size: 12px; }
 `;

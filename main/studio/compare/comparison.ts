@@ -124,7 +124,7 @@ function named(subjects: readonly Subject[]): Subject[] {
 
 type Row = MeasureSubject & { readonly apart: string };
 
-/** A row for each number that a model has; kinds in their order, protocols as they come. */
+/** A row for each number that a model has: kinds in their order, protocols of one number beside each other. */
 function rowsOf(subjects: readonly Subject[]): Row[] {
   const rows = new Map<string, MeasureSubject>();
   for (const { measures } of subjects) {
@@ -132,7 +132,7 @@ function rowsOf(subjects: readonly Subject[]): Row[] {
       if (!rows.has(id)) rows.set(id, { id, kind, subject, protocol, unit, better, marks });
     }
   }
-  const all = [...rows.values()].sort((a, b) => measureKinds.indexOf(a.kind) - measureKinds.indexOf(b.kind));
+  const all = besideEachOther([...rows.values()]);
   const called = new Map<string, MeasureSubject[]>();
   for (const row of all) {
     const name = JSON.stringify([row.kind, row.subject, row.protocol]);
@@ -140,6 +140,20 @@ function rowsOf(subjects: readonly Subject[]): Row[] {
   }
   const apart = new Map([...called.values()].flatMap(tellApart));
   return all.map((row) => ({ ...row, apart: apart.get(row.id) ?? '' }));
+}
+
+/** By kind, then by subject and metric, each where it comes first. */
+function besideEachOther(rows: readonly MeasureSubject[]): MeasureSubject[] {
+  const metricOf = ({ protocol }: MeasureSubject): string =>
+    (protocol?.about === 'tasks' ? protocol.metric : null) ?? '';
+  const subjects = [...new Set(rows.map(({ kind, subject }) => `${kind} ${subject}`))];
+  const metrics = [...new Set(rows.map((row) => `${row.subject} ${metricOf(row)}`))];
+  return [...rows].sort(
+    (a, b) =>
+      measureKinds.indexOf(a.kind) - measureKinds.indexOf(b.kind) ||
+      subjects.indexOf(`${a.kind} ${a.subject}`) - subjects.indexOf(`${b.kind} ${b.subject}`) ||
+      metrics.indexOf(`${a.subject} ${metricOf(a)}`) - metrics.indexOf(`${b.subject} ${metricOf(b)}`),
+  );
 }
 
 /** Of rows that are called the same: those of their marks in which they differ. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { MeasuredPerplexity, Perplexity } from '../../engine/evaluate/perplexity.ts';
+import { taskName } from '../../engine/evaluate/tasks/index.ts';
 import type { TaskScore, TaskScores } from '../../engine/evaluate/tasks/task-scores.ts';
 import type { Measure } from './measure.ts';
 
@@ -66,7 +67,7 @@ export function taskMeasures(tasks: TaskScores | null): Measure[] {
       return {
         id: `task ${name} ${metric} ${samples} ${dataSha256} ${how}`,
         kind: 'task',
-        subject: name,
+        subject: taskName(name),
         protocol: { ...asked, metric, isCounted, tasks: null },
         unit: 'share',
         better: 'higher',

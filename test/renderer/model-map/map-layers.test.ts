@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { channelImportance } from '../../../main/studio/run-choices.ts';
 import {
   channelSlices,
+  goingHeads,
   goingKvHeads,
   importanceRanks,
   mapLayers,
@@ -45,6 +46,18 @@ describe('map layers', () => {
     expect([...goingKvHeads(layer({ pinnedKvHeads: [3] }))]).toEqual([1, 2]);
     const headScores = [0.1, 0.9, 0.2, 0.8];
     expect([...goingKvHeads(layer({ headScores, pinnedKvHeads: [0] }))].sort()).toEqual([2, 3]);
+  });
+
+  it('lose query heads of each group where the groups stay', () => {
+    const [finer] = mapLayers([{ before: shape, after: { heads: 4, kvHeads: 4, mlpWidth: 60 } }], null, {
+      scores: [{ layer: 0, heads: [1, 2, 3, 4, 5, 6, 7, 8], channels: null }],
+    });
+    expect([...goingHeads(finer)]).toEqual([1, 3, 5, 7]);
+    expect([...goingKvHeads(finer)]).toEqual([]);
+    expect(finer.headScores).toEqual([3, 7, 11, 15]);
+    expect([...goingHeads(layer())]).toEqual([4, 5, 6, 7]);
+    const gone = { heads: 0, kvHeads: 0, mlpWidth: 0 };
+    expect(goingHeads(mapLayers([{ before: shape, after: gone }], null)[0]).size).toBe(8);
   });
 
   it('take scores and choices to their layers', () => {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { criterionIds } from '../../../main/engine/criteria/index.ts';
 import { aggregationNames } from '../../../main/engine/prune/aggregate.ts';
+import { usualCriterion } from '../../../main/studio/prune-recipe.ts';
 import { defaultRecipe, readRecipe } from '../../../main/studio/recipe.ts';
 import {
   runSettingsSchema,
@@ -34,6 +35,7 @@ const model = (id: string, layers: number): ModelSummary => ({
   tiedEmbeddings: false,
   layers: Array.from({ length: layers }, () => ({ heads: 2, kvHeads: 2, mlpWidth: 16 })),
   defaultWindow: [1, layers - 1],
+  defaultCriterion: 'taylor-element1',
   adapterTargets: ['q_proj', 'v_proj'],
 });
 
@@ -45,7 +47,7 @@ describe('the draft of a run', () => {
   it('begins with the defaults of a recipe', () => {
     const { prune, calibration, evaluate } = defaultRecipe();
     expect(emptyDraft.prune).toMatchObject({
-      criterion: prune.criterion,
+      criterion: usualCriterion,
       aggregation: prune.aggregation,
       ratio: prune.ratio,
       gqaFold: prune.gqaFold,
@@ -62,6 +64,15 @@ describe('the draft of a run', () => {
   it('offers every criterion and aggregation of the engine', () => {
     expect([...criteria].sort()).toEqual([...criterionIds].sort());
     expect([...aggregations].sort()).toEqual([...aggregationNames].sort());
+  });
+
+  it('takes the criterion that suits the model, unless another was chosen', () => {
+    const glm = { ...model('glm', 8), family: 'chatglm', defaultCriterion: 'taylor-vector' as const };
+    const chosenGlm: DraftAction = { type: 'model-chosen', model: glm };
+    expect(after(chosen, chosenGlm).prune.criterion).toBe('taylor-vector');
+    expect(after(chosenGlm, chosen).prune.criterion).toBe('taylor-element1');
+    const own: DraftAction = { type: 'prune-changed', change: { criterion: 'magnitude-l2' } };
+    expect(after(chosen, own, chosenGlm).prune.criterion).toBe('magnitude-l2');
   });
 
   it('takes the window that scales with a new model, and keeps the rest', () => {

@@ -103,6 +103,54 @@ describe('a comparison', () => {
     expect(comparison.models.map(({ name }) => name).slice(0, 2)).toEqual(['tiny', 'tiny #2']);
   });
 
+  it('has the rows of one task beside each other, whichever way it was asked', () => {
+    const scored = (names: readonly string[], fewShot: number): Measure[] =>
+      taskMeasures({
+        results: Object.fromEntries(
+          names.map((name) => [
+            name,
+            {
+              counted: 'acc_norm',
+              acc: 0.5,
+              accStderr: 0.1,
+              accNorm: 0.6,
+              accNormStderr: 0.1,
+              samples: 25,
+              available: 25,
+              version: 1,
+              dataSha256: 'd',
+            },
+          ]),
+        ),
+        average: 0.6,
+        isPapersAverage: false,
+        fewShot,
+        bos: false,
+        limit: null,
+        protocol: 'harness',
+      });
+    const of = (runId: string, fewShot: number): ComparedRun => ({
+      ...run(runId),
+      subjects: [subject(runId, 'pruned', scored(['hellaswag', 'openbookqa'], fewShot))],
+    });
+    const { rows } = compared([of('a', 0), of('b', 5)]);
+    const told = rows.map(({ subject: task, protocol }) =>
+      protocol?.about === 'tasks' ? `${task} ${protocol.metric ?? ''} ${protocol.fewShot}` : '',
+    );
+    expect(told).toEqual([
+      'HellaSwag acc_norm 0',
+      'HellaSwag acc_norm 5',
+      'HellaSwag acc 0',
+      'HellaSwag acc 5',
+      'OpenBookQA acc_norm 0',
+      'OpenBookQA acc_norm 5',
+      'OpenBookQA acc 0',
+      'OpenBookQA acc 5',
+      '  0',
+      '  5',
+    ]);
+  });
+
   it('never puts perplexities of different protocols into one row', () => {
     const others: Partial<ReportedPerplexity>[] = [
       { seqLen: 2048 },
@@ -229,6 +277,40 @@ describe('written down', () => {
     expect(lines.at(-1)).toBe(
       `Perplexity,"heldout.txt, 10 chunks of 128 tokens",perplexity,"'=HYPERLINK(""x"")",pruned,15,,0.25,worse,,`,
     );
+  });
+
+  it('as a page, draws the error of a score at the end of its bar', () => {
+    const score: Measure = {
+      id: 'task piqa',
+      kind: 'task',
+      subject: 'PIQA',
+      protocol: {
+        about: 'tasks',
+        metric: 'acc',
+        isCounted: true,
+        tasks: null,
+        fewShot: 0,
+        bos: false,
+        limit: null,
+        harness: 'harness',
+      },
+      unit: 'share',
+      better: 'higher',
+      marks: [],
+      value: 0.5,
+      error: 0.1,
+      printedAs: null,
+    };
+    const page = (error: number | null): string => {
+      const scored = compared([{ ...run('a'), subjects: [subject('a', 'pruned', [{ ...score, error }])] }]);
+      return toHtml(scored, writeComparison(scored, comparisonWords('en')));
+    };
+    const [, from, to] = /class="error" d="M([\d.]+) [\d.]+H([\d.]+)M/.exec(page(0.1)) ?? [];
+    const [, start, width] = /<rect class="s0" x="(\d+)" y="4" width="([\d.]+)"/.exec(page(0.1)) ?? [];
+    // The bar is 0.5 long: its error, a fifth of that to either side.
+    expect(Number(from)).toBeCloseTo(Number(start) + 0.8 * Number(width), 1);
+    expect(Number(to)).toBeCloseTo(Number(start) + 1.2 * Number(width), 1);
+    expect(page(null)).not.toContain('class="error"');
   });
 
   it.each(['en', 'zh-CN'] as const)(

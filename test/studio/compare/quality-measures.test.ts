@@ -51,11 +51,11 @@ describe('the scores of a task', () => {
       return [subject, ...metric, value, error, printedAs];
     });
     expect(told.slice(0, -1)).toEqual([
-      ['hellaswag', 'acc_norm', true, 0.7, 0.02, 'hellaswag'],
-      ['hellaswag', 'acc', false, 0.5, 0.03, null],
-      ['arc_easy', 'acc', true, 0.5, 0.03, 'arc_easy'],
-      ['arc_easy', 'acc_norm', false, 0.7, 0.02, null],
-      ['piqa', 'acc', true, 0.5, 0.03, 'piqa'],
+      ['HellaSwag', 'acc_norm', true, 0.7, 0.02, 'hellaswag'],
+      ['HellaSwag', 'acc', false, 0.5, 0.03, null],
+      ['ARC-e', 'acc', true, 0.5, 0.03, 'arc_easy'],
+      ['ARC-e', 'acc_norm', false, 0.7, 0.02, null],
+      ['PIQA', 'acc', true, 0.5, 0.03, 'piqa'],
     ]);
     expect(told.at(-1)?.[4]).toBeCloseTo(Math.hypot(0.02, 0.03, 0.03) / 3, 12);
     expect(new Set(measures.map(({ id }) => id)).size).toBe(6);

@@ -19,7 +19,10 @@ export interface HarnessRun {
   readonly maxPositions: number;
   readonly scores: TaskScores;
   readonly tasks: readonly AnsweredTask[];
+  /** When the evaluation was first started. */
   readonly startedAt: Date;
+  /** Whether it stood still between its start and its end, for nobody knows how long. */
+  readonly wasResumed: boolean;
   readonly endedAt: Date;
 }
 
@@ -74,7 +77,7 @@ function samplesOf({ prepared, logLikelihoods, isGreedy }: AnsweredTask) {
 }
 
 function resultsOf(run: HarnessRun, taskHashes: Readonly<Record<string, string>>) {
-  const { scores, tasks, modelFolder, startedAt, endedAt } = run;
+  const { scores, tasks, modelFolder, startedAt, wasResumed, endedAt } = run;
   const byTask = <T>(value: (task: AnsweredTask) => T): Record<string, T> =>
     Object.fromEntries(tasks.map((task) => [task.prepared.task.id, value(task)]));
   return {
@@ -115,7 +118,9 @@ function resultsOf(run: HarnessRun, taskHashes: Readonly<Record<string, string>>
     chat_template_sha: null,
     start_time: startedAt.getTime() / 1000,
     end_time: endedAt.getTime() / 1000,
-    total_evaluation_time_seconds: String((endedAt.getTime() - startedAt.getTime()) / 1000),
+    total_evaluation_time_seconds: wasResumed
+      ? null
+      : String((endedAt.getTime() - startedAt.getTime()) / 1000),
   };
 }
 

@@ -25,6 +25,11 @@ export const paperTaskIds: readonly string[] = [
   'openbookqa',
 ];
 
+/** What a task goes by; its id where the studio does not bring it. */
+export function taskName(id: string): string {
+  return tasks.find((one) => one.id === id)?.name ?? id;
+}
+
 export function taskNamed(id: string): Task {
   const task = tasks.find((one) => one.id === id);
   if (!task) throw new RangeError(`There is no task "${id}".`);

@@ -1,0 +1,22 @@
+/** The families that the studio opens, as the engine's registry has them. */
+export const familyIds = [
+  'llama',
+  'mistral',
+  'qwen2',
+  'qwen3',
+  'baichuan-7b',
+  'baichuan-13b',
+  'bloom',
+  'chatglm',
+  'chatglm2',
+] as const;
+export type FamilyId = (typeof familyIds)[number];
+
+/** Families, and models among them, of which more is to be known than their name. */
+export type Particular = 'vicuna' | 'chatglm' | 'chatglm2';
+
+/** A Vicuna's config.json is a LLaMA's: its folder's name alone tells it. */
+export function particularOf(family: string, name: string): Particular | null {
+  if (family === 'chatglm' || family === 'chatglm2') return family;
+  return family === 'llama' && /vicuna/i.test(name) ? 'vicuna' : null;
+}
