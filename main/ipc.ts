@@ -323,7 +323,7 @@ function curvesOf({ curves }: StudioProgress): Frozen<TrainingCurves> {
 }
 
 function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
-  const { run, progress, scores, kept, modelId, settings, texts } = details;
+  const { run, progress, scores, hidden, kept, modelId, settings, texts } = details;
   return {
     run: summaryOf(run),
     recipe: formatRecipe(run.recipe),
@@ -332,6 +332,7 @@ function detailOf(details: RunDetails): Frozen<CallResponse<'run:get'>> {
     recoveredFolder: run.recipe.recover ? join(run.folder, runFiles.recovered) : null,
     progress: shownProgress(progress),
     scores,
+    hidden,
     kept,
     planned: plannedOf(run),
     curves: curvesOf(progress),

@@ -266,6 +266,8 @@ export const runDetailSchema = z.object({
       influence: z.number().nullable().optional(),
     }),
   ),
+  /** Scores of the hidden indices through the whole network, once a run has chosen among them, in shares as channels are. */
+  hidden: channelScoresSchema.nullable().optional(),
   /** Heads that stay, by layer, once selected; how many channels stay, the run's layers say. */
   kept: z.array(z.object({ kvHeads: z.array(count) })).nullable(),
   /** What the plan said the run would come to; null where its model is gone and it never told. */

@@ -27,6 +27,8 @@ const planPicksSchema = z.object({
       })
       .nullable(),
   ),
+  /** The highest score of the hidden indices that go; null where none goes. */
+  hiddenThreshold: z.number().nullable(),
 });
 
 /** Of the whole network; left out where no hidden index is pruned. */

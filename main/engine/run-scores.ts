@@ -4,7 +4,7 @@ import { writeFileAtomic } from './checkpoint/atomic-file.ts';
 import { notANumber } from './measure-model.ts';
 import type { LayerInfluence } from './prune/block-influence.ts';
 import type { LayerScores } from './prune/estimate.ts';
-import type { HiddenScores } from './prune/hidden-scores.ts';
+import type { HiddenScores } from './prune/total-hidden-scores.ts';
 import { readRunFile, runFiles } from './run-stages.ts';
 
 /** The scores in a run's folder, one file a layer; those of an interrupted estimate are some of them. */

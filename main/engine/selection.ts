@@ -1,11 +1,11 @@
 import { hiddenParts } from './prune/hidden-group.ts';
-import { totalHiddenScores } from './prune/hidden-scores.ts';
 import { selectHidden, type PrunePlan } from './prune/plan.ts';
 import { lastFirst } from './prune/planned-layers.ts';
 import { plannedWidths } from './prune/planned-widths.ts';
 import { leastInfluenceFirst, selectLayers } from './prune/select-layers.ts';
 import { selectStructures } from './prune/select-structures.ts';
 import type { StructureCosts } from './prune/structure-costs.ts';
+import { totalHiddenScores } from './prune/total-hidden-scores.ts';
 import { readHiddenScores, readInfluences, readScores } from './run-scores.ts';
 import type { RunSettings } from './run.ts';
 import type { Model } from './runtime/model.ts';

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
 import type { LayerScores } from '../engine/prune/estimate.ts';
 import type { LayerInfluence } from '../engine/prune/block-influence.ts';
-import { layerLeftBy, shapeLeftBy, type PrunePlan } from '../engine/prune/plan.ts';
+import { layerLeftBy, selectHidden, shapeLeftBy, type PrunePlan } from '../engine/prune/plan.ts';
 import { leastInfluenceFirst, selectLayers } from '../engine/prune/select-layers.ts';
 import { selectStructures } from '../engine/prune/select-structures.ts';
 import type { LayerShape } from '../engine/families/family.ts';
@@ -31,6 +31,8 @@ export interface RunNeeds {
 export interface PlanPicks {
   /** null for a layer without scores. */
   readonly layers: readonly (LayerPicks | null)[];
+  /** The highest score of the hidden indices that go; null where none goes. */
+  readonly hiddenThreshold: number | null;
 }
 
 export interface LayerPicks {
@@ -78,6 +80,11 @@ export class PlanPreviews {
     if (run === null || !scoresAlike(run.stored.settings, prepared.settings)) return null;
     const { folder } = run.stored;
     const { mode } = prepared.settings.prune;
+    if (mode === 'channel')
+      return chosenHidden(
+        prepared,
+        await this.choices.hiddenScores(folder, prepared.settings.prune.aggregation),
+      );
     if (mode === 'layer') return chosenLayers(prepared, await this.choices.influences(folder));
     return mode === undefined ? chosenStructures(prepared, await this.choices.wholeScores(folder)) : null;
   }
@@ -95,6 +102,8 @@ interface Chosen {
   readonly plan: PrunePlan;
   /** Those of heads and channels, by layer. */
   readonly scores: ReadonlyMap<number, LayerScores>;
+  /** Those of hidden indices, where these go. */
+  readonly hidden?: readonly number[];
 }
 
 /** Whether two runs on the same calibration would score alike; what goes by the scores, and where, is another matter. */
@@ -140,6 +149,12 @@ function chosenLayers(
   return { plan: selectLayers(config, model.structureCosts(), prune, order), scores: new Map() };
 }
 
+function chosenHidden({ model, preview }: PreparedRun, hidden: readonly number[] | null): Chosen | null {
+  const { config } = model;
+  if (hidden?.length !== config.hiddenSize || preview.hiddenSize === undefined) return null;
+  return { plan: selectHidden(config, preview.hiddenSize.after, hidden), scores: new Map(), hidden };
+}
+
 /** The preview with the widths that were chosen, where these were waited for. */
 function followed({ model, preview }: PreparedRun, plan: PrunePlan): PlanPreview {
   if (!preview.awaitsScores) return preview;
@@ -152,8 +167,9 @@ function followed({ model, preview }: PreparedRun, plan: PrunePlan): PlanPreview
   };
 }
 
-function picksOf({ plan, scores }: Chosen): PlanPicks {
+function picksOf({ plan, scores, hidden }: Chosen): PlanPicks {
   return {
+    hiddenThreshold: hidden && plan.hidden ? highestOutside(hidden, plan.hidden) : null,
     layers: plan.layers.map((layer, i) => {
       const of = scores.get(i);
       if (of === undefined || layer === null) return null;

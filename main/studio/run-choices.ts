@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { errnoOf, readError } from '../engine/checkpoint/file-errors.ts';
 import { readJsonFile } from '../engine/checkpoint/read-json.ts';
 import { EngineError } from '../engine/errors.ts';
+import type { Aggregation } from '../engine/prune/aggregate.ts';
 import type { LayerInfluence } from '../engine/prune/block-influence.ts';
 import type { LayerScores } from '../engine/prune/estimate.ts';
 import type { PrunePlan } from '../engine/prune/plan.ts';
+import { inNetworkOrder, totalHiddenScores, type HiddenScores } from '../engine/prune/total-hidden-scores.ts';
 import { runFiles } from '../engine/run.ts';
 import { UnchangedFiles } from './unchanged-files.ts';
 
@@ -29,6 +31,14 @@ export interface ChannelImportance {
 /** KV heads that stay in each layer, as ascending indices into the original; none of a layer that goes. */
 export type KeptHeads = readonly { readonly kvHeads: readonly number[] }[];
 
+interface KeptStructures {
+  readonly heads: KeptHeads;
+  readonly choosesHidden: boolean;
+}
+
+/** A file of scores: of a layer's structures, of a whole layer, or of hidden indices by a part of the network. */
+type PartScores = LayerScores | LayerInfluence | HiddenScores;
+
 /** More than a bar of a few hundred pixels can show, and little to send. */
 export const maxChannelMeans = 256;
 
@@ -42,7 +52,7 @@ const maxRememberedPlans = 4;
 /** What runs found out about structures and chose of them: scores/ and plan.json. */
 export class RunChoices {
   private readonly layers = new UnchangedFiles(readLayer, maxRememberedLayers);
-  private readonly wholeLayers = new UnchangedFiles(readWholeLayer, maxRememberedLayers);
+  private readonly wholeParts = new UnchangedFiles(readWholePart, maxRememberedLayers);
   private readonly plans = new UnchangedFiles(readPlan, maxRememberedPlans);
 
   /** The layers of a run's folder that have scores yet. */
@@ -50,7 +60,8 @@ export class RunChoices {
     const scores = join(folder, runFiles.scores);
     const layers: LayerImportance[] = [];
     // One after the other: parsed all at once, they would keep everybody else waiting.
-    for (const name of await scoreFilesIn(scores)) layers.push(await this.layers.get(join(scores, name)));
+    for (const name of await scoreFilesIn(scores, /^layer-\d+\.json$/))
+      layers.push(await this.layers.get(join(scores, name)));
     return layers;
   }
 
@@ -65,16 +76,27 @@ export class RunChoices {
     return (await this.whole(folder)).filter((of) => 'influence' in of);
   }
 
-  private async whole(folder: string): Promise<(LayerScores | LayerInfluence)[]> {
+  /** What every hidden index is worth to the whole network, of a run that has chosen among them; null elsewhere. */
+  async hiddenScores(folder: string, aggregation: Aggregation): Promise<number[] | null> {
+    if ((await this.plan(folder))?.choosesHidden !== true) return null;
+    const parts = (await this.whole(folder)).filter((of) => 'hidden' in of);
+    return parts.length === 0 ? null : totalHiddenScores(parts, inNetworkOrder(parts), aggregation);
+  }
+
+  private async whole(folder: string): Promise<PartScores[]> {
     const scores = join(folder, runFiles.scores);
-    const layers: (LayerScores | LayerInfluence)[] = [];
-    for (const name of await scoreFilesIn(scores))
-      layers.push(await this.wholeLayers.get(join(scores, name)));
-    return layers;
+    const parts: PartScores[] = [];
+    for (const name of await scoreFilesIn(scores, /^[a-z]+(-\d+)?\.json$/))
+      parts.push(await this.wholeParts.get(join(scores, name)));
+    return parts;
   }
 
   /** null until it is selected. */
   async kept(folder: string): Promise<KeptHeads | null> {
+    return (await this.plan(folder))?.heads ?? null;
+  }
+
+  private async plan(folder: string): Promise<KeptStructures | null> {
     return this.plans.get(join(folder, runFiles.plan)).catch((error: unknown) => {
       if (error instanceof EngineError && error.code === 'file-missing') return null;
       throw error;
@@ -107,18 +129,19 @@ async function readLayer(path: string): Promise<LayerImportance> {
   };
 }
 
-const readWholeLayer = async (path: string): Promise<LayerScores | LayerInfluence> =>
-  (await readJsonFile(path, { maxBytes: maxFileBytes })) as LayerScores | LayerInfluence;
+const readWholePart = async (path: string): Promise<PartScores> =>
+  (await readJsonFile(path, { maxBytes: maxFileBytes })) as PartScores;
 
-async function readPlan(path: string): Promise<KeptHeads> {
-  const { layers } = (await readJsonFile(path, { maxBytes: maxFileBytes })) as PrunePlan;
-  return layers.map((layer) => ({ kvHeads: layer?.attention.keptKvHeads ?? [] }));
+async function readPlan(path: string): Promise<KeptStructures> {
+  const { layers, hidden } = (await readJsonFile(path, { maxBytes: maxFileBytes })) as PrunePlan;
+  const heads = layers.map((layer) => ({ kvHeads: layer?.attention.keptKvHeads ?? [] }));
+  return { heads, choosesHidden: hidden !== undefined };
 }
 
-async function scoreFilesIn(folder: string): Promise<string[]> {
+async function scoreFilesIn(folder: string, named: RegExp): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown): string[] => {
     if (errnoOf(error) === 'ENOENT') return [];
     throw readError(error, folder);
   });
-  return names.filter((name) => /^layer-\d+\.json$/.test(name)).sort();
+  return names.filter((name) => named.test(name)).sort();
 }

@@ -24,7 +24,13 @@ import { QueueFile } from './queue-file.ts';
 import { checkRecipe, type DeviceWish, type Recipe, type RecoverRecipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { readCalibrationTexts, type CalibrationTexts } from './run-calibration.ts';
-import { RunChoices, type KeptHeads, type LayerImportance } from './run-choices.ts';
+import {
+  channelImportance,
+  RunChoices,
+  type ChannelImportance,
+  type KeptHeads,
+  type LayerImportance,
+} from './run-choices.ts';
 import type { RunAnnotation } from './run-annotation.ts';
 import { readProgress, RunLibrary, type ForgottenRun, type KeptRun } from './run-library.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
@@ -79,6 +85,8 @@ export interface RunDetails extends RunSetup {
   readonly run: ListedRun;
   readonly progress: RunProgress;
   readonly scores: readonly LayerImportance[];
+  /** Of hidden indices, where a run has chosen among them. */
+  readonly hidden: ChannelImportance | null;
   readonly kept: KeptHeads | null;
 }
 
@@ -351,11 +359,13 @@ export class Studio {
 
   async runDetails(runId: string): Promise<RunDetails> {
     const kept = await this.runs.find(runId);
-    const { folder } = kept.stored;
+    const { folder, settings } = kept.stored;
+    const hidden = await this.choices.hiddenScores(folder, settings.prune.aggregation);
     return {
       run: this.listed(kept),
       progress: this.queue.progressOf(kept.id) ?? (await this.storedProgress(kept.id, folder)),
       scores: await this.choices.scores(folder),
+      hidden: hidden && channelImportance(hidden),
       kept: await this.choices.kept(folder),
       ...(await setupOf(kept, this.grants, this.models)),
     };

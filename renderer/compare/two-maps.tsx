@@ -5,6 +5,7 @@ import type { ComparedModel, Comparison } from '../../preload/comparison-contrac
 import { ModelMap } from '../components/model-map.tsx';
 import { Panel } from '../components/panel.tsx';
 import { mapLayers, wholeModel, type MapLayer } from '../model-map/map-layers.ts';
+import { isByBlock } from '../plan/plan-modes.ts';
 import { useAsked } from '../wizard/use-asked.ts';
 import { useComparisonWriting } from './written-rows.ts';
 
@@ -56,7 +57,8 @@ function ComparedMap({ model }: { readonly model: ComparedModel }): ReactNode {
   );
   const layers = useMemo((): MapLayer[] => {
     if (answer === null || !isPruned) return wholeModel(model.layers ?? []);
-    return mapLayers(answer.run.layers, answer.run.report?.windows ?? null, answer);
+    const windows = isByBlock(answer.settings.prune) ? answer.run.report?.windows : null;
+    return mapLayers(answer.run.layers, windows ?? null, answer);
   }, [answer, isPruned, model.layers]);
   return <ModelMap layers={layers} removal="done" height={mapHeight} />;
 }

@@ -1,6 +1,7 @@
 import { useMemo, type ReactNode } from 'react';
 import type { RunSummary } from '../../preload/contract.ts';
 import { mapLayers } from '../model-map/map-layers.ts';
+import { isByBlock } from '../plan/plan-modes.ts';
 import { useAsked } from '../wizard/use-asked.ts';
 import { ModelMapThumbnail } from './model-map.tsx';
 
@@ -15,7 +16,7 @@ export function RunThumbnail({ run, width, height }: RunThumbnailProps): ReactNo
   const isFinished = run.state === 'finished';
   // Where it fails the map shows the widths; the run's own screen tells why.
   const { answer: choices } = useAsked('run:get', isFinished ? { runId: run.id } : null, run.id, 0);
-  const windows = run.report?.windows ?? null;
+  const windows = isByBlock(choices?.settings.prune ?? {}) ? (run.report?.windows ?? null) : null;
   const layers = useMemo(() => mapLayers(run.layers, windows, choices ?? {}), [run.layers, windows, choices]);
   return (
     <ModelMapThumbnail

@@ -19,6 +19,7 @@ import { useEditHistory } from '../plan/use-edit-history.ts';
 import {
   channelColumns,
   headColumns,
+  hiddenColumns,
   influenceColumns,
   scaleShapes,
   scaleSpans,
@@ -58,9 +59,20 @@ export function ImportanceView(props: ImportanceViewProps): ReactNode {
         selected={selected}
         onSelect={setSelected}
         height={height}
-        remark={t('importance.scored', { scored, layers: layers.length })}
+        remark={
+          detail.hidden
+            ? t('importance.scoredHidden', { hidden: detail.hidden.count })
+            : t('importance.scored', { scored, layers: layers.length })
+        }
       />
-      <ScoreCharts layers={layers} preview={preview} selected={selected} onSelect={setSelected} />
+      <ScoreCharts
+        layers={layers}
+        hidden={detail.hidden}
+        size={preview?.hiddenSize ?? detail.run.report?.hiddenSize}
+        preview={preview}
+        selected={selected}
+        onSelect={setSelected}
+      />
     </div>
   );
   if (model === null) return picture;
@@ -79,7 +91,9 @@ export function ImportanceView(props: ImportanceViewProps): ReactNode {
 function useScoredLayers({ detail, prune, preview }: ImportanceViewProps): MapLayer[] {
   return useMemo(() => {
     const picks = preview?.picks ?? null;
-    const kept = preview === null ? detail.kept : (picks?.layers ?? null);
+    // A run in several steps chose by more than the scores that are shown.
+    const isAsRun = preview === null || prune === detail.settings.prune;
+    const kept = (isAsRun ? detail.kept : null) ?? picks?.layers ?? null;
     const windows = isByBlock(prune) ? prune.layers : null;
     return mapLayers(
       preview?.layers ?? detail.run.layers,
@@ -92,11 +106,16 @@ function useScoredLayers({ detail, prune, preview }: ImportanceViewProps): MapLa
 
 function ScoreCharts({
   layers,
+  hidden,
+  size,
   preview,
   selected,
   onSelect,
 }: {
   readonly layers: readonly MapLayer[];
+  readonly hidden: RunDetail['hidden'];
+  /** Of the hidden states, where indices of theirs go. */
+  readonly size: PlanPreview['hiddenSize'];
   readonly preview: PlanPreview | null;
   readonly selected: number | null;
   readonly onSelect: (layer: number | null) => void;
@@ -106,18 +125,20 @@ function ScoreCharts({
   const [shape, setShape] = useState<ScaleShape>('linear');
   const charts = useMemo(() => {
     const thresholds = preview?.picks?.layers.map((layer) => layer?.channelThreshold ?? null) ?? null;
+    const hiddenThreshold = preview?.picks?.hiddenThreshold ?? null;
     const all = [
+      { kind: 'hidden', columns: hiddenColumns(hidden, size, hiddenThreshold) },
       { kind: 'heads', columns: headColumns(layers) },
       { kind: 'channels', columns: channelColumns(layers, thresholds) },
       { kind: 'influence', columns: influenceColumns(layers) },
     ] as const;
     return all.filter(({ columns }) => columns.length > 0);
-  }, [layers, preview]);
-  const byLayer = charts.every(({ kind }) => kind === 'influence');
+  }, [layers, hidden, size, preview]);
+  const hasSpan = charts.some(({ kind }) => kind === 'heads' || kind === 'channels');
   return (
     <>
       <div className="scale-choices">
-        {!byLayer && (
+        {hasSpan && (
           <Segmented<ScaleSpan>
             size="small"
             name="scale-span"
@@ -135,17 +156,21 @@ function ScoreCharts({
           options={scaleShapes.map((value) => ({ value, label: t(`importance.shapes.${value}`) }))}
           onChange={setShape}
         />
-        <span className="quiet">{t('importance.chartKey')}</span>
+        <span className="quiet">
+          {t(
+            charts.every(({ kind }) => kind === 'influence') ? 'importance.layersKey' : 'importance.chartKey',
+          )}
+        </span>
       </div>
       {charts.map(({ kind, columns }) => (
         <ScoresChart
           key={kind}
           kind={kind}
           columns={columns}
-          layerCount={layers.length}
-          span={kind === 'influence' ? 'model' : span}
+          layerCount={kind === 'hidden' ? 1 : layers.length}
+          span={kind === 'influence' || kind === 'hidden' ? 'model' : span}
           shape={shape}
-          selected={selected}
+          selected={kind === 'hidden' ? null : selected}
           onSelect={onSelect}
         />
       ))}

@@ -1,3 +1,4 @@
+import type { PlanPreview, RunDetail } from '../../preload/contract.ts';
 import { goingKvHeads, type MapLayer } from '../model-map/map-layers.ts';
 
 /** The scores of one layer's heads or channels, the highest first. */
@@ -72,6 +73,18 @@ export function influenceColumns(layers: readonly MapLayer[]): ScoreColumn[] {
   });
 }
 
+/** One column of the hidden indices, which go through the whole network. */
+export function hiddenColumns(
+  hidden: RunDetail['hidden'],
+  size: PlanPreview['hiddenSize'],
+  threshold: number | null,
+): ScoreColumn[] {
+  if (!hidden) return [];
+  const { count, means } = hidden;
+  const share = size === undefined ? 1 : size.after / count;
+  return [{ layer: 0, heads: null, values: means, stays: null, staying: share * means.length, threshold }];
+}
+
 export const scaleSpans = ['layer', 'model'] as const;
 /** Whether each layer is drawn up to its own highest score, or all of them up to the highest of the model. */
 export type ScaleSpan = (typeof scaleSpans)[number];
@@ -85,12 +98,15 @@ export interface ScoreScale {
   readonly at: (score: number) => number;
 }
 
-/** A scale for these columns together. A logarithmic one begins at the lowest score that is above 0. */
+/** A scale for these columns together. A linear one begins at 0, or below it; a logarithmic one begins at the lowest score that is above 0. */
 export function scoreScale(columns: readonly ScoreColumn[], shape: ScaleShape): ScoreScale {
   const values = columns.flatMap((column) => column.values);
   const highest = values.reduce((most, value) => Math.max(most, value), 0);
   if (shape === 'linear') {
-    return { lowest: 0, highest, at: (score) => (highest === 0 ? 0 : clamp(score / highest)) };
+    // A product of many is told by its logarithm, which may be below 0.
+    const floor = values.reduce((least, value) => Math.min(least, value), 0);
+    const span = highest - floor;
+    return { lowest: floor, highest, at: (score) => (span === 0 ? 0 : clamp((score - floor) / span)) };
   }
   const lowest = values.reduce((least, value) => (value > 0 ? Math.min(least, value) : least), highest);
   const span = Math.log(highest) - Math.log(lowest);

@@ -15,7 +15,7 @@ import {
   type ScoreScale,
 } from './score-columns.ts';
 
-type ScoreKind = 'heads' | 'channels' | 'influence';
+type ScoreKind = 'heads' | 'channels' | 'influence' | 'hidden';
 
 export interface ScoresChartProps {
   readonly kind: ScoreKind;
@@ -46,10 +46,11 @@ export function ScoresChart(props: ScoresChartProps): ReactNode {
   const pitch = (width - axisWidth) / Math.max(1, layerCount);
   const shown = columns.find(({ layer }) => layer === (pointed ?? selected));
   const name = t(`importance.charts.${kind}`);
+  const places = usePlaces(kind);
   const names = [t('map.layer'), t(`importance.units.${kind}`), t('importance.score'), t('charts.stayed')];
   const labelEvery = Math.max(1, Math.ceil(minLabelSpacing / pitch));
   return (
-    <ChartFrame title={name} rows={csvRows(names, columns)}>
+    <ChartFrame title={name} rows={csvRows(names, columns, places)}>
       <div ref={stage} className="scores-chart">
         {width > axisWidth && (
           <svg width={width} height={height + labelHeight + topRoom} role="img" aria-label={name}>
@@ -75,7 +76,7 @@ export function ScoresChart(props: ScoresChartProps): ReactNode {
                       fontSize={typeScale.xs}
                       fill={colors.textQuiet}
                     >
-                      {column.layer}
+                      {places(column.layer)}
                     </text>
                   )}
                   <rect
@@ -99,7 +100,7 @@ export function ScoresChart(props: ScoresChartProps): ReactNode {
       <p className="chart-reading number" aria-hidden="true">
         {shown && describe(shown).join(' · ')}
       </p>
-      <ScoresTable name={name} columns={columns} />
+      <ScoresTable name={name} columns={columns} places={places} />
     </ChartFrame>
   );
 }
@@ -242,6 +243,12 @@ function area(
   return `${steps.join('')}L${xOf(to)} ${base}Z`;
 }
 
+/** What a column stands for, in a word: hidden indices go through all layers. */
+function usePlaces(kind: ScoreKind): (layer: number) => string {
+  const { t } = useTranslation();
+  return (layer) => (kind === 'hidden' ? t('importance.allOfThem') : String(layer));
+}
+
 function useDescribeColumn(kind: ScoreKind): (column: ScoreColumn) => string[] {
   const { t } = useTranslation();
   const formats = useFormats();
@@ -256,11 +263,11 @@ function useDescribeColumn(kind: ScoreKind): (column: ScoreColumn) => string[] {
     }
     const share = formats.percent(staying / values.length);
     return [
-      t('map.layerNumber', { layer }),
+      kind === 'hidden' ? t('importance.allOfThem') : t('map.layerNumber', { layer }),
       t('importance.highest', { score: formats.score(values[0]) }),
       t('importance.median', { score: formats.score(middleOf(values)) }),
       t('importance.lowest', { score: formats.score(values[values.length - 1]) }),
-      kind === 'channels'
+      stays === null
         ? t('importance.shareStays', { share })
         : t('importance.headsStay', { count: staying, of: whole }),
       threshold === null ? '' : t('importance.threshold', { score: formats.score(threshold) }),
@@ -269,11 +276,15 @@ function useDescribeColumn(kind: ScoreKind): (column: ScoreColumn) => string[] {
 }
 
 /** Of a head whether it stays, 1 or 0; of a share of channels, how much of it. */
-function csvRows(names: readonly string[], columns: readonly ScoreColumn[]): CsvRow[] {
+function csvRows(
+  names: readonly string[],
+  columns: readonly ScoreColumn[],
+  places: (layer: number) => string,
+): CsvRow[] {
   const rows = columns.flatMap(({ layer, values, heads, stays, staying }) =>
     values.map((value, i): CsvRow => {
       const kept = stays === null ? Math.min(1, Math.max(0, staying - i)) : Number(stays[i]);
-      return [layer, heads?.[i] ?? i, value, kept];
+      return [places(layer), heads?.[i] ?? i, value, kept];
     }),
   );
   return [names, ...rows];
@@ -283,9 +294,11 @@ function csvRows(names: readonly string[], columns: readonly ScoreColumn[]): Csv
 function ScoresTable({
   name,
   columns,
+  places,
 }: {
   readonly name: string;
   readonly columns: readonly ScoreColumn[];
+  readonly places: (layer: number) => string;
 }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
@@ -308,7 +321,7 @@ function ScoresTable({
         <tbody>
           {columns.map(({ layer, values, threshold, staying }) => (
             <tr key={layer}>
-              <th scope="row">{layer}</th>
+              <th scope="row">{places(layer)}</th>
               <td>{formats.score(values[0])}</td>
               <td>{formats.score(middleOf(values))}</td>
               <td>{formats.score(values[values.length - 1])}</td>

@@ -5,6 +5,7 @@ import type { ModelSummary, PlanPreview, PruneSettings } from '../../preload/con
 import { Panel } from '../components/panel.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
+import { modeOf, shareTerms } from './plan-modes.ts';
 import { RatioField } from './ratio-field.tsx';
 import { TargetField, targetAt } from './target-field.tsx';
 
@@ -56,7 +57,7 @@ export function HowMuch({
 
 /** The two percentages that are so easily taken for one another. */
 function Outcome({
-  prune: { ratio, target },
+  prune,
   preview,
 }: {
   readonly prune: PruneSettings;
@@ -64,12 +65,14 @@ function Outcome({
 }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
+  const { ratio, target } = prune;
+  const mode = modeOf(prune);
   const solved = preview ? `~\u202f${formats.percent(preview.ratioInWindow)}` : '–';
   return (
     <dl className="two-ratios">
       <div>
         <dt>
-          <Term name="ratioInWindow">{t('plan.inWindow')}</Term>
+          <Term name={shareTerms[mode]}>{t(`plan.shares.${mode}`)}</Term>
         </dt>
         {target ? <dd className="predicted">{solved}</dd> : <dd>{formats.percent(ratio)}</dd>}
       </div>

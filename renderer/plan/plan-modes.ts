@@ -9,6 +9,13 @@ export function modeOf({ mode }: Pick<PruneSettings, 'mode'>): PlanMode {
   return mode === 'channel' || mode === 'layer' ? mode : 'block';
 }
 
+/** What explains the share that goes, of what the mode removes. */
+export const shareTerms = {
+  block: 'ratioInWindow',
+  channel: 'ratioOfHidden',
+  layer: 'ratioOfLayers',
+} as const satisfies Readonly<Record<PlanMode, string>>;
+
 /** Whether the plan's structures are scored by a criterion; whole layers are judged by what they do to their input. */
 export const hasCriterion = (prune: Pick<PruneSettings, 'mode'>): boolean => modeOf(prune) !== 'layer';
 

@@ -8,6 +8,7 @@ import { Screen } from '../components/screen.tsx';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { hasScores } from '../importance/importance-link.tsx';
 import { ImportanceView } from '../importance/importance-view.tsx';
+import { hasCriterion } from '../plan/plan-modes.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
 import { useAsked } from '../wizard/use-asked.ts';
@@ -33,7 +34,11 @@ export function ImportanceScreen({ runId }: { readonly runId: string }): ReactNo
     <Screen
       title={run ? t('importance.title', { model: run.modelName }) : t('importance.name')}
       subtitle={
-        run && t('importance.subtitle', { criterion: t(`criteria.${run.criterion as 'random'}.name`) })
+        run &&
+        ownPlan &&
+        (hasCriterion(ownPlan)
+          ? t('importance.subtitle', { criterion: t(`criteria.${run.criterion as 'random'}.name`) })
+          : t('importance.subtitleLayers'))
       }
       primary={{
         label: t('actions.pruneWithPlan'),

@@ -130,8 +130,8 @@ function remarkOf(
   | 'plan.layersLast'
   | 'plan.sizesLater'
   | 'plan.whichLater' {
-  if (preview?.picks) return 'plan.byScores';
   if (modeOf(prune) === 'channel') return 'plan.hiddenLater';
+  if (preview?.picks) return 'plan.byScores';
   if (modeOf(prune) === 'layer') return prune.drop === 'last' ? 'plan.layersLast' : 'plan.layersLater';
   return preview?.awaitsScores ? 'plan.sizesLater' : 'plan.whichLater';
 }

@@ -1,6 +1,6 @@
 import { useMemo, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { RunDetail, RunReport, RunSummary } from '../../preload/contract.ts';
+import type { PruneSettings, RunDetail, RunReport, RunSummary } from '../../preload/contract.ts';
 import type { TrainingCurves } from '../../preload/recovery-contract.ts';
 import { DifferenceChart } from '../charts/difference-chart.tsx';
 import { WidthsChart } from '../charts/widths-chart.tsx';
@@ -23,6 +23,7 @@ import { Term } from '../glossary/term.tsx';
 import { isEvaluationRun } from '../studio/run-kind.ts';
 import { useFormats } from '../language/use-formats.ts';
 import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
+import { isByBlock, modeOf, shareTerms } from '../plan/plan-modes.ts';
 import { modelsOf, returnedShare } from '../recovery/recovered-models.ts';
 import { RecoveryPanel } from '../recovery/recovery-panel.tsx';
 import { LossChart } from '../recovery/training-charts.tsx';
@@ -158,10 +159,10 @@ function ResultsBody({
   readonly curves: TrainingCurves;
 }): ReactNode {
   const { t } = useTranslation();
-  const layers = useMemo(
-    () => mapLayers(run.layers, report.windows, detail ?? {}, detail?.settings.prune.edits),
-    [run.layers, report.windows, detail],
-  );
+  const layers = useMemo(() => {
+    const windows = isByBlock(detail?.settings.prune ?? {}) ? report.windows : null;
+    return mapLayers(run.layers, windows, detail ?? {}, detail?.settings.prune.edits);
+  }, [run.layers, report.windows, detail]);
   return (
     <div className="results">
       <ResultsMap
@@ -173,7 +174,7 @@ function ResultsBody({
       {report.recovery && <LossChart curves={curves} height={240} />}
       {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
       {!isEvaluation(report) && <DifferenceChart report={report} />}
-      {!isEvaluation(report) && <HowItWasMade report={report} />}
+      {!isEvaluation(report) && <HowItWasMade report={report} prune={detail?.settings.prune ?? null} />}
       {!isEvaluation(report) && <WidthsChart kind="heads" layers={run.layers} />}
       {!isEvaluation(report) && <WidthsChart kind="mlpWidth" layers={run.layers} />}
       {detail && <RecipePanel detail={detail} />}
@@ -215,32 +216,69 @@ function ResultsMap({
   );
 }
 
-function HowItWasMade({ report }: { readonly report: RunReport }): ReactNode {
+function HowItWasMade({
+  report,
+  prune,
+}: {
+  readonly report: RunReport;
+  readonly prune: PruneSettings | null;
+}): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const { windows, calibration, evaluation } = report;
+  const { windows, calibration, evaluation, hiddenSize } = report;
+  const mode = modeOf(prune ?? {});
   const layersOf = ([from, to]: readonly [number, number]): string =>
     from === to ? t('plan.noLayers') : t('plan.layersFromTo', { from, to: to - 1, count: to - from });
   return (
     <Panel title={t('results.how')}>
       <Facts
         facts={[
+          ...(mode === 'layer'
+            ? [
+                {
+                  name: t('plan.drop'),
+                  term: 'drop' as const,
+                  value: t(`plan.drops.${prune?.drop ?? 'least-influence'}.name`),
+                },
+              ]
+            : [
+                {
+                  name: t('plan.criterion'),
+                  term: 'criterion' as const,
+                  value: t(`criteria.${report.criterion as 'random'}.name`, {
+                    defaultValue: report.criterion,
+                  }),
+                },
+                {
+                  name: t('plan.aggregation'),
+                  term: 'aggregation' as const,
+                  value: t(`aggregations.${report.aggregation as 'sum'}.name`, {
+                    defaultValue: report.aggregation,
+                  }),
+                },
+              ]),
           {
-            name: t('plan.criterion'),
-            term: 'criterion',
-            value: t(`criteria.${report.criterion as 'random'}.name`, { defaultValue: report.criterion }),
+            name: t(`plan.shares.${mode}`),
+            term: shareTerms[mode],
+            value: formats.percent(report.ratioInWindow),
           },
-          {
-            name: t('plan.aggregation'),
-            term: 'aggregation',
-            value: t(`aggregations.${report.aggregation as 'sum'}.name`, {
-              defaultValue: report.aggregation,
-            }),
-          },
-          { name: t('plan.inWindow'), term: 'ratioInWindow', value: formats.percent(report.ratioInWindow) },
           { name: t('plan.ofAll'), term: 'ratioOfAll', value: formats.percent(report.removedOfParameters) },
-          { name: t('plan.windows.attention'), term: 'window', value: layersOf(windows.attention) },
-          { name: t('plan.windows.mlp'), term: 'window', value: layersOf(windows.mlp) },
+          ...(hiddenSize
+            ? [
+                {
+                  name: t('model.hiddenSize'),
+                  term: 'hiddenSize' as const,
+                  value: `${formats.count(hiddenSize.before)} → ${formats.count(hiddenSize.after)}`,
+                },
+              ]
+            : []),
+          ...(mode === 'block'
+            ? (['attention', 'mlp'] as const).map((kind) => ({
+                name: t(`plan.windows.${kind}`),
+                term: 'window' as const,
+                value: layersOf(windows[kind]),
+              }))
+            : []),
           {
             name: t('data.calibration'),
             term: 'calibration',

@@ -28,7 +28,7 @@ import { measuresPerplexity, recipeWindows } from '../studio/recipe-keys.ts';
 import { go } from '../studio/route.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
-import { usesGradient } from '../plan/plan-modes.ts';
+import { isByBlock, usesGradient } from '../plan/plan-modes.ts';
 import { useRunSetup, type OpenRunSetup } from '../wizard/use-run-setup.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
@@ -191,7 +191,7 @@ function RunAtWork({
     () =>
       mapLayers(
         run.layers,
-        detail && recipeWindows(detail.recipe),
+        detail && isByBlock(detail.settings.prune) ? recipeWindows(detail.recipe) : null,
         detail ?? {},
         detail?.settings.prune.edits,
       ),

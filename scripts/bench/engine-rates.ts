@@ -17,8 +17,10 @@ import { criterionNamed } from '../../main/engine/criteria/index.ts';
 import { elementsOf } from '../../main/engine/derive/cost.ts';
 import { OnnxGraph } from '../../main/engine/onnx/onnx-graph.ts';
 import { MemberScorer } from '../../main/engine/prune/member-scores.ts';
-import { prunedShapes, selectLocally, type PrunePlan } from '../../main/engine/prune/plan.ts';
+import type { PrunePlan } from '../../main/engine/prune/plan.ts';
+import { selectStructures } from '../../main/engine/prune/select-structures.ts';
 import { slicedTensors } from '../../main/engine/prune/slice.ts';
+import { structureCosts } from '../../main/engine/prune/structure-costs.ts';
 import { lossWeights, predictedTokens, type Batch } from '../../main/engine/runtime/batch.ts';
 import { openModel, type Model } from '../../main/engine/runtime/model.ts';
 import { blockGraph } from '../../main/engine/runtime/model-graph.ts';
@@ -268,15 +270,16 @@ async function measureSlicing(model: Model, folder: string): Promise<void> {
   printRates(new Map([['slicing', pairs]]), 'MB', 'file copy');
 }
 
-function randomPlan({ config }: Model): PrunePlan {
+function randomPlan({ family, config }: Model): PrunePlan {
   const window = [0, layerCount] as const;
-  const shapes = prunedShapes(config, { ratio: 0.25, windows: { attention: window, mlp: window } });
+  const selection = { ratio: 0.25, windows: { attention: window, mlp: window } };
   const scores = config.layers.map(({ kvHeads, mlpWidth }, layer) => {
     const random = new RandomStream(1, 'random-criterion', layer);
     const drawn = (count: number): number[] => Array.from({ length: count }, () => random.uniform());
     return [layer, { layer, heads: drawn(kvHeads), channels: drawn(mlpWidth) }] as const;
   });
-  return selectLocally(config, shapes, new Map(scores));
+  const costs = structureCosts(family, config, () => 2);
+  return selectStructures({ config, costs, selection, share: 1, scores: new Map(scores), before: null });
 }
 
 async function copyToDisk(from: string, to: string): Promise<void> {

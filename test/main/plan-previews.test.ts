@@ -1,7 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { writeScores } from '../../main/engine/run-scores.ts';
+import { runFiles } from '../../main/engine/run.ts';
+import { writeHiddenScores, writeScores } from '../../main/engine/run-scores.ts';
 import { FileGrants } from '../../main/studio/grants.ts';
 import { ModelLibrary } from '../../main/studio/model-library.ts';
 import { PlanPreviews } from '../../main/studio/plan-previews.ts';
@@ -30,18 +31,25 @@ const rising = (count: number): number[] => Array.from({ length: count }, (_, i)
 let previews: PlanPreviews;
 let modelId: string;
 let run: KeptRun;
+let runs: RunLibrary;
+let model: string;
+
+const makeRun = async (planned: PruneRequest): Promise<KeptRun> => {
+  const recipe = checkRecipe({ model, prune: planned }, 'test');
+  const made = await runs.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny', null);
+  await mkdir(path.join(made.stored.folder, 'scores'));
+  return made;
+};
 
 const score = async (layer: number): Promise<void> =>
   writeScores(run.stored.folder, { layer, heads: rising(headCount), channels: rising(channelCount) });
 
 beforeEach(async () => {
   const folder = temporaryFolder();
-  const model = path.join(folder, 'model');
+  model = path.join(folder, 'model');
   await writeRandomModel(model, { num_attention_heads: 4, num_key_value_heads: 4, intermediate_size: 32 });
-  const runs = new RunLibrary(path.join(folder, 'runs'), () => undefined);
-  const recipe = checkRecipe({ model, prune }, 'test');
-  run = await runs.make(prepareRunOf(await inspectModel(model), recipe), recipe, 'tiny', null);
-  await mkdir(path.join(run.stored.folder, 'scores'));
+  runs = new RunLibrary(path.join(folder, 'runs'), () => undefined);
+  run = await makeRun(prune);
   const grants = new FileGrants();
   const recent = path.join(folder, 'recent.json');
   const models = await ModelLibrary.open(grants, path.join(folder, 'demo'), recent, () => undefined);
@@ -123,5 +131,19 @@ describe('a plan on the scores of a run', () => {
     expect(picks?.layers[1]?.kvHeads).toHaveLength(layers[1].after.kvHeads);
     // Not one channel more would have had room.
     expect(after.parameters).toBeLessThanOrEqual(waiting.after.parameters + 3 * 32);
+  });
+
+  it('tells which score of hidden indices is the highest that goes', async () => {
+    const byHidden: PruneRequest = { ...prune, mode: 'channel' };
+    const { folder } = (run = await makeRun(byHidden)).stored;
+    const { hiddenSize } = (await inspectModel(model)).config;
+    await writeHiddenScores(folder, { part: 'network', members: 1, hidden: rising(hiddenSize) });
+    expect((await previews.preview(modelId, byHidden, run.id)).picks).toBeNull();
+    await writeFile(path.join(folder, runFiles.plan), JSON.stringify({ hidden: [0], layers: [] }));
+    const half = await previews.preview(modelId, byHidden, run.id);
+    expect(half.picks?.hiddenThreshold).toBe(hiddenSize / 2);
+    const quarter = await previews.preview(modelId, { ...byHidden, ratio: 0.25 }, run.id);
+    expect(quarter.picks?.hiddenThreshold).toBe(hiddenSize / 4);
+    expect((await previews.preview(modelId, prune, run.id)).picks).toBeNull();
   });
 });

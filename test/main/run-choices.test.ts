@@ -46,6 +46,21 @@ describe('the choices of a run', () => {
     expect(await choices.influences(folder)).toEqual([{ layer: 1, influence: 0.5 }]);
   });
 
+  it('are told of hidden indices as one, in the order of the network, once the run has chosen', async () => {
+    const choices = new RunChoices();
+    const part = async (name: string, scores: object): Promise<void> =>
+      writeFile(path.join(folder, 'scores', `${name}.json`), JSON.stringify({ members: 1, ...scores }));
+    await writeScores(1, { part: 1, members: 1, hidden: [1, 2, 3] });
+    await part('head', { part: 'head', hidden: [0, 0, 1] });
+    await part('embedding', { part: 'embedding', hidden: [10, 0, 0] });
+    expect(await choices.hiddenScores(folder, 'sum')).toBeNull();
+    const plan = { hidden: [0, 2], layers: [] };
+    await writeFile(path.join(folder, 'plan.json'), JSON.stringify(plan));
+    expect(await choices.hiddenScores(folder, 'sum')).toEqual([11, 2, 4]);
+    expect(await choices.hiddenScores(folder, 'max')).toEqual([10, 2, 3]);
+    expect((await choices.wholeScores(folder)).size).toBe(0);
+  });
+
   it('are read again when a file has changed, and only then', async () => {
     const choices = new RunChoices();
     const file = await writeScores(0, { heads: [1, 2] });

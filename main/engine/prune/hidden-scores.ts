@@ -4,7 +4,6 @@ import { forwardPass, hiddenKey } from '../runtime/forward-pass.ts';
 import type { LayerWeights, Network, PartGradient, WantedGradients } from '../runtime/network.ts';
 import { partOf, type Pace } from '../runtime/pace.ts';
 import { RandomStream } from '../tensor/random.ts';
-import type { Aggregation } from './aggregate.ts';
 import {
   backwardLayer,
   calibrationBatches,
@@ -17,15 +16,7 @@ import type { EstimateRequest, EstimateResult } from './estimate.ts';
 import { hiddenParts, type HiddenMember, type HiddenPart, type NetworkPart } from './hidden-group.ts';
 import { MemberScorer, type Contraction, type SalienceSums } from './member-scores.ts';
 import { RowBlocks, storedRows } from './row-blocks.ts';
-
-/** What the hidden indices are worth to a part of the network; `network` where nothing but the whole is scored. */
-export interface HiddenScores {
-  readonly part: NetworkPart | 'network';
-  /** How many members of the group were put together. */
-  readonly members: number;
-  /** One a hidden index: of its members there, put together as far as they are (docs/method.md, Channel-wise). */
-  readonly hidden: readonly number[];
-}
+import { joiningOf, type HiddenScores } from './total-hidden-scores.ts';
 
 export interface HiddenEstimateRequest extends Omit<EstimateRequest, 'fold' | 'windows' | 'done' | 'save'> {
   /** Parts whose scores are known from before an interruption. */
@@ -61,43 +52,6 @@ export async function estimateHidden(
   } finally {
     await scorer.release();
   }
-}
-
-/**
- * The scores of all parts as one. Parts count in the network's order, so that it makes no difference in which they were
- * scored.
- * @throws RangeError where a part is missing.
- */
-export function totalHiddenScores(
-  parts: readonly HiddenScores[],
-  expected: readonly HiddenPart[],
-  aggregation: Aggregation,
-): number[] {
-  const whole = parts.find(({ part }) => part === 'network');
-  const ordered = whole ? [whole] : expected.map(({ part }) => partNamed(parts, part));
-  const { join } = joiningOf(aggregation);
-  const total = ordered.map(({ hidden }) => hidden).reduce((a, b) => a.map((score, i) => join(score, b[i])));
-  const members = ordered.reduce((count, part) => count + part.members, 0);
-  return aggregation === 'mean' ? total.map((score) => score / members) : [...total];
-}
-
-function partNamed(parts: readonly HiddenScores[], name: NetworkPart): HiddenScores {
-  const found = parts.find(({ part }) => part === name);
-  if (found) return found;
-  throw new RangeError(`The part ${name} of the network has no scores.`);
-}
-
-/**
- * How the scores of members are put together, one after the other. A product of hundreds of them has no floating-point
- * number, so its logarithm is taken: the order is the same.
- */
-function joiningOf(aggregation: Aggregation): {
-  readonly of: (score: number) => number;
-  readonly join: (a: number, b: number) => number;
-} {
-  const of = (score: number): number =>
-    aggregation === 'prod' ? Math.log(Math.max(score, Number.MIN_VALUE)) : score;
-  return { of, join: aggregation === 'max' ? Math.max : (a, b) => a + b };
 }
 
 const noBatches = { batches: [], fisherWeights: [] };

@@ -3,10 +3,8 @@ import { EngineError } from '../errors.ts';
 import type { Family, LayerShape, ModelConfig, NetworkShape } from '../families/family.ts';
 import type { GraphBuilder } from '../ir/graph.ts';
 import { blockGraph, modelGraph } from '../runtime/model-graph.ts';
-import type { LayerScores } from './estimate.ts';
-import type { SelectionOptions } from './prune-settings.ts';
-import { keepHighest, removedUnits } from './select.ts';
-import { inWindow, type LayerWindow } from './windows.ts';
+import { keepHighest } from './select.ts';
+import type { LayerWindow } from './windows.ts';
 
 /** What stays in one layer, as ascending indices into the original. */
 export interface LayerPlan {
@@ -46,59 +44,6 @@ export function checkRatio(ratio: number): void {
     { ratio },
     ratio === 0 ? 'A ratio of 0 removes nothing: leave the model as it is.' : 'Try 0.25.',
   );
-}
-
-/** The widths that a selection leaves: known before any weight is read. */
-export function prunedShape(
-  config: ModelConfig,
-  selection: LocalSelection & Pick<SelectionOptions, 'mode'>,
-): NetworkShape {
-  const { hiddenSize, layers } = config;
-  if (selection.mode !== 'channel') return { hiddenSize, layers: prunedShapes(config, selection) };
-  return { hiddenSize: hiddenSize - removedUnits(hiddenSize, 1, selection.ratio), layers };
-}
-
-/**
- * The layer widths that a local selection leaves: known before any weight is read, since each layer loses a count
- * that depends on the ratio alone.
- */
-export function prunedShapes(config: ModelConfig, { ratio, windows }: LocalSelection): LayerShape[] {
-  return config.layers.map((shape, layer) => {
-    const removedKvHeads = inWindow(layer, windows.attention)
-      ? removedUnits(shape.kvHeads, config.headDim, ratio)
-      : 0;
-    const removedChannels = inWindow(layer, windows.mlp) ? removedUnits(shape.mlpWidth, 1, ratio) : 0;
-    const kvHeads = shape.kvHeads - removedKvHeads;
-    return {
-      heads: kvHeads * (shape.heads / shape.kvHeads),
-      kvHeads,
-      mlpWidth: shape.mlpWidth - removedChannels,
-    };
-  });
-}
-
-/** The lowest-scored structures of each layer go, down to the planned widths. */
-export function selectLocally(
-  config: ModelConfig,
-  pruned: readonly LayerShape[],
-  scores: ReadonlyMap<number, LayerScores>,
-): PrunePlan {
-  const layers = config.layers.map((shape, layer) => {
-    const kept = (count: number, of: number, by: readonly number[] | undefined, what: string): number[] => {
-      if (count === of) return Array.from({ length: of }, (_, i) => i);
-      if (by?.length !== of) throw new RangeError(`Layer ${layer} has no scores for its ${of} ${what}.`);
-      return keepHighest(by, of - count);
-    };
-    const { heads, channels } = scores.get(layer) ?? {};
-    const keptKvHeads = kept(pruned[layer].kvHeads, shape.kvHeads, heads, 'heads');
-    const perKvHead = shape.heads / shape.kvHeads;
-    const keptHeads = keptKvHeads.flatMap((kv) =>
-      Array.from({ length: perKvHead }, (_, r) => kv * perKvHead + r),
-    );
-    const keptChannels = kept(pruned[layer].mlpWidth, shape.mlpWidth, channels, 'channels');
-    return { attention: { keptHeads, keptKvHeads }, mlp: { keptChannels } };
-  });
-  return { layers };
 }
 
 /** The lowest-scored hidden indices go, down to the planned size; heads and channels all stay. */

@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { OnnxGraph } from '../../../main/engine/onnx/onnx-graph.ts';
 import type { LayerScores } from '../../../main/engine/prune/estimate.ts';
 import { measurePerplexity } from '../../../main/engine/evaluate/perplexity.ts';
-import { prunedShapes, selectLocally } from '../../../main/engine/prune/plan.ts';
 import { initialAdapter } from '../../../main/engine/recover/adapter.ts';
 import { adapterGradients } from '../../../main/engine/recover/adapter-gradients.ts';
 import { adamwStep, clippingScale, trainedParameter } from '../../../main/engine/recover/adamw.ts';
@@ -26,6 +25,7 @@ import {
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated } from '../../fixtures/estimating.ts';
 import { goldenForward, goldenLora, goldenModelFolder, goldenScores } from '../../fixtures/golden-files.ts';
+import { everywhere, selected } from '../../fixtures/local-selection.ts';
 import { openNetwork, session, unhurried } from '../../fixtures/open-network.ts';
 import { useSoftwareCard } from '../../fixtures/software-card.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -136,11 +136,9 @@ describe.each(['taylor-element1', 'taylor-vector', 'magnitude-l2'])('%s on a car
         scoreTolerance,
       );
     }
-    const { config } = cpu.model;
-    const all = [0, config.layers.length] as const;
-    const shapes = prunedShapes(config, { ratio: 0.5, windows: { attention: all, mlp: all } });
-    expect(selectLocally(config, shapes, found.scores)).toEqual(
-      selectLocally(config, shapes, expected.scores),
+    const selection = { ratio: 0.5, windows: everywhere(cpu.model.config) };
+    expect(selected(cpu.model, selection, found.scores)).toEqual(
+      selected(cpu.model, selection, expected.scores),
     );
   });
 });

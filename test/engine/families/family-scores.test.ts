@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { keptLayers, prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { keptLayers, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { packBatches } from '../../../main/engine/runtime/batch.ts';
 import { Network } from '../../../main/engine/runtime/network.ts';
 import { openWeightStore } from '../../../main/engine/runtime/residency.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated } from '../../fixtures/estimating.ts';
 import { goldenFamily, goldenFamilyScores, scoredFamilyNames } from '../../fixtures/golden-files.ts';
+import { everywhere, selected } from '../../fixtures/local-selection.ts';
 import { masked } from '../../fixtures/masked-checkpoint.ts';
 import { openNetwork, session } from '../../fixtures/open-network.ts';
 import { layerPlan, writePruned } from '../../fixtures/pruned-folder.ts';
@@ -28,12 +29,11 @@ describe.each(scoredFamilyNames)('%s, scored by the published formulas on separa
 
   it.each(aggregations)('%s: scores, and what they leave', async (aggregation) => {
     const network = await openNetwork(folder);
-    const { config } = network.model;
-    const all = [0, network.layerCount] as const;
-    const windows = { attention: all, mlp: all };
+    const { model } = network;
+    const windows = everywhere(model.config);
     for (const [short, criterion] of Object.entries(criteria) as [keyof typeof criteria, string][]) {
       const { scores } = await estimated(network, { criterion, aggregation, rows: inputIds });
-      const plan = selectLocally(config, prunedShapes(config, { ratio, windows }), scores);
+      const plan = selected(model, { ratio, windows }, scores);
       golden[short][aggregation].forEach((expected, layer) => {
         const found = scores.get(layer);
         expect(worstOfLargest(found?.heads ?? [], expected.heads)).toBeLessThan(tolerance.scores);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { measurePerplexity } from '../../../main/engine/evaluate/perplexity.ts';
-import { modelCosts, shapeLeftBy, prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, shapeLeftBy, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { packBatches, predictedTokens, sumOfPredicted } from '../../../main/engine/runtime/batch.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated } from '../../fixtures/estimating.ts';
@@ -11,6 +11,7 @@ import {
   goldenPruned,
   goldenTensors,
 } from '../../fixtures/golden-files.ts';
+import { selected } from '../../fixtures/local-selection.ts';
 import { openNetwork, unhurried } from '../../fixtures/open-network.ts';
 import { layerPlan, wholePlan, writePruned } from '../../fixtures/pruned-folder.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -35,7 +36,7 @@ describe.each(['mha', 'gqa'])('%s pruned as PyTorch pruned it', (name) => {
       rows: golden.inputIds,
       windows,
     });
-    const plan = selectLocally(config, prunedShapes(config, { ratio: 0.25, windows }), scores);
+    const plan = selected(original.model, { ratio: 0.25, windows }, scores);
     const expected: PrunePlan = {
       layers: wholePlan(config).layers.map((whole, layer) => {
         const kept = pruned.plan[layer];

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { totalHiddenScores } from '../../../main/engine/prune/hidden-scores.ts';
 import { hiddenParts } from '../../../main/engine/prune/hidden-group.ts';
 import { ActivationStore } from '../../../main/engine/runtime/activation-store.ts';
 import type { Network } from '../../../main/engine/runtime/network.ts';
 import { numbers, type Values } from '../../../main/engine/runtime/session.ts';
-import { prunedShape, selectHidden } from '../../../main/engine/prune/plan.ts';
+import { selectHidden } from '../../../main/engine/prune/plan.ts';
+import { inNetworkOrder, totalHiddenScores } from '../../../main/engine/prune/total-hidden-scores.ts';
 import { packBatches } from '../../../main/engine/runtime/batch.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimatedHidden } from '../../fixtures/estimating.ts';
@@ -16,6 +16,7 @@ import {
   goldenModelFolder,
   type AggregationName,
 } from '../../fixtures/golden-files.ts';
+import { everywhere, plannedShape } from '../../fixtures/local-selection.ts';
 import { openNetwork } from '../../fixtures/open-network.ts';
 import { writePruned } from '../../fixtures/pruned-folder.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -72,8 +73,8 @@ describe.each(goldenChannelNames)('%s', (name) => {
       // A product multiplies the errors of all members.
       expect(worst, aggregation).toBeLessThan(aggregation === 'prod' ? 3 * tolerance : tolerance);
       for (const [ratio, { kept, gap }] of Object.entries(golden.picks[key][aggregation])) {
-        const windows = { attention: [0, 0], mlp: [0, 0] } as const;
-        const { hiddenSize } = prunedShape(config, { mode: 'channel', ratio: Number(ratio), windows });
+        const selection = { mode: 'channel', ratio: Number(ratio), windows: everywhere(config) } as const;
+        const { hiddenSize } = plannedShape(network.model, selection);
         const { hidden } = selectHidden(config, hiddenSize, found.scores);
         if (gap > tolerance) expect(hidden, `${aggregation} at ${ratio}`).toEqual(kept);
         else expect(hidden).toHaveLength(kept.length);
@@ -149,6 +150,7 @@ describe('the same bits', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray([...parts], { minLength: parts.length }), (shuffled) => {
         expect(totalHiddenScores(shuffled, expected, 'sum')).toEqual(scores);
+        expect(inNetworkOrder(shuffled).map(({ part }) => part)).toEqual(expected.map(({ part }) => part));
       }),
       { seed: 1, numRuns: 20 },
     );

@@ -2,11 +2,12 @@ import { readdirSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { keptLayers, shapesOf, prunedShapes, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { keptLayers, shapesOf, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import { run, type RunReport, type RunSettings } from '../../../main/engine/run.ts';
 import { openModel } from '../../../main/engine/runtime/model.ts';
 import { hashesBelow } from '../../fixtures/folder-hashes.ts';
 import { goldenIterative, goldenModelFolder } from '../../fixtures/golden-files.ts';
+import { plannedShape } from '../../fixtures/local-selection.ts';
 import { writeRows } from '../../fixtures/random-model.ts';
 import { runSettings } from '../../fixtures/run-settings.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
@@ -91,8 +92,8 @@ describe.each(['mha-element1', 'gqa-element1', 'gqa-mix'])('%s, in three steps',
 
 describe('any number of steps', () => {
   it.each(['magnitude-l2', 'random'])('of %s ends at the widths of one step', async (criterion) => {
-    const { config, checkpoint } = await openModel(goldenModelFolder('gqa'));
-    await checkpoint.close();
+    const model = await openModel(goldenModelFolder('gqa'));
+    await model.checkpoint.close();
     for (const [steps, ratio] of [
       [2, 0.25],
       [4, 0.6],
@@ -102,7 +103,7 @@ describe('any number of steps', () => {
       const { folder } = await done({ ...runSettings, prune: { ...prune, steps } });
       for (let step = 1; step <= steps; step++) {
         const plan = await planIn(folder, 'steps', String(step));
-        const due = prunedShapes(config, { ...prune, ratio: (step / steps) * ratio });
+        const due = plannedShape(model, { ratio: (step / steps) * ratio, windows: all }).layers;
         expect(shapesOf(plan), `${step} of ${steps}`).toEqual(due);
       }
     }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { countMacs, countParameters, elementsOf } from '../../../main/engine/derive/cost.ts';
 import { readModelConfig } from '../../../main/engine/families/index.ts';
-import { modelCosts, prunedShape, type ModelCosts } from '../../../main/engine/prune/plan.ts';
+import { modelCosts, type ModelCosts } from '../../../main/engine/prune/plan.ts';
 import { modelGraph } from '../../../main/engine/runtime/model-graph.ts';
 import { publishedConfig } from '../../fixtures/golden-files.ts';
+import { plannedShape } from '../../fixtures/local-selection.ts';
 
 interface Recipe {
   readonly ratio: number;
@@ -12,18 +13,20 @@ interface Recipe {
 
 /** Costs of a published model with a part of its hidden indices gone, by config.json alone. */
 function channelCosts(name: string, ratio: number): ModelCosts & { hiddenSize: number } {
-  const { family, config } = readModelConfig(publishedConfig(name));
+  const model = readModelConfig(publishedConfig(name));
+  const { family, config } = model;
   const windows = { attention: [0, 0], mlp: [0, 0] } as const;
-  const shape = prunedShape(config, { mode: 'channel', ratio, windows });
+  const shape = plannedShape(model, { mode: 'channel', ratio, windows });
   expect(shape.layers).toEqual(config.layers);
   return { ...modelCosts(family, config, shape, () => 2), hiddenSize: shape.hiddenSize };
 }
 
 /** Costs of a published model, dense or with both windows on the same layers; weights stored in 16 bits. */
 function costs(name: string, recipe?: Recipe): ModelCosts {
-  const { family, config } = readModelConfig(publishedConfig(name));
+  const model = readModelConfig(publishedConfig(name));
+  const { family, config } = model;
   const windows = recipe && { attention: recipe.layers, mlp: recipe.layers };
-  const shape = recipe && windows ? prunedShape(config, { ratio: recipe.ratio, windows }) : config;
+  const shape = recipe && windows ? plannedShape(model, { ratio: recipe.ratio, windows }) : config;
   return modelCosts(family, config, shape, () => 2);
 }
 

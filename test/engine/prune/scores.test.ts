@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { LayerScores } from '../../../main/engine/prune/estimate.ts';
-import { keptLayers, prunedShapes, selectLocally, type PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { keptLayers, type PrunePlan } from '../../../main/engine/prune/plan.ts';
 import type { GqaFold } from '../../../main/engine/prune/unit-scores.ts';
-import type { ModelConfig } from '../../../main/engine/families/family.ts';
 import { worstOfLargest } from '../../fixtures/closeness.ts';
 import { estimated } from '../../fixtures/estimating.ts';
 import {
@@ -13,6 +11,7 @@ import {
   type CriterionName,
   type GoldenPicks,
 } from '../../fixtures/golden-files.ts';
+import { everywhere, selected } from '../../fixtures/local-selection.ts';
 import { openNetwork } from '../../fixtures/open-network.ts';
 
 const aggregations: readonly AggregationName[] = ['sum', 'mean', 'max', 'prod', 'first', 'second', 'last'];
@@ -44,15 +43,6 @@ const lossTolerance = 3e-6;
 
 /** Picks that turn on rounding may differ; there are few of them. */
 const leastCompared = 0.9;
-
-function planOf(config: ModelConfig, ratio: number, scores: ReadonlyMap<number, LayerScores>): PrunePlan {
-  const all = [0, config.layers.length] as const;
-  return selectLocally(
-    config,
-    prunedShapes(config, { ratio, windows: { attention: all, mlp: all } }),
-    scores,
-  );
-}
 
 function goldenOf<T>(
   by: Readonly<Partial<Record<CriterionName, T>>>,
@@ -104,7 +94,8 @@ describe.each(goldenScoreNames)('%s', (name) => {
 
   it.each(inThisFile)('$id: scores and picks of every aggregation and fold', async (criterion) => {
     const network = await openNetwork(goldenModelFolder(golden.model));
-    const { config } = network.model;
+    const { model } = network;
+    const windows = everywhere(model.config);
     const picks = new PickCheck(criterion.tolerance);
     for (const aggregation of aggregations) {
       const expected = goldenOf(golden.scores, criterion)[aggregation];
@@ -128,7 +119,8 @@ describe.each(goldenScoreNames)('%s', (name) => {
           );
         }
         for (const [ratio, chosen] of Object.entries(goldenOf(golden.picks, criterion)[aggregation])) {
-          picks.plan(planOf(config, Number(ratio), found.scores), chosen, fold, `${aggregation} at ${ratio}`);
+          const plan = selected(model, { ratio: Number(ratio), windows }, found.scores);
+          picks.plan(plan, chosen, fold, `${aggregation} at ${ratio}`);
         }
         if (criterion.id.startsWith('taylor')) {
           expect(Math.abs((found.calibrationLoss ?? NaN) - golden.loss)).toBeLessThan(lossTolerance);

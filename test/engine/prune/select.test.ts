@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkRatio, prunedShapes, selectLocally } from '../../../main/engine/prune/plan.ts';
+import { checkRatio } from '../../../main/engine/prune/plan.ts';
 import { keepHighest, removedUnits } from '../../../main/engine/prune/select.ts';
 import { checkWindow, defaultWindow, inWindow } from '../../../main/engine/prune/windows.ts';
+import { plannedShape, selected } from '../../fixtures/local-selection.ts';
 import { picoModel } from '../../fixtures/pico-config.ts';
 
 const headDim = 128;
@@ -80,9 +81,8 @@ describe('which units stay', () => {
 });
 
 describe('a local plan', () => {
-  const { config } = picoModel({ num_key_value_heads: 2, num_hidden_layers: 3 });
-  const windows = { attention: [1, 3], mlp: [0, 2] } as const;
-  const shapes = prunedShapes(config, { ratio: 0.5, windows });
+  const model = picoModel({ num_key_value_heads: 2, num_hidden_layers: 3 });
+  const selection = { ratio: 0.5, windows: { attention: [1, 3], mlp: [0, 2] } } as const;
   const scores = new Map(
     [0, 1, 2].map((layer) => [
       layer,
@@ -91,7 +91,7 @@ describe('a local plan', () => {
   );
 
   it('knows the widths before any score: windows apart, query heads with their KV head', () => {
-    expect(shapes).toEqual([
+    expect(plannedShape(model, selection).layers).toEqual([
       { heads: 4, kvHeads: 2, mlpWidth: 5 },
       { heads: 2, kvHeads: 1, mlpWidth: 5 },
       { heads: 2, kvHeads: 1, mlpWidth: 10 },
@@ -100,7 +100,7 @@ describe('a local plan', () => {
 
   it('keeps the highest, and all query heads of a KV head', () => {
     const all = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-    expect(selectLocally(config, shapes, scores).layers).toEqual([
+    expect(selected(model, selection, scores).layers).toEqual([
       { attention: { keptHeads: [0, 1, 2, 3], keptKvHeads: [0, 1] }, mlp: { keptChannels: [0, 1, 2, 3, 9] } },
       { attention: { keptHeads: [0, 1], keptKvHeads: [0] }, mlp: { keptChannels: [0, 1, 2, 3, 9] } },
       { attention: { keptHeads: [2, 3], keptKvHeads: [1] }, mlp: { keptChannels: all } },
@@ -108,9 +108,7 @@ describe('a local plan', () => {
   });
 
   it('does not guess where scores are missing', () => {
-    expect(() => selectLocally(config, shapes, new Map())).toThrow(
-      'Layer 0 has no scores for its 10 channels.',
-    );
+    expect(() => selected(model, selection, new Map())).toThrow('Layer 0 has no scores for its 10 channels.');
   });
 
   it.each([0, 1, -0.1, 1.5, NaN, Infinity])('has a ratio between 0 and 1, not %d', (ratio) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   channelColumns,
   headColumns,
+  hiddenColumns,
   influenceColumns,
   scoreScale,
 } from '../../../renderer/importance/score-columns.ts';
@@ -24,6 +25,14 @@ const layers = mapLayers(
 );
 
 describe('columns of scores', () => {
+  it('have the hidden indices as one, as many filled as stay', () => {
+    const hidden = { count: 8, means: [9, 7, 4, 1] };
+    expect(hiddenColumns(hidden, { before: 8, after: 6 }, 2)).toMatchObject([
+      { values: [9, 7, 4, 1], staying: 3, threshold: 2 },
+    ]);
+    expect(hiddenColumns(null, undefined, null)).toEqual([]);
+  });
+
   it('have the heads with the highest score first, and the highest that goes as threshold', () => {
     const columns = headColumns(layers);
     expect(columns.map(({ layer }) => layer)).toEqual([1, 2]);
