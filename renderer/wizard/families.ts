@@ -10,7 +10,6 @@ export const familyIds = [
   'chatglm',
   'chatglm2',
 ] as const;
-type FamilyId = (typeof familyIds)[number];
 
 /** Families, and models among them, of which more is to be known than their name. */
 export type Particular = 'vicuna' | 'chatglm' | 'chatglm2';

@@ -124,7 +124,9 @@ describe('YAML', () => {
   it('explains its keys and shows a window on one line', () => {
     const text = formatRecipe(unusual);
     expect(text).toMatch(/^ +attention: \[0, 3\] # \[from, to\); null: the window that scales with depth$/m);
-    expect(text).toMatch(/^ +criterion: random # taylor-vector, .*random; null: the one that suits the family$/m);
+    expect(text).toMatch(
+      /^ +criterion: random # taylor-vector, .*random; null: the one that suits the family$/m,
+    );
   });
 
   it.each([
