@@ -128,10 +128,12 @@ function remarkOf(
   | 'plan.hiddenLater'
   | 'plan.layersLater'
   | 'plan.layersLast'
+  | 'plan.sizesExpected'
   | 'plan.sizesLater'
   | 'plan.whichLater' {
   if (modeOf(prune) === 'channel') return 'plan.hiddenLater';
   if (preview?.picks) return 'plan.byScores';
   if (modeOf(prune) === 'layer') return prune.drop === 'last' ? 'plan.layersLast' : 'plan.layersLater';
-  return preview?.awaitsScores ? 'plan.sizesLater' : 'plan.whichLater';
+  if (!preview?.awaitsScores) return 'plan.whichLater';
+  return prune.scope === 'global-published' ? 'plan.sizesExpected' : 'plan.sizesLater';
 }
