@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { call, sharedStudio, type OpenStudio } from '../e2e/harness.ts';
-import { screenTour } from '../e2e/screen-tour.ts';
+import { call, sharedStudio, type OpenStudio } from './harness.ts';
+import { screenTour } from './screen-tour.ts';
 
 /** Waits until the window is 1280 by 800 at this zoom, and what is measured has followed. */
 async function zoomTo({ app, page }: OpenStudio, factor: number): Promise<void> {
+  // Where the pointer was left, another term may come to lie: its explanation would open, and take the next Escape.
+  await page.mouse.move(0, 0);
   await app.evaluate(({ BrowserWindow }, zoom) => {
     const [window] = BrowserWindow.getAllWindows();
     window.setContentSize(1280, 800);
