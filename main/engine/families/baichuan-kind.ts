@@ -1,15 +1,25 @@
 import { EngineError } from '../errors.ts';
 import { stockKeys, type ShapeKeys } from './layer-shapes.ts';
+import { readLlamaConfig } from './llama-decoder.ts';
 import type { ConfigReader } from './config-reader.ts';
+import type { ModelConfig } from './family.ts';
 
 /** Those of LLaMA; every query head has keys of its own. */
 export const baichuanKeys: ShapeKeys = { ...stockKeys, kvHeads: null };
 
 /**
- * Baichuan 2 bears the same names, but divides each row of its head by the row's norm.
- * @throws EngineError feature-unsupported
+ * The config of a Baichuan of the first generation.
+ * @throws EngineError feature-unsupported for the second.
  */
-export function refuseSecondGeneration(config: ConfigReader): void {
+export function readBaichuanConfig(config: ConfigReader, familyId: string, familyName: string): ModelConfig {
+  refuseSecondGeneration(config);
+  const paddingId = config.source.pad_token_id === undefined ? 0 : Number(config.source.pad_token_id);
+  const details = { attentionBias: false, mlpBias: false, packed: true, paddingId };
+  return readLlamaConfig(config, familyId, familyName, details, baichuanKeys);
+}
+
+/** Baichuan 2 bears the same names, but divides each row of its head by the row's norm. */
+function refuseSecondGeneration(config: ConfigReader): void {
   if (!config.has('z_loss_weight') && config.source.vocab_size !== 125696) return;
   throw new EngineError(
     'feature-unsupported',

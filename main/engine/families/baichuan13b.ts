@@ -1,13 +1,13 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, alibiAttention, mergeHeads } from '../ops/index.ts';
+import { attentionMask } from './attention-mask.ts';
 import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
-import { baichuanKeys, refuseSecondGeneration } from './baichuan-kind.ts';
+import { baichuanKeys, readBaichuanConfig } from './baichuan-kind.ts';
 import { ConfigReader } from './config-reader.ts';
 import { project, rootMeanSquareNorm, swiGlu } from './decoder-parts.ts';
 import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
 import { writeFixedHeadConfig } from './layer-shapes.ts';
-import { llamaDecoder, packedHeads, readLlamaConfig } from './llama-decoder.ts';
-import { causalMask, treeMask } from './rotary-frequencies.ts';
+import { llamaDecoder, packedHeads } from './llama-decoder.ts';
 
 /** Baichuan-13B: as Baichuan-7B, with ALiBi in place of rotary positions. */
 export const baichuan13b = defineFamily({
@@ -18,10 +18,7 @@ export const baichuan13b = defineFamily({
 
   readConfig(source) {
     const config = new ConfigReader(source);
-    refuseSecondGeneration(config);
-    const paddingId = config.source.pad_token_id === undefined ? 0 : Number(config.source.pad_token_id);
-    const details = { attentionBias: false, mlpBias: false, packed: true, paddingId };
-    const read = readLlamaConfig(config, 'baichuan-13b', 'Baichuan-13B', details, baichuanKeys);
+    const read = readBaichuanConfig(config, 'baichuan-13b', 'Baichuan-13B');
     return {
       ...read,
       maxPositions: config.count('model_max_length', 4096),
@@ -47,7 +44,7 @@ export const baichuan13b = defineFamily({
   },
 
   sideInputs: (_config, positions) => ({
-    mask: positions.tree ? treeMask(positions.tree) : causalMask(positions),
+    mask: attentionMask(positions),
     positions: keyPositions(positions),
   }),
 

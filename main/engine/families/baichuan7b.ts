@@ -1,8 +1,8 @@
-import { baichuanKeys, refuseSecondGeneration } from './baichuan-kind.ts';
+import { baichuanKeys, readBaichuanConfig } from './baichuan-kind.ts';
 import { ConfigReader } from './config-reader.ts';
 import { defineFamily } from './family.ts';
 import { writeFixedHeadConfig } from './layer-shapes.ts';
-import { llamaDecoder, readLlamaConfig } from './llama-decoder.ts';
+import { llamaDecoder } from './llama-decoder.ts';
 
 /** Baichuan-7B: LLaMA's decoder with queries, keys and values in one weight, W_pack. */
 export const baichuan7b = defineFamily({
@@ -12,11 +12,7 @@ export const baichuan7b = defineFamily({
   ...llamaDecoder,
 
   readConfig(source) {
-    const config = new ConfigReader(source);
-    refuseSecondGeneration(config);
-    const paddingId = config.source.pad_token_id === undefined ? 0 : Number(config.source.pad_token_id);
-    const details = { attentionBias: false, mlpBias: false, packed: true, paddingId };
-    return readLlamaConfig(config, 'baichuan-7b', 'Baichuan-7B', details, baichuanKeys);
+    return readBaichuanConfig(new ConfigReader(source), 'baichuan-7b', 'Baichuan-7B');
   },
 
   writeConfig: (config, shape) =>

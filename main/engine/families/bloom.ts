@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, alibiAttention, gelu, mergeHeads, splitQkvPerHead } from '../ops/index.ts';
+import { attentionMask } from './attention-mask.ts';
 import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
 import { ConfigReader } from './config-reader.ts';
 import {
@@ -12,7 +13,6 @@ import {
 } from './decoder-parts.ts';
 import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
 import { readLayerShapes, writeFixedHeadConfig, type ShapeKeys } from './layer-shapes.ts';
-import { causalMask, treeMask } from './rotary-frequencies.ts';
 
 const keys: ShapeKeys = { layers: 'n_layer', heads: 'n_head', kvHeads: null, mlpWidth: 'intermediate_size' };
 
@@ -86,7 +86,7 @@ export const bloom = defineFamily({
   },
 
   sideInputs: (_config, positions) => ({
-    mask: positions.tree ? treeMask(positions.tree) : causalMask(positions),
+    mask: attentionMask(positions),
     positions: keyPositions(positions),
   }),
 

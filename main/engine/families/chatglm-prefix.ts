@@ -1,6 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { ModelConfig, Positions, SideInput } from './family.ts';
-import { maskedScore } from './rotary-frequencies.ts';
+import { maskedScore } from './attention-mask.ts';
 
 /** Where a row's answer begins, and the position that its tokens are given. */
 interface Prefix {

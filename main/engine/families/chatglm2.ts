@@ -11,6 +11,7 @@ import {
   splitHeads,
   splitQkv,
 } from '../ops/index.ts';
+import { attentionMask } from './attention-mask.ts';
 import { ConfigReader } from './config-reader.ts';
 import {
   embedTokens,
@@ -23,7 +24,7 @@ import {
 } from './decoder-parts.ts';
 import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
 import { readLayerShapes, writeStockConfig, type ShapeKeys } from './layer-shapes.ts';
-import { causalMask, rotaryFrequencies, rotaryTables, treeMask } from './rotary-frequencies.ts';
+import { rotaryFrequencies, rotaryTables } from './rotary-frequencies.ts';
 
 const keys: ShapeKeys = {
   layers: 'num_layers',
@@ -99,7 +100,7 @@ export const chatglm2 = defineFamily({
 
   sideInputs: (config, positions) => ({
     ...rotaryTables(config.rotaryFrequencies, positions),
-    mask: positions.tree ? treeMask(positions.tree) : causalMask(positions),
+    mask: attentionMask(positions),
   }),
 
   groupRoots: () => ({

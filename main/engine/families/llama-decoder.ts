@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, attention, mergeHeads, rotary, splitHeads, splitQkv } from '../ops/index.ts';
+import { attentionMask } from './attention-mask.ts';
 import type { ConfigReader } from './config-reader.ts';
 import {
   embedTokens,
@@ -13,7 +14,7 @@ import {
 } from './decoder-parts.ts';
 import type { Family, LayerShape, ModelConfig } from './family.ts';
 import { readLayerShapes, stockKeys } from './layer-shapes.ts';
-import { causalMask, rotaryFrequencies, rotaryTables, treeMask } from './rotary-frequencies.ts';
+import { rotaryFrequencies, rotaryTables } from './rotary-frequencies.ts';
 
 /** What sets the relatives of LLaMA apart, as `details` of their configs. */
 export interface LlamaDetails {
@@ -81,7 +82,7 @@ export const llamaDecoder = {
     const window = Number(config.details.slidingWindow ?? 0);
     return {
       ...rotaryTables(config.rotaryFrequencies, positions),
-      mask: positions.tree ? treeMask(positions.tree, window) : causalMask(positions, window),
+      mask: attentionMask(positions, window),
     };
   },
 
