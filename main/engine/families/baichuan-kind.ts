@@ -13,9 +13,16 @@ export const baichuanKeys: ShapeKeys = { ...stockKeys, kvHeads: null };
  */
 export function readBaichuanConfig(config: ConfigReader, familyId: string, familyName: string): ModelConfig {
   refuseSecondGeneration(config);
-  const paddingId = config.source.pad_token_id === undefined ? 0 : Number(config.source.pad_token_id);
-  const details = { attentionBias: false, mlpBias: false, packed: true, paddingId };
+  const details = { attentionBias: false, mlpBias: false, packed: true, ...paddingOf(config) };
   return readLlamaConfig(config, familyId, familyName, details, baichuanKeys);
+}
+
+/** The published code takes 0 where the key is absent; null is none. */
+function paddingOf(config: ConfigReader): { readonly paddingId?: number } {
+  const { pad_token_id: id = 0 } = config.source;
+  if (id === null) return {};
+  if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return { paddingId: id };
+  throw config.invalid('pad_token_id', 'a whole number from 0 on, or null', id);
 }
 
 /** Baichuan 2 bears the same names, but divides each row of its head by the row's norm. */

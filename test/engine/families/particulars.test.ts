@@ -198,7 +198,12 @@ describe('which loader opens what', () => {
     ['baichuan-7b', 4, 20, 'transformers with the modeling file of Baichuan-7B'],
     ['baichuan-7b', 3, 44, 'LLM-Pruner Studio opens this folder. transformers with the modeling file'],
     ['bloom', 6, 192, 'transformers (BloomForCausalLM) and LLM-Pruner Studio open this folder.'],
-    ['bloom', 6, 100, 'LLM-Pruner Studio opens this folder. transformers refuses it: it takes a BLOOM’s MLP'],
+    [
+      'bloom',
+      6,
+      100,
+      'LLM-Pruner Studio opens this folder. transformers (BloomForCausalLM) refuses it: it takes a BLOOM’s MLP',
+    ],
     ['chatglm', 4, 20, 'transformers with the modeling file of ChatGLM-6B'],
     [
       'chatglm',
@@ -209,6 +214,20 @@ describe('which loader opens what', () => {
     ['chatglm2', 4, 20, 'transformers with the modeling file of ChatGLM2 or 3 (trust_remote_code) and'],
   ])('%s with %i heads and %i channels everywhere', (name, heads, width, sentence) => {
     expect(written(name, heads, width)).toContain(sentence.replace('’', "'"));
+  });
+});
+
+describe('the padding token of a Baichuan', () => {
+  const paddingOf = (id: unknown): unknown =>
+    described('baichuan-7b', { pad_token_id: id }).config.details.paddingId;
+
+  it('is the one named, or none', () => {
+    expect(paddingOf(3)).toBe(3);
+    expect(paddingOf(null)).toBeUndefined();
+  });
+
+  it.each(['0', -1, 0.5])('is not %o', (id) => {
+    expect(() => paddingOf(id)).toThrow(expect.objectContaining({ code: 'config-invalid' }));
   });
 });
 
