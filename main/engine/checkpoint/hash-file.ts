@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { readError } from './file-errors.ts';
+import { openForReading, readBytes } from './read-bytes.ts';
 
 /** Large enough to be read at the pace of the disk, small enough to let others in between. */
 const pieceBytes = 2 ** 20;
@@ -30,14 +30,10 @@ export async function hashFile(
 
 /** Reads a byte of it, which tells what reading all of it would. @throws EngineError file-missing, file-unreadable. */
 export async function requireReadable(path: string): Promise<void> {
+  const { handle, sizeBytes } = await openForReading(path);
   try {
-    const handle = await open(path);
-    try {
-      await handle.read(Buffer.alloc(1), 0, 1, 0);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw readError(error, path);
+    await readBytes(handle, path, 0, Math.min(1, sizeBytes));
+  } finally {
+    await handle.close();
   }
 }
