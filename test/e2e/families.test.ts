@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { keptLayers, type PrunePlan } from '../../main/engine/prune/plan.ts';
 import { goldenFamily, goldenFamilyScores } from '../fixtures/golden-files.ts';
 import { writeRows } from '../fixtures/random-model.ts';
-import { sharedStudio, type OpenStudio } from './harness.ts';
+import { patienceMs, sharedStudio, type OpenStudio } from './harness.ts';
 import { dialogAnswers, fact, goOn, numberIn, region, seeResults, type, widthRows } from './wizard-hand.ts';
 
 let folder: string;
@@ -92,7 +92,7 @@ describe('the wizard with models of other families', () => {
     await page.getByText('Table', { exact: true }).click();
     const predicted = async (): Promise<number[]> =>
       (await widthRows(region(page, 'What goes'))).map((row) => numberIn(row[2]));
-    await vi.waitFor(async () => expect(await predicted()).toEqual([6, 6, 6]), 10_000);
+    await vi.waitFor(async () => expect(await predicted()).toEqual([6, 6, 6]), patienceMs);
     await goOn(page, 'Plan');
     await chooseRows(studio, 'chatglm2');
     await goOn(page, 'Data');

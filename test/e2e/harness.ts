@@ -33,7 +33,7 @@ export interface StudioOptions {
 }
 
 /** For what a screen shows at once, on a machine that is busy with other tests. */
-const patienceMs = 15_000;
+export const patienceMs = 60_000;
 
 const root = path.resolve(import.meta.dirname, '../..');
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PrunePlan } from '../../main/engine/prune/plan.ts';
 import type { RunReport } from '../../preload/contract.ts';
 import { command, documentOf } from '../fixtures/command-line.ts';
-import { call, sharedStudio } from './harness.ts';
+import { call, patienceMs, sharedStudio } from './harness.ts';
 import {
   barRow,
   choose,
@@ -63,7 +63,7 @@ const editsIn = (page: Page): Promise<string[]> =>
 async function predicted(page: Page, parameters: number): Promise<number[][]> {
   await vi.waitFor(
     async () => expect(numberIn((await barRow(page, /^After, predicted/)).Parameters)).toBe(parameters),
-    10_000,
+    patienceMs,
   );
   await page.getByText('Table', { exact: true }).click();
   const rows = await widthRows(page.getByRole('region', { name: /^What (goes|the plan takes)$/ }));
@@ -216,7 +216,7 @@ describe('the importance that a run found', () => {
       const now = await goesIn();
       expect(now).toHaveLength(going.length);
       expect(now).not.toContain(going[0]);
-    }, 10_000);
+    }, patienceMs);
     await treat(fourth, 'MLP', 'Leave whole');
     const edits = {
       exclude: { attention: [], mlp: [4] },

@@ -10,6 +10,7 @@ import { hashesBelow } from '../fixtures/folder-hashes.ts';
 import {
   call,
   endStudio,
+  patienceMs,
   refusal,
   secondStart,
   startStudio,
@@ -338,7 +339,7 @@ describe('while a run is at work', () => {
     await midway(studio, runId);
     const [worker] = await workerPids(studio);
     studio.main.kill('SIGKILL');
-    await expect.poll(() => isAlive(worker), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(worker), { timeout: patienceMs }).toBe(false);
 
     const next = await startStudio({ userData: studio.userData });
     const { run, progress } = await call(next.page, 'run:get', { runId });

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, vi } from 'vitest';
-import { workerPids, type OpenStudio } from './harness.ts';
+import { patienceMs, workerPids, type OpenStudio } from './harness.ts';
 import type { ElectronApplication, Locator, Page } from 'playwright-core';
 
 /** What a person does and reads in the wizard, by the labels on screen. */
@@ -48,7 +48,7 @@ export async function dialogAnswers(app: ElectronApplication, chosen: string): P
       dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [filePath] });
     }, chosen);
   // On a busy machine main may collect the promise of an evaluation before it is read.
-  await vi.waitFor(set);
+  await vi.waitFor(set, patienceMs);
 }
 
 /** The process of the run at work; those that looked into texts may take a moment to be gone. */
@@ -57,7 +57,7 @@ export async function runWorker(studio: OpenStudio): Promise<number> {
     const pids = await workerPids(studio);
     expect(pids).toHaveLength(1);
     return pids[0];
-  }, 15_000);
+  }, patienceMs);
 }
 
 /** Types into a field as a person does who leaves it afterwards. */
@@ -123,5 +123,5 @@ export async function copied(app: ElectronApplication, button: Locator): Promise
     const text = await read();
     expect(text).not.toBe('');
     return text;
-  });
+  }, patienceMs);
 }

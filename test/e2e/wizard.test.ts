@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LayerShape, RunReport } from '../../preload/contract.ts';
 import { command, documentOf } from '../fixtures/command-line.ts';
-import { sharedStudio, type OpenStudio } from './harness.ts';
+import { patienceMs, sharedStudio, type OpenStudio } from './harness.ts';
 import {
   barRow,
   choose,
@@ -81,7 +81,7 @@ async function readPlan({ page }: OpenStudio, parameters: number): Promise<Read[
   await showFullDigits(page);
   await page.getByText('Table', { exact: true }).click();
   const predicted = (): Promise<Row> => barRow(page, /^After, predicted/);
-  await vi.waitFor(async () => expect(numberIn((await predicted()).Parameters)).toBe(parameters), 10_000);
+  await vi.waitFor(async () => expect(numberIn((await predicted()).Parameters)).toBe(parameters), patienceMs);
   return {
     before: await barRow(page, /^Before/),
     after: await predicted(),

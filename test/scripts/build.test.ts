@@ -37,7 +37,8 @@ it.each(['dist/app.js', 'dist/cli.js', 'dist/worker.js'])(
     expect(sources).not.toEqual([]);
     expect(
       sources.filter(
-        (source) => !/^\.\.\/(main|preload|resources\/(templates|tasks|published))\//.test(source),
+        (source) =>
+          !/^\.\.\/(main|preload|resources\/(templates|chat-templates|tasks|published))\//.test(source),
       ),
     ).toEqual([]);
   },

@@ -33,7 +33,7 @@ describe('the studio store', () => {
     await bridge.call('run:resume', { runId: 'run-2' });
     await vi.waitFor(
       () => expect(store.getState().runs?.find(({ id }) => id === 'run-2')?.state).toBe('finished'),
-      { timeout: 5000 },
+      { timeout: 60_000 },
     );
     expect(seen.length).toBeGreaterThan(2);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
