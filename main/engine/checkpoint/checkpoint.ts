@@ -203,9 +203,8 @@ class OpenCheckpoint implements Checkpoint {
     if (sizeBytes > MAX_READ_BYTES) throw tooLargeToRead(tensor, sizeBytes, this.folder);
     const read = this.rangesOf(tensor);
     if (strides === undefined) return viewAs(dtype, await read(offset + from * rowBytes, sizeBytes));
-    const elementBytes = bytesPerElement[dtype];
-    const view = { dtype, elementBytes, shape: [to - from, ...row], strides };
-    return readStrided({ ...view, offset: offset + from * strides[0] * elementBytes }, read);
+    const view = { dtype, shape: [to - from, ...row], strides };
+    return readStrided({ ...view, offset: offset + from * strides[0] * bytesPerElement[dtype] }, read);
   }
 
   /** Reads of the file that holds a tensor, which `close` waits for. */

@@ -1,4 +1,4 @@
-import { type RawArray, viewAs, type Dtype } from '../tensor/dtype.ts';
+import { bytesPerElement, type RawArray, viewAs, type Dtype } from '../tensor/dtype.ts';
 
 /** What is read at once of a tensor whose elements do not lie in their order. */
 const SPAN_BYTES = 64 * 1024 * 1024;
@@ -6,7 +6,6 @@ const SPAN_BYTES = 64 * 1024 * 1024;
 /** A view of elements in a file; `offset` is that of its first element, strides count elements. */
 export interface StridedView {
   readonly dtype: Dtype;
-  readonly elementBytes: number;
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -20,16 +19,22 @@ export type ReadRange = (offset: number, sizeBytes: number) => Promise<Uint8Arra
  * memory at once, besides the result.
  */
 export async function readStrided(view: StridedView, read: ReadRange): Promise<RawArray> {
-  const { dtype, elementBytes, shape } = view;
-  const elements = shape.reduce((a, b) => a * b, 1);
-  const result = viewAs(dtype, new Uint8Array(elements * elementBytes));
+  const { dtype, shape } = view;
+  const elements = product(shape);
+  const result = viewAs(dtype, new Uint8Array(elements * bytesPerElement[dtype]));
   if (elements > 0) await gather(result, 0, view, rowMajor(shape), read);
   return result;
 }
 
-function rowMajor(shape: readonly number[]): number[] {
-  return shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-}
+export const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
+
+/** Strides of elements that lie in their order, without gaps. */
+export const rowMajor = (shape: readonly number[]): number[] =>
+  shape.map((_, axis) => product(shape.slice(axis + 1)));
+
+/** How far the farthest element lies from the first. */
+export const lastElement = (shape: readonly number[], strides: readonly number[]): number =>
+  shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis], 0);
 
 /** Splits the axis with the widest steps in halves until a part lies within one span. */
 async function gather(
@@ -39,8 +44,9 @@ async function gather(
   resultStrides: readonly number[],
   read: ReadRange,
 ): Promise<void> {
-  const { dtype, elementBytes, offset, shape, strides } = view;
-  const span = 1 + shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis], 0);
+  const { dtype, offset, shape, strides } = view;
+  const elementBytes = bytesPerElement[dtype];
+  const span = 1 + lastElement(shape, strides);
   const widest = widestAxis(view);
   if (span * elementBytes <= SPAN_BYTES || widest === undefined) {
     const source = viewAs(dtype, await read(offset, span * elementBytes));

@@ -4,6 +4,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { EngineError, type ErrorCode, type ErrorFacts } from '../errors.ts';
 import { readBytes } from './read-bytes.ts';
+import { lastElement, product, rowMajor } from './read-strided.ts';
 import { type StoredTensor, MAX_NAME_LENGTH, MAX_RANK, quoted } from './safetensors-header.ts';
 import { KnownGlobal, Tuple, unpickle } from './unpickle.ts';
 import { type ZipEntry, isZip, readZipDirectory } from './zip-directory.ts';
@@ -279,21 +280,9 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function product(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
-}
-
-function lastElement(shape: readonly number[], strides: readonly number[]): number {
-  return shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis], 0);
-}
-
 /** Row-major without gaps; the stride of an axis of one element, or of no elements at all, says nothing. */
 function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   if (product(shape) === 0) return true;
-  let expected = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    if (shape[axis] !== 1 && strides[axis] !== expected) return false;
-    expected *= shape[axis];
-  }
-  return true;
+  const expected = rowMajor(shape);
+  return shape.every((size, axis) => size === 1 || strides[axis] === expected[axis]);
 }

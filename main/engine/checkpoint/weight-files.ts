@@ -52,7 +52,7 @@ export interface WeightFiles {
   readonly files: readonly string[];
   /** Tensor name to shard file; undefined for a single file, which holds what it holds. */
   readonly weightMap: ReadonlyMap<string, string> | undefined;
-  /** The index, where there is one. */
+  /** The index's name in this format, whether or not there is one. */
   readonly indexFile: string;
 }
 

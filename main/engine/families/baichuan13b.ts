@@ -1,10 +1,10 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
-import { add, alibiAttention, mergeHeads } from '../ops/index.ts';
+import { alibiAttention, mergeHeads } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
 import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
 import { baichuanKeys, readBaichuanConfig } from './baichuan-kind.ts';
 import { ConfigReader } from './config-reader.ts';
-import { project, rootMeanSquareNorm, swiGlu } from './decoder-parts.ts';
+import { preNormBlock, project, swiGlu } from './decoder-parts.ts';
 import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
 import { writeFixedHeadConfig } from './layer-shapes.ts';
 import { llamaDecoder, packedHeads } from './llama-decoder.ts';
@@ -36,12 +36,7 @@ export const baichuan13b = defineFamily({
       baichuanKeys,
     ),
 
-  block(g, config, shape, x) {
-    const normed = rootMeanSquareNorm(g, config, 'input_layernorm', x);
-    const mid = g.apply(add, { a: x, b: selfAttention(g, config, shape, normed) }).y;
-    const after = rootMeanSquareNorm(g, config, 'post_attention_layernorm', mid);
-    return g.apply(add, { a: mid, b: swiGlu(g, config, shape, after) }).y;
-  },
+  block: preNormBlock(selfAttention, swiGlu),
 
   sideInputs: (_config, positions) => ({
     mask: attentionMask(positions),

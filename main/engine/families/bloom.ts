@@ -1,11 +1,12 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
-import { add, alibiAttention, gelu, mergeHeads, splitQkvPerHead } from '../ops/index.ts';
+import { add, alibiAttention, mergeHeads, splitQkvPerHead } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
 import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
 import { ConfigReader } from './config-reader.ts';
 import {
   centredNorm,
   embedTokens,
+  geluMlp,
   headDimOf,
   project,
   projectToVocabulary,
@@ -47,19 +48,17 @@ export const bloom = defineFamily({
 
   writeConfig(config, shape) {
     const source = withoutHeadOrigins(withOwnNames(config.source));
-    const written = writeFixedHeadConfig(
+    return writeFixedHeadConfig(
       { ...config, source },
       shape,
       withHeadOrigins(config, shape),
       'transformers (BloomForCausalLM)',
       keys,
+      ({ mlpWidth }) =>
+        mlpWidth === 4 * shape.hiddenSize
+          ? null
+          : "it takes a BLOOM's MLP to be four times as wide as its hidden size",
     );
-    const isStock = shape.layers.every(({ mlpWidth }) => mlpWidth === 4 * shape.hiddenSize);
-    if (isStock || !written.loaders.startsWith('transformers')) return written;
-    return {
-      ...written,
-      loaders: `LLM-Pruner Studio opens this folder. transformers refuses it: it takes a BLOOM's MLP to be four times as wide as its hidden size.`,
-    };
   },
 
   storedNames: (name) => [name.replace(/^transformer\./, '')],
@@ -77,7 +76,7 @@ export const bloom = defineFamily({
     const attended = selfAttention(g, config, shape, normed);
     const mid = g.apply(add, { a: isNormed ? normed : x, b: attended }).y;
     const after = centredNorm(g, config, 'post_attention_layernorm', mid);
-    return g.apply(add, { a: isNormed ? after : mid, b: mlp(g, config, shape, after) }).y;
+    return g.apply(add, { a: isNormed ? after : mid, b: geluMlp(g, config, shape, after) }).y;
   },
 
   head(g, config, x) {
@@ -104,13 +103,14 @@ const embeddingName = 'transformer.word_embeddings.weight';
 
 /** Older configs have other names for the same; the MLP's width is four times the hidden size unless it was pruned. */
 function withOwnNames(source: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const hidden = source.hidden_size ?? source.n_embed;
+  const { n_embed: embedded, num_hidden_layers: layers, num_attention_heads: heads, ...rest } = source;
+  const hidden = rest.hidden_size ?? embedded;
   return {
-    ...source,
+    ...rest,
     hidden_size: hidden,
-    n_layer: source.n_layer ?? source.num_hidden_layers,
-    n_head: source.n_head ?? source.num_attention_heads,
-    intermediate_size: source.intermediate_size ?? (typeof hidden === 'number' ? 4 * hidden : undefined),
+    n_layer: rest.n_layer ?? layers,
+    n_head: rest.n_head ?? heads,
+    intermediate_size: rest.intermediate_size ?? (typeof hidden === 'number' ? 4 * hidden : undefined),
   };
 }
 
@@ -126,9 +126,4 @@ function selfAttention(g: GraphBuilder, config: ModelConfig, { heads }: LayerSha
   const { q, k, v } = g.apply(splitQkvPerHead, { x: fused }, { headDim });
   const mixed = g.apply(mergeHeads, { x: g.apply(alibiAttention, { q, k, v, ...inputs }).y }).y;
   return project(g, 'self_attention.dense', mixed, [hiddenSize, heads * headDim], true);
-}
-
-function mlp(g: GraphBuilder, { hiddenSize }: ModelConfig, { mlpWidth }: LayerShape, x: Value): Value {
-  const widened = g.apply(gelu, { x: project(g, 'mlp.dense_h_to_4h', x, [mlpWidth, hiddenSize], true) }).y;
-  return project(g, 'mlp.dense_4h_to_h', widened, [hiddenSize, mlpWidth], true);
 }

@@ -1,19 +1,12 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
-import {
-  add,
-  gelu,
-  mergeHeads,
-  rowMaskedAttention,
-  rowRotary,
-  scale,
-  splitQkvPerHead,
-} from '../ops/index.ts';
+import { add, mergeHeads, rowMaskedAttention, rowRotary, scale, splitQkvPerHead } from '../ops/index.ts';
 import { fromFloat32, toFloat32 } from '../tensor/half.ts';
 import { prefixInputs } from './chatglm-prefix.ts';
 import { ConfigReader } from './config-reader.ts';
 import {
   centredNorm,
   embedTokens,
+  geluMlp,
   headDimOf,
   project,
   projectToVocabulary,
@@ -93,7 +86,7 @@ export const chatglm = defineFamily({
     const normed = centredNorm(g, config, 'input_layernorm', x);
     const mid = g.apply(add, { a: scaled(g, normed), b: selfAttention(g, config, shape, normed) }).y;
     const after = centredNorm(g, config, 'post_attention_layernorm', mid);
-    return g.apply(add, { a: scaled(g, after), b: mlp(g, config, shape, after) }).y;
+    return g.apply(add, { a: scaled(g, after), b: geluMlp(g, config, shape, after) }).y;
   },
 
   head(g, config, x) {
@@ -129,9 +122,4 @@ function selfAttention(g: GraphBuilder, config: ModelConfig, { heads }: LayerSha
   const attended = g.apply(rowMaskedAttention, { q: positioned(q), k: positioned(k), v, mask }).y;
   const mixed = g.apply(mergeHeads, { x: attended }).y;
   return project(g, 'attention.dense', mixed, [hiddenSize, heads * headDim], true);
-}
-
-function mlp(g: GraphBuilder, { hiddenSize }: ModelConfig, { mlpWidth }: LayerShape, x: Value): Value {
-  const widened = g.apply(gelu, { x: project(g, 'mlp.dense_h_to_4h', x, [mlpWidth, hiddenSize], true) }).y;
-  return project(g, 'mlp.dense_4h_to_h', widened, [hiddenSize, mlpWidth], true);
 }

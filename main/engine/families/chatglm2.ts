@@ -1,7 +1,6 @@
 import { EngineError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import {
-  add,
   attention,
   mergeHeads,
   multiply,
@@ -16,6 +15,7 @@ import { ConfigReader } from './config-reader.ts';
 import {
   embedTokens,
   headDimOf,
+  preNormBlock,
   project,
   projectToVocabulary,
   refuseQuantised,
@@ -85,12 +85,7 @@ export const chatglm2 = defineFamily({
 
   layerPrefix: (layer) => `transformer.encoder.layers.${layer}.`,
 
-  block(g, config, shape, x) {
-    const normed = rootMeanSquareNorm(g, config, 'input_layernorm', x);
-    const mid = g.apply(add, { a: x, b: selfAttention(g, config, shape, normed) }).y;
-    const after = rootMeanSquareNorm(g, config, 'post_attention_layernorm', mid);
-    return g.apply(add, { a: mid, b: gatedMlp(g, config, shape, after) }).y;
-  },
+  block: preNormBlock(selfAttention, gatedMlp),
 
   head(g, config, x) {
     const name = config.tiedEmbeddings ? embeddingName : 'transformer.output_layer.weight';

@@ -1,7 +1,7 @@
 import { EngineError } from '../errors.ts';
 import { lockAxis } from '../ir/axes.ts';
 import type { GraphBuilder, Value } from '../ir/graph.ts';
-import { bias, embedding, layerNorm, linear, multiply, rmsNorm, silu } from '../ops/index.ts';
+import { add, bias, embedding, gelu, layerNorm, linear, multiply, rmsNorm, silu } from '../ops/index.ts';
 import type { ConfigReader } from './config-reader.ts';
 import type { LayerShape, ModelConfig } from './family.ts';
 
@@ -65,6 +65,29 @@ export function swiGlu(g: GraphBuilder, config: ModelConfig, { mlpWidth }: Layer
   const gated = g.apply(multiply, { a: gate, b: up }).y;
   return project(g, 'mlp.down_proj', gated, [hiddenSize, mlpWidth], biased);
 }
+
+/** W₂·gelu(W₁·x), two weights with biases under `mlp`. */
+export function geluMlp(
+  g: GraphBuilder,
+  { hiddenSize }: ModelConfig,
+  { mlpWidth }: LayerShape,
+  x: Value,
+): Value {
+  const widened = g.apply(gelu, { x: project(g, 'mlp.dense_h_to_4h', x, [mlpWidth, hiddenSize], true) }).y;
+  return project(g, 'mlp.dense_4h_to_h', widened, [hiddenSize, mlpWidth], true);
+}
+
+type BlockPart = (g: GraphBuilder, config: ModelConfig, shape: LayerShape, x: Value) => Value;
+
+/** A block of RMSNorms in front: x + attention(norm x), and to that mlp(norm of it). */
+export const preNormBlock =
+  (attention: BlockPart, mlp: BlockPart): BlockPart =>
+  (g, config, shape, x) => {
+    const normed = rootMeanSquareNorm(g, config, 'input_layernorm', x);
+    const mid = g.apply(add, { a: x, b: attention(g, config, shape, normed) }).y;
+    const after = rootMeanSquareNorm(g, config, 'post_attention_layernorm', mid);
+    return g.apply(add, { a: mid, b: mlp(g, config, shape, after) }).y;
+  };
 
 /** @throws EngineError feature-unsupported where the MLP is not what the family computes. */
 export function requireActivation(config: ConfigReader, family: string, expected: string): void {

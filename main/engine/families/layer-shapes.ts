@@ -22,7 +22,7 @@ export const stockKeys: ShapeKeys = {
 };
 
 /** Keys of a model whose layers differ in width: one list entry a layer. */
-export const perLayerKeys = [
+const perLayerKeys = [
   'num_attention_heads_per_layer',
   'num_key_value_heads_per_layer',
   'intermediate_size_per_layer',
@@ -68,7 +68,7 @@ export function uniformShape(layers: readonly LayerShape[]): LayerShape | undefi
 }
 
 /** The stock keys take the widest layer, so that a loader which reads only them fails on shapes, never silently. */
-export function withLayerShapes(layers: readonly LayerShape[], keys = stockKeys): Record<string, unknown> {
+function withLayerShapes(layers: readonly LayerShape[], keys: ShapeKeys): Record<string, unknown> {
   const lists = {
     heads: layers.map(({ heads }) => heads),
     kvHeads: layers.map(({ kvHeads }) => kvHeads),
@@ -97,7 +97,7 @@ function stockWidths({ heads, kvHeads, mlpWidth }: LayerShape, keys: ShapeKeys):
   };
 }
 
-export function withoutLayerShapes(source: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function withoutLayerShapes(source: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const own: readonly string[] = perLayerKeys;
   return Object.fromEntries(Object.entries(source).filter(([key]) => !own.includes(key)));
 }
@@ -131,8 +131,9 @@ export function writeStockConfig(
 }
 
 /**
- * config.json of a family whose stock loader takes a head to be as wide as hidden size / heads: it opens what lost no
- * heads, with MLPs of one width.
+ * config.json of a family whose stock loader takes a head to be as wide as hidden size / heads: it opens what lost
+ * neither heads nor hidden indices, with MLPs of one width.
+ * @param whyNot What else the loader refuses about layers of one shape, as a sentence's second half.
  */
 export function writeFixedHeadConfig(
   config: ModelConfig,
@@ -140,15 +141,18 @@ export function writeFixedHeadConfig(
   further: Readonly<Record<string, unknown>>,
   loader: string,
   keys: ShapeKeys,
+  whyNot: (layer: LayerShape) => string | null = () => null,
 ): WrittenConfig {
   const { headDim } = config;
   const written = writeStockConfig(config, shape, { head_dim: headDim, ...further }, loader, keys);
   const first = uniformShape(shape.layers);
-  if (!first || first.heads * headDim === shape.hiddenSize) return written;
-  return {
-    ...written,
-    loaders: `LLM-Pruner Studio opens this folder. ${loader} refuses it: it takes heads to be as wide as the hidden size divided by their number, and ${first.heads} heads of ${headDim} are not ${shape.hiddenSize}.`,
-  };
+  if (!first) return written;
+  const why =
+    first.heads * headDim === shape.hiddenSize
+      ? whyNot(first)
+      : `it takes heads to be as wide as the hidden size divided by their number, and ${first.heads} heads of ${headDim} are not ${shape.hiddenSize}`;
+  if (why === null) return written;
+  return { ...written, loaders: `LLM-Pruner Studio opens this folder. ${loader} refuses it: ${why}.` };
 }
 
 /** Of a folder whose layers differ in width. */

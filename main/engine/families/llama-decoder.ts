@@ -1,10 +1,11 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
-import { add, attention, mergeHeads, rotary, splitHeads, splitQkv } from '../ops/index.ts';
+import { attention, mergeHeads, rotary, splitHeads, splitQkv } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
 import type { ConfigReader } from './config-reader.ts';
 import {
   embedTokens,
   headDimOf,
+  preNormBlock,
   project,
   projectToVocabulary,
   refuseQuantised,
@@ -66,12 +67,7 @@ export const llamaDecoder = {
 
   layerPrefix: (layer) => `model.layers.${layer}.`,
 
-  block(g, config, shape, x) {
-    const normed = rootMeanSquareNorm(g, config, 'input_layernorm', x);
-    const mid = g.apply(add, { a: x, b: selfAttention(g, config, shape, normed) }).y;
-    const after = rootMeanSquareNorm(g, config, 'post_attention_layernorm', mid);
-    return g.apply(add, { a: mid, b: swiGlu(g, config, shape, after) }).y;
-  },
+  block: preNormBlock(selfAttention, swiGlu),
 
   head(g, config, x) {
     const name = config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';

@@ -1,6 +1,6 @@
 import { ConfigReader } from './config-reader.ts';
 import { defineFamily, type ModelConfig, type NetworkShape, type WrittenConfig } from './family.ts';
-import { perLayerKeys, uniformShape, withoutLayerShapes, withLayerShapes } from './layer-shapes.ts';
+import { uniformShape, writeStockConfig } from './layer-shapes.ts';
 import { llamaDecoder, readLlamaConfig } from './llama-decoder.ts';
 
 /**
@@ -26,40 +26,26 @@ export const llama = defineFamily({
   writeConfig: writeLlamaConfig,
 });
 
-function writeLlamaConfig(config: ModelConfig, { hiddenSize, layers }: NetworkShape): WrittenConfig {
-  const first = uniformShape(layers);
-  const base = {
-    ...withoutLayerShapes(config.source),
-    hidden_size: hiddenSize,
-    head_dim: config.headDim,
-  };
-  if (!first) {
+function writeLlamaConfig(config: ModelConfig, shape: NetworkShape): WrittenConfig {
+  const { headDim, details } = config;
+  const { hiddenSize } = shape;
+  const asLlama = (loader: string): WrittenConfig =>
+    writeStockConfig(config, shape, { head_dim: headDim, ...architecture('llama') }, loader);
+  const first = uniformShape(shape.layers);
+  if (!first) return asLlama('transformers');
+  if (hiddenSize % first.heads === 0) return asLlama('transformers (LlamaForCausalLM)');
+  if (details.attentionBias === true || details.mlpBias === true) {
     return {
-      json: { ...base, ...architecture('llama'), ...withLayerShapes(layers) },
-      loaders: `LLM-Pruner Studio opens this folder. Its layers differ in width (${perLayerKeys.join(', ')} in config.json), which no stock loader can express: transformers refuses it.`,
-    };
-  }
-  const widths = {
-    num_attention_heads: first.heads,
-    num_key_value_heads: first.kvHeads,
-    intermediate_size: first.mlpWidth,
-  };
-  if (hiddenSize % first.heads === 0) {
-    return {
-      json: { ...base, ...architecture('llama'), ...widths },
-      loaders: 'transformers (LlamaForCausalLM) and LLM-Pruner Studio open this folder.',
-    };
-  }
-  if (config.details.attentionBias === true || config.details.mlpBias === true) {
-    return {
-      json: { ...base, ...architecture('llama'), ...widths },
+      ...asLlama('transformers'),
       loaders: `LLM-Pruner Studio opens this folder. transformers refuses a LLaMA of hidden size ${hiddenSize} with ${first.heads} heads, and Mistral has no biases to take its place.`,
     };
   }
-  return {
-    json: { ...base, ...architecture('mistral'), ...widths, sliding_window: null },
-    loaders: `transformers (MistralForCausalLM: the same network; as a LLaMA it would refuse ${first.heads} heads at hidden size ${hiddenSize}) and LLM-Pruner Studio open this folder.`,
-  };
+  return writeStockConfig(
+    config,
+    shape,
+    { head_dim: headDim, ...architecture('mistral'), sliding_window: null },
+    `transformers (MistralForCausalLM: the same network; as a LLaMA it would refuse ${first.heads} heads at hidden size ${hiddenSize})`,
+  );
 }
 
 function architecture(name: 'llama' | 'mistral'): Record<string, unknown> {

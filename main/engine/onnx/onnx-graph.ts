@@ -125,6 +125,11 @@ export class OnnxGraph {
     return this.op('Reshape', [a, this.ints(dims)]);
   }
 
+  /** Axes of size 1 put in at these places of the result. */
+  unsqueeze(a: OnnxValue, axes: readonly number[]): OnnxValue {
+    return this.op('Unsqueeze', [a, this.ints(axes)]);
+  }
+
   /** Any leading dimensions become one: [..., n] as [rows, n]. */
   rows(a: OnnxValue, lastDim: number): OnnxValue {
     return this.reshape(a, [-1, lastDim]);

@@ -23,6 +23,6 @@ export const alibiAttention = defineOp({
 
 /** [g, r, s, t]: slope·position, and the mask. */
 function biasOf(g: OnnxGraph, { slopes, positions, mask }: Readonly<Record<string, OnnxValue>>): OnnxValue {
-  const perHead = g.op('Unsqueeze', [slopes, g.ints([-2, -1])]);
+  const perHead = g.unsqueeze(slopes, [-2, -1]);
   return g.add(g.mul(perHead, positions), mask);
 }

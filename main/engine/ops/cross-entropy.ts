@@ -1,4 +1,3 @@
-import type { OnnxGraph, OnnxValue } from '../onnx/onnx-graph.ts';
 import { defineOp } from '../ir/op.ts';
 
 /**
@@ -12,17 +11,17 @@ export const crossEntropy = defineOp({
   emit: (g, { logits, labels }) => {
     const shifted = g.sub(logits, g.reduceMax(logits, [-1]));
     const total = g.log(g.reduceSum(g.exp(shifted), [-1]));
-    const picked = g.op('GatherElements', [shifted, lastAxisIndex(g, labels)], { axis: -1 });
+    const picked = g.op('GatherElements', [shifted, g.unsqueeze(labels, [-1])], { axis: -1 });
     return { y: g.sub(total, g.op('Squeeze', [picked, g.ints([-1])])) };
   },
   /** softmax minus one at the label. */
   vjp: (g, { logits, labels }, { y: dy }) => {
-    const upstream = lastAxisIndex(g, dy);
+    const upstream = g.unsqueeze(dy, [-1]);
     const probabilities = g.op('Softmax', [logits], { axis: -1 });
     return {
       logits: g.op(
         'ScatterElements',
-        [g.mul(probabilities, upstream), lastAxisIndex(g, labels), g.neg(upstream)],
+        [g.mul(probabilities, upstream), g.unsqueeze(labels, [-1]), g.neg(upstream)],
         {
           axis: -1,
           reduction: 'add',
@@ -31,7 +30,3 @@ export const crossEntropy = defineOp({
     };
   },
 });
-
-function lastAxisIndex(g: OnnxGraph, x: OnnxValue): OnnxValue {
-  return g.op('Unsqueeze', [x, g.ints([-1])]);
-}

@@ -1,5 +1,6 @@
 import type { OnnxGraph, OnnxValue } from '../onnx/onnx-graph.ts';
 import { defineOp, type NodeView } from '../ir/op.ts';
+import { turned } from './rotary-parts.ts';
 
 /**
  * Rotary position embedding over the first 2c dimensions of a head, interleaved pairs (2i, 2i + 1); the others pass
@@ -19,9 +20,7 @@ function rotate(g: OnnxGraph, x: OnnxValue, cos: OnnxValue, sin: OnnxValue, node
   const passing = node.size('d') - 2 * pairs;
   const [turning, rest] = passing === 0 ? [x] : g.split(x, [2 * pairs, passing], -1);
   const [a, b] = g.split(g.reshape(turning, [0, 0, 0, pairs, 2]), [1, 1], -1);
-  const [cosine, sine] = [cos, sin].map((table) => g.op('Unsqueeze', [table, g.ints([-1])]));
-  const first = g.sub(g.mul(a, cosine), g.mul(b, sine));
-  const second = g.add(g.mul(b, cosine), g.mul(a, sine));
-  const turned = g.reshape(g.concat([first, second], -1), [0, 0, 0, 2 * pairs]);
-  return passing === 0 ? turned : g.concat([turned, rest], -1);
+  const [cosine, sine] = [cos, sin].map((table) => g.unsqueeze(table, [-1]));
+  const inPlace = g.reshape(turned(g, a, b, cosine, sine), [0, 0, 0, 2 * pairs]);
+  return passing === 0 ? inPlace : g.concat([inPlace, rest], -1);
 }

@@ -1,5 +1,6 @@
 import type { OnnxGraph, OnnxValue } from '../onnx/onnx-graph.ts';
 import { defineOp } from '../ir/op.ts';
+import { turned } from './rotary-parts.ts';
 
 /**
  * Rotary position embedding over all of d, half-split pairs (i, i + d/2). cos and sin are [t, d/2]: one angle a
@@ -16,7 +17,5 @@ export const rotary = defineOp({
 
 function rotate(g: OnnxGraph, x: OnnxValue, cos: OnnxValue, sin: OnnxValue, headDim: number): OnnxValue {
   const [a, b] = g.split(x, [headDim / 2, headDim / 2], -1);
-  const first = g.sub(g.mul(a, cos), g.mul(b, sin));
-  const second = g.add(g.mul(b, cos), g.mul(a, sin));
-  return g.concat([first, second], -1);
+  return turned(g, a, b, cos, sin);
 }

@@ -18,4 +18,4 @@ export const rowMaskedAttention = defineOp({
 });
 
 /** [b, s, t] as [b, 1, 1, s, t]. */
-const perHead = (g: OnnxGraph, mask: OnnxValue): OnnxValue => g.op('Unsqueeze', [mask, g.ints([1, 2])]);
+const perHead = (g: OnnxGraph, mask: OnnxValue): OnnxValue => g.unsqueeze(mask, [1, 2]);

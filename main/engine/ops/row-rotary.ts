@@ -1,5 +1,6 @@
 import { defineOp } from '../ir/op.ts';
 import type { OnnxGraph, OnnxValue } from '../onnx/onnx-graph.ts';
+import { turned } from './rotary-parts.ts';
 
 /**
  * Rotary position embedding over two halves of a head, each with positions of its own, where each row of a batch has its
@@ -22,8 +23,6 @@ export const rowRotary = defineOp({
 function rotate(g: OnnxGraph, x: OnnxValue, cos: OnnxValue, sin: OnnxValue, headDim: number): OnnxValue {
   const quarter = headDim / 4;
   const [a, b] = g.split(g.reshape(x, [0, 0, 0, 2, 2 * quarter]), [quarter, quarter], -1);
-  const [cosine, sine] = [cos, sin].map((table) => g.op('Unsqueeze', [table, g.ints([1])]));
-  const first = g.sub(g.mul(a, cosine), g.mul(b, sine));
-  const second = g.add(g.mul(b, cosine), g.mul(a, sine));
-  return g.reshape(g.concat([first, second], -1), [0, 0, 0, headDim]);
+  const [cosine, sine] = [cos, sin].map((table) => g.unsqueeze(table, [1]));
+  return g.reshape(turned(g, a, b, cosine, sine), [0, 0, 0, headDim]);
 }

@@ -3,9 +3,6 @@ import type { ModelConfig } from '../families/family.ts';
 /** Keys of config.json with an entry a layer; those of widths are written anew with them. */
 const perLayer = ['layer_types', 'no_rope_layers'] as const;
 
-/** What families call the number of layers. */
-const countKeys = ['num_hidden_layers', 'n_layer', 'num_layers'] as const;
-
 /** A model's config with some of its layers alone, numbered anew: its lists of layers are cut as well. */
 export function withLayers(config: ModelConfig, kept: readonly number[]): ModelConfig {
   const { layers, source } = config;
@@ -16,10 +13,9 @@ export function withLayers(config: ModelConfig, kept: readonly number[]): ModelC
       ? [[key, kept.map((layer) => (list as unknown[])[layer])] as const]
       : [];
   });
-  const counts = countKeys.filter((key) => key in source).map((key) => [key, kept.length] as const);
   return {
     ...config,
     layers: kept.map((layer) => layers[layer]),
-    source: { ...source, ...Object.fromEntries<unknown>([...counts, ...lists]) },
+    source: { ...source, ...Object.fromEntries<unknown>(lists) },
   };
 }

@@ -64,3 +64,7 @@ export class PieceTrie {
     return -1;
   }
 }
+
+/** Where the character at `at` ends: the first half of a surrogate pair takes the second with it. */
+export const characterEnd = (text: string, at: number): number =>
+  at + (text.charCodeAt(at) >> 10 === 0x36 ? 2 : 1);

@@ -1,11 +1,11 @@
-import type { PieceTrie } from './piece-trie.ts';
+import { characterEnd, type PieceTrie } from './piece-trie.ts';
 import { spaceMark } from './schema.ts';
 import { type SentencePieceModel, pieceType } from './sentence-piece-model.ts';
 
-/** Cuts a normalised text into pieces; the id is that of the unknown piece where the model has no such piece. */
-export type Segment = (text: string) => readonly (readonly [text: string, id: number])[];
-
 type Pieces = readonly (readonly [text: string, id: number])[];
+
+/** Cuts a normalised text into pieces; the id is that of the unknown piece where the model has no such piece. */
+export type Segment = (text: string) => Pieces;
 
 /** Words that are remembered: some tens of megabytes. */
 const maxKnownWords = 200_000;
@@ -63,7 +63,7 @@ class Merger {
       const end = this.userDefined.longest(text, at);
       starts.push(at);
       frozen.push(end > at);
-      at = end > at ? end : at + (text.charCodeAt(at) >> 10 === 0x36 ? 2 : 1);
+      at = end > at ? end : characterEnd(text, at);
     }
     const origins: Origins = new Map();
     const ends = this.merged(text, starts, frozen, origins);

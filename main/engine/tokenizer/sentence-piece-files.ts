@@ -67,14 +67,14 @@ async function llamaTokenizer(
     return id === undefined ? [] : [id];
   };
   const isLegacy = settings.legacy ?? true;
-  const hasPrefix = isLegacy || (settings.add_prefix_space ?? true);
+  const prefix = (settings.add_prefix_space ?? true) ? 'first' : 'none';
   return sentencePieceTokenizer({
     piece,
     tokens,
     isReadInTexts: () => true,
     before: idsOf(settings.add_bos_token ?? true, settings.bos_token ?? '<s>'),
     after: idsOf(settings.add_eos_token ?? false, settings.eos_token ?? '</s>'),
-    prefix: isLegacy ? 'each' : hasPrefix ? 'first' : 'none',
+    prefix: isLegacy ? 'each' : prefix,
     idOffset: 0,
     prepare: isLegacy ? plainText : (text) => text.replaceAll(spaceMark, ' '),
     restore: plainText,

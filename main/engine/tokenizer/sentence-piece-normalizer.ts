@@ -1,4 +1,4 @@
-import type { PieceTrie } from './piece-trie.ts';
+import { characterEnd, type PieceTrie } from './piece-trie.ts';
 import { spaceMark } from './schema.ts';
 import type { NormalizerSpec } from './sentence-piece-model.ts';
 import { invalid } from './tokenizer-files.ts';
@@ -42,7 +42,7 @@ export function normalizerOf(spec: NormalizerSpec, userDefined: PieceTrie, path:
 const trailingMarks = new RegExp(`${spaceMark}+$`);
 
 function oneCharacter(text: string, at: number): readonly [string, number] {
-  const end = at + (text.charCodeAt(at) >> 10 === 0x36 ? 2 : 1); // the first half of a pair
+  const end = characterEnd(text, at);
   return [text.slice(at, end), end];
 }
 

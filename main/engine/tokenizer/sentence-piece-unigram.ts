@@ -1,4 +1,4 @@
-import { PieceTrie } from './piece-trie.ts';
+import { characterEnd, PieceTrie } from './piece-trie.ts';
 import type { Segment } from './sentence-piece-bpe.ts';
 import { type SentencePieceModel, pieceType } from './sentence-piece-model.ts';
 
@@ -31,7 +31,7 @@ export function unigramSegmenter(model: SentencePieceModel, ids: ReadonlyMap<str
     const id = new Int32Array(text.length + 1).fill(-1);
     for (let from = 0; from < text.length;) {
       const here = score[from];
-      const next = from + (text.charCodeAt(from) >> 10 === 0x36 ? 2 : 1);
+      const next = characterEnd(text, from);
       const reach = (end: number, piece: number, candidate: number): void => {
         if (start[end] >= 0 && candidate <= score[end]) return;
         score[end] = candidate;
