@@ -31,7 +31,7 @@ import type { TrainingCurves } from '../preload/recovery-contract.ts';
 import type { Granted } from './studio/grants.ts';
 import type { LibraryModel } from './studio/model-library.ts';
 import { defaultCriterion, usualCriterion } from './studio/prune-recipe.ts';
-import { formatRecipe, stagesOf } from './studio/recipe.ts';
+import { formatRecipe, stagesOf, type Recipe } from './studio/recipe.ts';
 import { Refusal } from './studio/refusal.ts';
 import type { RunProgress as StudioProgress } from './studio/run-progress.ts';
 import { recordsOf } from './studio/training-curve.ts';
@@ -98,7 +98,7 @@ export function tell<N extends StreamName>(
 export function summaryOf(run: ListedRun): Frozen<RunSummary> {
   const { id, name, modelName, createdAt, state, queuePosition, held, cancelling } = run;
   const { recipe, report, perplexityProtocol, forecast, annotation, sizeBytes } = run;
-  const { criterion, ratio, mode } = recipe.prune;
+  const { ratio, mode } = recipe.prune;
   return {
     id,
     name,
@@ -108,8 +108,7 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     queuePosition,
     held,
     cancelling,
-    // The recipe that a run keeps names it.
-    criterion: mode === 'none' ? 'none' : (criterion ?? usualCriterion),
+    criterion: judgedBy(recipe.prune),
     ratio: mode === 'none' ? 0 : ratio,
     stages: stagesOf(recipe),
     report: report && reportOf(report),
@@ -118,6 +117,13 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     annotation,
     sizeBytes,
   };
+}
+
+/** Whole layers are judged by a rule of their own. */
+function judgedBy({ mode, criterion, drop }: Recipe['prune']): string {
+  if (mode === 'none') return 'none';
+  // The recipe that a run keeps names its criterion.
+  return mode === 'layer' ? drop : (criterion ?? usualCriterion);
 }
 
 function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings): Handlers {

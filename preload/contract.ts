@@ -201,6 +201,7 @@ export const runSummarySchema = z.object({
   held: z.boolean(),
   /** Whether it was asked to stop and has not yet: the time to offer to kill it. */
   cancelling: z.boolean(),
+  /** What structures are judged by: a criterion, for whole layers their rule, `none` where none goes. */
   criterion: z.string(),
   ratio: z.number(),
   /** Those it goes through; an evaluation without a text is passed over. */

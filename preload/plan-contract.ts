@@ -40,7 +40,10 @@ export const planPreviewSchema = z.object({
   ratioInWindow: z.number(),
   removedOfParameters: z.number(),
   layers: z.array(z.object({ before: layerShapeSchema, after: layerShapeSchema })),
-  /** Whether scores decide which layers have which widths: these are then to be expected, and the size is met all the same. */
+  /**
+   * Whether scores decide which layers have which widths: these are then estimates. The size stands all the same, but
+   * under the published scope, where it is one too.
+   */
   awaitsScores: z.boolean(),
   /** Widths, ascending, that were a multiple of 64 and will be none. */
   unevenWidths: z.array(count),

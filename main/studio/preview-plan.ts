@@ -19,7 +19,7 @@ export interface PlanPreview {
   readonly windows: RunSettings['prune']['windows'];
   /** A layer that goes is left with nothing. */
   readonly layers: readonly { readonly before: LayerShape; readonly after: LayerShape }[];
-  /** Whether scores decide which layers have which widths: these are then to be expected, and the size is met all the same. */
+  /** As in `PlannedWidths` of the engine. */
   readonly awaitsScores: boolean;
   /** Widths, ascending, that were a multiple of 64 and will be none: matrices of such widths run no faster. */
   readonly unevenWidths: readonly number[];

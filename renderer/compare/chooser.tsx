@@ -6,8 +6,8 @@ import type { RunRole } from '../../preload/comparison-contract.ts';
 import type { Picked, RunSummary, StudioError } from '../../preload/contract.ts';
 import { ErrorNotice } from '../components/error-notice.tsx';
 import { Panel } from '../components/panel.tsx';
-import { useFormats } from '../language/use-formats.ts';
 import { titleOf } from '../runs/find-runs.ts';
+import { useJudgedByAndRatio } from '../runs/use-judged-by.ts';
 import { call, errorOf } from '../studio/bridge.ts';
 import { useStudio } from '../studio/studio-store.ts';
 import { useCompareSelection, wholeRun } from './selection-store.tsx';
@@ -110,13 +110,8 @@ function RunLabel({ run }: { readonly run: RunSummary }): ReactNode {
 /** A run in a line: name, criterion and, where it prunes, ratio. */
 function useRunLabel(): (run: RunSummary) => string {
   const { t } = useTranslation();
-  const formats = useFormats();
-  return (run) =>
-    [
-      titleOf(run),
-      t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion }),
-      ...(run.criterion === 'none' ? [] : [formats.percent(run.ratio)]),
-    ].join(t('compare.protocols.comma'));
+  const judgedBy = useJudgedByAndRatio();
+  return (run) => [titleOf(run), judgedBy(run)].join(t('compare.protocols.comma'));
 }
 
 function RemoveButton({

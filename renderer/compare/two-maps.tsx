@@ -4,8 +4,8 @@ import { useTranslation } from 'react-i18next';
 import type { ComparedModel, Comparison } from '../../preload/comparison-contract.ts';
 import { ModelMap } from '../components/model-map.tsx';
 import { Panel } from '../components/panel.tsx';
-import { mapLayers, wholeModel, type MapLayer } from '../model-map/map-layers.ts';
-import { isByBlock } from '../plan/plan-modes.ts';
+import { wholeModel, type MapLayer } from '../model-map/map-layers.ts';
+import { mapOfRun } from '../model-map/map-of-run.ts';
 import { useAsked } from '../wizard/use-asked.ts';
 import { useComparisonWriting } from './written-rows.ts';
 
@@ -57,8 +57,7 @@ function ComparedMap({ model }: { readonly model: ComparedModel }): ReactNode {
   );
   const layers = useMemo((): MapLayer[] => {
     if (answer === null || !isPruned) return wholeModel(model.layers ?? []);
-    const windows = isByBlock(answer.settings.prune) ? answer.run.report?.windows : null;
-    return mapLayers(answer.run.layers, windows ?? null, answer);
+    return mapOfRun(answer.run, answer.run.report?.windows ?? null, answer);
   }, [answer, isPruned, model.layers]);
   return <ModelMap layers={layers} removal="done" height={mapHeight} />;
 }

@@ -1,7 +1,6 @@
 import { useMemo, type ReactNode } from 'react';
 import type { RunSummary } from '../../preload/contract.ts';
-import { mapLayers } from '../model-map/map-layers.ts';
-import { isByBlock } from '../plan/plan-modes.ts';
+import { mapOfRun } from '../model-map/map-of-run.ts';
 import { useAsked } from '../wizard/use-asked.ts';
 import { ModelMapThumbnail } from './model-map.tsx';
 
@@ -15,9 +14,8 @@ export interface RunThumbnailProps {
 export function RunThumbnail({ run, width, height }: RunThumbnailProps): ReactNode {
   const isFinished = run.state === 'finished';
   // Where it fails the map shows the widths; the run's own screen tells why.
-  const { answer: choices } = useAsked('run:get', isFinished ? { runId: run.id } : null, run.id, 0);
-  const windows = isByBlock(choices?.settings.prune ?? {}) ? (run.report?.windows ?? null) : null;
-  const layers = useMemo(() => mapLayers(run.layers, windows, choices ?? {}), [run.layers, windows, choices]);
+  const { answer: detail } = useAsked('run:get', isFinished ? { runId: run.id } : null, run.id, 0);
+  const layers = useMemo(() => mapOfRun(run, run.report?.windows ?? null, detail), [run, detail]);
   return (
     <ModelMapThumbnail
       layers={layers}

@@ -5,7 +5,7 @@ import type { ModelSummary } from '../../preload/contract.ts';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
 import { NumberField } from '../components/number-field.tsx';
-import { hasCriterion, isByBlock, modeOf } from './plan-modes.ts';
+import { hasCriterion, isByBlock, modeOf, uniformOver } from './plan-modes.ts';
 import type { PruneFieldsProps } from './plan-settings.tsx';
 
 const roundings = [1, 8, 64, 256] as const;
@@ -65,7 +65,6 @@ function UniformField({
   onChange,
 }: PruneFieldsProps & { readonly model: ModelSummary }): ReactNode {
   const { t } = useTranslation();
-  const all: [number, number] = [0, model.layers.length];
   const value = prune.uniform === true ? 'uniform' : 'free';
   return (
     <ChoiceField
@@ -79,11 +78,7 @@ function UniformField({
       }))}
       remark={t(`plan.uniformTexts.${value}`)}
       onChange={(chosen) =>
-        onChange(
-          chosen === 'uniform'
-            ? { uniform: true, scope: 'local', layers: { attention: all, mlp: all } }
-            : { uniform: false },
-        )
+        onChange(chosen === 'uniform' ? uniformOver(model.layers.length) : { uniform: false })
       }
     />
   );

@@ -25,6 +25,16 @@ export const takesEdits = (prune: Pick<PruneSettings, 'mode'>): boolean => modeO
 /** Whether heads and MLP channels go: windows, scope and alike widths have a meaning there alone. */
 export const isByBlock = (prune: Pick<PruneSettings, 'mode'>): boolean => modeOf(prune) === 'block';
 
+/** The plan under which layers come out alike: each loses the same, so that all are cut and none by its scores. */
+export function uniformOver(layers: number): Partial<PruneSettings> {
+  return { uniform: true, scope: 'local', layers: { attention: [0, layers], mlp: [0, layers] } };
+}
+
+/** Layers that lose by their scores do not come out alike. */
+export function withScope(scope: PruneSettings['scope']): Partial<PruneSettings> {
+  return scope === 'local' ? { scope } : { scope, uniform: false };
+}
+
 /** Criteria that read calibration text. */
 export const usesGradient = (criterion: string): boolean => criterion.startsWith('taylor');
 

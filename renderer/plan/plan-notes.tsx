@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlanPreview, PruneSettings } from '../../preload/contract.ts';
 import { useFormats } from '../language/use-formats.ts';
-import { isByBlock, modeOf } from './plan-modes.ts';
+import { isByBlock, modeOf, uniformOver } from './plan-modes.ts';
 
 /** Whether the layers that stay differ in width. */
 export function hasUnlikeLayers(layers: PlanPreview['layers']): boolean {
@@ -27,7 +27,6 @@ export function PlanNotes({
 }): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
-  const all: [number, number] = [0, layers.length];
   return (
     <>
       {hiddenSize && (
@@ -51,11 +50,7 @@ export function PlanNotes({
         <p className="quiet">
           {t('plan.unlike')}
           {t('words.gap')}
-          <button
-            type="button"
-            className="link-button"
-            onClick={() => onChange({ uniform: true, scope: 'local', layers: { attention: all, mlp: all } })}
-          >
+          <button type="button" className="link-button" onClick={() => onChange(uniformOver(layers.length))}>
             {t('plan.makeUniform')}
           </button>
         </p>

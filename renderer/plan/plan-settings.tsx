@@ -9,7 +9,7 @@ import { AdvancedFields } from './advanced-fields.tsx';
 import { CriterionFields } from './criterion-fields.tsx';
 import { HowMuch } from './how-much.tsx';
 import { ModePanel } from './mode-panel.tsx';
-import { hasCriterion, isByBlock, modeOf } from './plan-modes.ts';
+import { hasCriterion, isByBlock, modeOf, withScope } from './plan-modes.ts';
 import { WindowField, WindowPresets } from './window-fields.tsx';
 
 export interface PruneFieldsProps {
@@ -96,7 +96,7 @@ function ScopeField({ prune, onChange }: PruneFieldsProps): ReactNode {
           value,
           label: t(`plan.scopes.${value}.name`),
         }))}
-        onChange={(value) => onChange({ scope: value })}
+        onChange={(value) => onChange(withScope(value))}
       />
     </Field>
   );

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import { noEdits, settledEdits, type PlanEdits } from './plan-edits.ts';
 
 export interface EditHistory {
@@ -15,21 +15,20 @@ export function useEditHistory(
   edits: PlanEdits | undefined,
   onChange: (edits: PlanEdits | undefined) => void,
 ): EditHistory {
-  const past = useRef<PlanEdits[]>([]);
-  const [depth, setDepth] = useState(0);
+  const [past, setPast] = useState<readonly PlanEdits[]>([]);
   const current = edits ?? noEdits;
   return {
     edits: current,
     change: (next) => {
-      past.current = [...past.current, current].slice(-mostRemembered);
-      setDepth(past.current.length);
+      setPast([...past, current].slice(-mostRemembered));
       onChange(settledEdits(next));
     },
-    canUndo: depth > 0,
+    canUndo: past.length > 0,
     undo: () => {
-      const before = past.current.pop();
-      setDepth(past.current.length);
-      if (before !== undefined) onChange(settledEdits(before));
+      const before = past.at(-1);
+      if (before === undefined) return;
+      setPast(past.slice(0, -1));
+      onChange(settledEdits(before));
     },
   };
 }

@@ -17,19 +17,18 @@ export function titleOf({ annotation, modelName }: Pick<RunSummary, 'annotation'
 
 /**
  * The runs in which every word of `search` occurs, in any letter case: in name, model, criterion, tags or note.
- * @param criterionName As the screen writes a criterion; its id is searched as well.
+ * @param judgedBy As the screen writes a run's criterion; its id is searched as well.
  */
 export function searchRuns(
   runs: readonly RunSummary[],
   search: string,
-  criterionName: (criterion: string) => string,
+  judgedBy: (run: RunSummary) => string,
 ): RunSummary[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  return runs.filter(({ name, modelName, criterion, annotation }) => {
+  return runs.filter((run) => {
+    const { name, modelName, criterion, annotation } = run;
     const { name: given, tags, note } = annotation;
-    const text = [name, modelName, criterion, criterionName(criterion), given, ...tags, note]
-      .join('\n')
-      .toLowerCase();
+    const text = [name, modelName, criterion, judgedBy(run), given, ...tags, note].join('\n').toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

@@ -8,12 +8,14 @@ import { RunStateTag } from '../components/run-state-tag.tsx';
 import { RunThumbnail } from '../components/run-thumbnail.tsx';
 import type { TermName } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
+import { isEvaluationRun } from '../studio/run-kind.ts';
 import { finalPerplexity } from '../recovery/recovered-models.ts';
 import { routeOf, RunRowActions } from '../screens/home.tsx';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { titleOf, type RunColumn, type RunOrder } from './find-runs.ts';
 import { RunEditor } from './run-editor.tsx';
 import { SortHeader } from './sort-header.tsx';
+import { useJudgedBy } from './use-judged-by.ts';
 
 export interface RunsTableProps {
   readonly runs: readonly RunSummary[];
@@ -112,6 +114,7 @@ interface RunRowProps {
 
 function RunRow({ run, queue, perplexityId, isChosen, onChoose, isEdited, onEdit }: RunRowProps): ReactNode {
   const { t } = useTranslation();
+  const judgedBy = useJudgedBy();
   const formats = useFormats();
   const { report } = run;
   return (
@@ -131,7 +134,7 @@ function RunRow({ run, queue, perplexityId, isChosen, onChoose, isEdited, onEdit
             {titleOf(run)}
             <span className="quiet">
               {run.annotation.name !== null && `${run.modelName} · `}
-              {t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion })}
+              {judgedBy(run)}
             </span>
           </span>
         </RouteLink>
@@ -170,12 +173,10 @@ function RunRow({ run, queue, perplexityId, isChosen, onChoose, isEdited, onEdit
 }
 
 /** What the run ended with, and its change; a number of another protocol is not for this column. */
-function PerplexityCell({
-  run: { report, perplexityProtocol },
-  perplexityId,
-}: Pick<RunRowProps, 'run' | 'perplexityId'>): ReactNode {
+function PerplexityCell({ run, perplexityId }: Pick<RunRowProps, 'run' | 'perplexityId'>): ReactNode {
   const { t } = useTranslation();
   const formats = useFormats();
+  const { report, perplexityProtocol } = run;
   const before = report?.before.perplexity ?? null;
   const after = report && finalPerplexity(report);
   if (report === null || before === null || after === null) return <td>–</td>;
@@ -185,11 +186,10 @@ function PerplexityCell({
         –<span className="quiet below">{t('runs.measuredOtherwise')}</span>
       </td>
     );
-  const isEvaluation = report.recovery === null && report.removedOfParameters === 0;
   return (
     <td>
       {formats.perplexity(after)}
-      <span className="quiet below">{isEvaluation ? '' : formats.change(before, after)}</span>
+      <span className="quiet below">{isEvaluationRun(run) ? '' : formats.change(before, after)}</span>
     </td>
   );
 }

@@ -14,6 +14,7 @@ import { call } from '../studio/bridge.ts';
 import type { Route } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
 import { titleOf } from '../runs/find-runs.ts';
+import { useJudgedByAndRatio } from '../runs/use-judged-by.ts';
 import { finalPerplexity } from '../recovery/recovered-models.ts';
 import { inWorkingOrder } from '../studio/working-order.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
@@ -80,6 +81,7 @@ function RunGroup({
 
 function RunCard({ run }: { readonly run: RunSummary }): ReactNode {
   const { t } = useTranslation();
+  const judgedBy = useJudgedByAndRatio();
   const formats = useFormats();
   const progress = useStudio((state) => state.progress[run.id] ?? null);
   const stage = progress?.stage ?? null;
@@ -88,12 +90,7 @@ function RunCard({ run }: { readonly run: RunSummary }): ReactNode {
       <RouteLink to={routeOf(run)}>
         <RunThumbnail run={run} width={240} height={96} />
         <span className="run-card-name">{titleOf(run)}</span>
-        <span className="quiet">
-          {t('runs.criterionAndRatio', {
-            criterion: t(`criteria.${run.criterion as 'random'}.name`, { defaultValue: run.criterion }),
-            ratio: formats.percent(run.ratio),
-          })}
-        </span>
+        <span className="quiet">{judgedBy(run)}</span>
       </RouteLink>
       <div className="run-card-state">
         <RunStateTag run={run} />

@@ -22,8 +22,9 @@ import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { isEvaluationRun } from '../studio/run-kind.ts';
 import { useFormats } from '../language/use-formats.ts';
-import { mapLayers, type MapLayer } from '../model-map/map-layers.ts';
-import { isByBlock, modeOf, shareTerms } from '../plan/plan-modes.ts';
+import type { MapLayer } from '../model-map/map-layers.ts';
+import { mapOfRun } from '../model-map/map-of-run.ts';
+import { modeOf, shareTerms } from '../plan/plan-modes.ts';
 import { modelsOf, returnedShare } from '../recovery/recovered-models.ts';
 import { RecoveryPanel } from '../recovery/recovery-panel.tsx';
 import { LossChart } from '../recovery/training-charts.tsx';
@@ -41,10 +42,11 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
   const openSetup = useRunSetup(detail);
   const report = run?.report ?? null;
   const models = report && modelsOf(report);
+  const isEvaluation = run !== null && isEvaluationRun(run);
   return (
     <Screen
-      title={run ? t(`results.${titleOf(report)}`, { model: run.modelName }) : t('steps.results')}
-      subtitle={run && report && !isEvaluation(report) && <Verdict report={report} />}
+      title={run ? t(`results.${titleOf(run)}`, { model: run.modelName }) : t('steps.results')}
+      subtitle={run && report && !isEvaluation && <Verdict report={report} />}
       primary={
         run && {
           label: t('actions.openFolder'),
@@ -58,12 +60,12 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
             current="results"
             runId={runId}
             isFinished={run?.state === 'finished'}
-            isEvaluation={run !== null && isEvaluationRun(run)}
+            isEvaluation={isEvaluation}
             openSetup={openSetup}
           />
           <BeforeAfterBar
             before={models?.before ?? null}
-            after={report && isEvaluation(report) ? null : (models?.after ?? null)}
+            after={isEvaluation ? null : (models?.after ?? null)}
             recovered={models?.recovered ?? null}
             control={models?.control ?? null}
             isPredicted={false}
@@ -78,13 +80,9 @@ export function ResultsStep({ runId }: { readonly runId: string }): ReactNode {
   );
 }
 
-/** Whether the run pruned and trained nothing. */
-const isEvaluation = ({ recovery, removedOfParameters }: RunReport): boolean =>
-  recovery === null && removedOfParameters === 0;
-
-function titleOf(report: RunReport | null): 'recoveredTitle' | 'evaluatedTitle' | 'title' {
-  if (report?.recovery) return 'recoveredTitle';
-  return report !== null && isEvaluation(report) ? 'evaluatedTitle' : 'title';
+function titleOf(run: RunSummary): 'recoveredTitle' | 'evaluatedTitle' | 'title' {
+  if (run.report?.recovery) return 'recoveredTitle';
+  return run.report && isEvaluationRun(run) ? 'evaluatedTitle' : 'title';
 }
 
 /** Rises of perplexity up to which a model is close to what it was, and up to which training usually brings it back. */
@@ -159,26 +157,24 @@ function ResultsBody({
   readonly curves: TrainingCurves;
 }): ReactNode {
   const { t } = useTranslation();
-  const layers = useMemo(() => {
-    const windows = isByBlock(detail?.settings.prune ?? {}) ? report.windows : null;
-    return mapLayers(run.layers, windows, detail ?? {}, detail?.settings.prune.edits);
-  }, [run.layers, report.windows, detail]);
+  const isEvaluation = isEvaluationRun(run);
+  const layers = useMemo(() => mapOfRun(run, report.windows, detail), [run, report.windows, detail]);
   return (
     <div className="results">
       <ResultsMap
-        title={t(isEvaluation(report) ? 'results.evaluatedMap' : 'results.map')}
+        title={t(isEvaluation ? 'results.evaluatedMap' : 'results.map')}
         layers={layers}
         detail={detail}
       />
       <Measured runId={run.id} />
       {report.recovery && <LossChart curves={curves} height={240} />}
       {report.recovery && <RecoveryPanel recovery={report.recovery} performance={report.performance} />}
-      {!isEvaluation(report) && <DifferenceChart report={report} />}
-      {!isEvaluation(report) && <HowItWasMade report={report} prune={detail?.settings.prune ?? null} />}
-      {!isEvaluation(report) && <WidthsChart kind="heads" layers={run.layers} />}
-      {!isEvaluation(report) && <WidthsChart kind="mlpWidth" layers={run.layers} />}
+      {!isEvaluation && <DifferenceChart report={report} />}
+      {!isEvaluation && <HowItWasMade report={report} prune={detail?.settings.prune ?? null} />}
+      {!isEvaluation && <WidthsChart kind="heads" layers={run.layers} />}
+      {!isEvaluation && <WidthsChart kind="mlpWidth" layers={run.layers} />}
       {detail && <RecipePanel detail={detail} />}
-      {!isEvaluation(report) && <WidthsTablePanel layers={layers} />}
+      {!isEvaluation && <WidthsTablePanel layers={layers} />}
       <CalibrationPanel runId={run.id} />
     </div>
   );

@@ -19,7 +19,8 @@ import { useMapHeight } from '../components/use-map-height.ts';
 import { WizardSteps } from '../components/wizard-steps.tsx';
 import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
-import { mapLayers } from '../model-map/map-layers.ts';
+import type { MapLayer } from '../model-map/map-layers.ts';
+import { mapOfRun } from '../model-map/map-of-run.ts';
 import { modelsSoFar } from '../recovery/recovered-models.ts';
 import { TrainingAtWork, TrainingNumbers } from '../recovery/training-panel.tsx';
 import { layerAtWork, runMetrics, stagesOf } from '../studio/progress.ts';
@@ -28,7 +29,7 @@ import { measuresPerplexity, recipeWindows } from '../studio/recipe-keys.ts';
 import { go } from '../studio/route.ts';
 import { useRunActions } from '../studio/use-run-actions.ts';
 import { useRunDetail } from '../studio/use-run-detail.ts';
-import { isByBlock, usesGradient } from '../plan/plan-modes.ts';
+import { usesGradient } from '../plan/plan-modes.ts';
 import { useRunSetup, type OpenRunSetup } from '../wizard/use-run-setup.ts';
 import { canResume, isUnderWay } from './home.tsx';
 
@@ -187,16 +188,7 @@ function RunAtWork({
 }): ReactNode {
   const { t } = useTranslation();
   const height = useMapHeight(300, 500);
-  const layers = useMemo(
-    () =>
-      mapLayers(
-        run.layers,
-        detail && isByBlock(detail.settings.prune) ? recipeWindows(detail.recipe) : null,
-        detail ?? {},
-        detail?.settings.prune.edits,
-      ),
-    [run.layers, detail],
-  );
+  const layers = useMemo(() => mapOfRun(run, detail && recipeWindows(detail.recipe), detail), [run, detail]);
   const active = run.state === 'running' ? workingLayer(run, progress, detail, layers) : null;
   return (
     <div className="columns run-columns">
@@ -225,7 +217,7 @@ function workingLayer(
   run: RunSummary,
   progress: RunProgress,
   detail: RunDetail | null,
-  layers: ReturnType<typeof mapLayers>,
+  layers: readonly MapLayer[],
 ): number | null {
   const toScore = layers.flatMap((layer, i) => (layer.attentionLocked && layer.mlpLocked ? [] : [i]));
   return layerAtWork(

@@ -12,6 +12,7 @@ import { perplexityProtocols } from '../runs/perplexity-protocols.ts';
 import { RunsTable } from '../runs/runs-table.tsx';
 import { go } from '../studio/route.ts';
 import { useStudio } from '../studio/studio-store.ts';
+import { useJudgedBy } from '../runs/use-judged-by.ts';
 import { inWorkingOrder } from '../studio/working-order.ts';
 import type { ListScreenProps } from './home.tsx';
 
@@ -24,12 +25,11 @@ export function RunsScreen({ onNewRun }: ListScreenProps): ReactNode {
   const [search, setSearch] = useState('');
   const [order, setOrder] = useState<RunOrder | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const criterionName = (criterion: string): string =>
-    t(`criteria.${criterion as 'random'}.name`, { defaultValue: criterion });
+  const judgedBy = useJudgedBy();
   const protocols = perplexityProtocols(runs);
   const [protocolId, setProtocolId] = useState<string | null>(null);
   const protocol = protocols.find(({ id }) => id === protocolId) ?? protocols.at(0) ?? null;
-  const shown = sortRuns(searchRuns(runs, search, criterionName), order, protocol?.id ?? null);
+  const shown = sortRuns(searchRuns(runs, search, judgedBy), order, protocol?.id ?? null);
   const compared = runs.filter(({ id, report }) => chosen.has(id) && report !== null);
   const compare = (): void => {
     selection.chooseRuns(compared.map(({ id }) => id));

@@ -18,7 +18,7 @@ describe('searching runs', () => {
     const annotation = { name: 'My Best', tags: ['Paper'], note: '留给\nTalk' };
     const runs = [{ ...first, annotation }, ...rest];
     const found = (search: string): number =>
-      searchRuns(runs, search, (criterion) => `named ${criterion}`).length;
+      searchRuns(runs, search, ({ criterion }) => `named ${criterion}`).length;
     for (const search of ['my best', 'PAPER', 'talk 留给', 'best named', first.name]) {
       expect(found(search), search).toBe(1);
     }

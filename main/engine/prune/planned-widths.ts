@@ -14,7 +14,10 @@ export interface PlannedWidths {
   readonly layers: readonly (LayerShape | null)[];
   /** The ratio asked for, or the one that a target came to. */
   readonly ratio: number;
-  /** Whether scores decide which layers have which widths: they are then those to be expected, the size stands. */
+  /**
+   * Whether scores decide which layers have which widths: these are then estimates. The size stands all the same, but
+   * under the published scope, where it is one too.
+   */
   readonly awaitsScores: boolean;
 }
 

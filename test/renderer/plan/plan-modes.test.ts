@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PruneSettings } from '../../../preload/contract.ts';
-import { askedPlan } from '../../../renderer/plan/plan-modes.ts';
+import { askedPlan, uniformOver, withScope } from '../../../renderer/plan/plan-modes.ts';
 import { emptyDraft } from '../../../renderer/wizard/draft.ts';
 
 const edits = {
@@ -45,5 +45,18 @@ describe('what a plan asks for', () => {
       keep: { heads: {} },
     });
     for (const key of ['scope', 'uniform', 'round', 'steps']) expect(asked).not.toHaveProperty(key);
+  });
+});
+
+describe('layers that come out alike', () => {
+  it('are all cut, and by the same share', () => {
+    const uniform = { uniform: true, scope: 'local', layers: { attention: [0, 8], mlp: [0, 8] } };
+    expect(uniformOver(8)).toEqual(uniform);
+  });
+
+  it('are given up for a scope under which scores decide', () => {
+    expect(withScope('local')).toEqual({ scope: 'local' });
+    for (const scope of ['global', 'global-published'] as const)
+      expect(withScope(scope)).toEqual({ scope, uniform: false });
   });
 });
