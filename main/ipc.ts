@@ -169,10 +169,11 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       return path === undefined ? null : studio.grants.grant(path, 'file');
     },
     'text:demo': () => studio.demoTexts(),
-    'text:preview': ({ modelId, calibration }) => studio.previewText(modelId, calibration),
-    'text:measure': ({ modelId, evaluation }) => studio.measureText(modelId, evaluation),
-    'recovery:preview': ({ modelId, recover }) => studio.previewTraining(modelId, recover),
-    'recovery:estimate': ({ modelId, prune, recover }) => studio.forecastTraining(modelId, prune, recover),
+    'text:preview': ({ modelId, calibration }) => studio.data.previewText(modelId, calibration),
+    'text:measure': ({ modelId, evaluation }) => studio.data.measureText(modelId, evaluation),
+    'recovery:preview': ({ modelId, recover }) => studio.data.previewTraining(modelId, recover),
+    'recovery:estimate': ({ modelId, prune, recover }) =>
+      studio.data.forecastTraining(modelId, prune, recover),
     'run:start': async (request) => ({ runId: await studio.startRun(request) }),
     'run:list': async () => (await studio.listRuns()).map(summaryOf),
     'run:get': async ({ runId }) => detailOf(await studio.runDetails(runId)),

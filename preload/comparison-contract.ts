@@ -1,9 +1,7 @@
 /** What the window and main say to each other about a comparison: what is compared, and what it came to. */
 import { z } from 'zod';
+import { count, id } from './forms/values.ts';
 import { measureKinds, measureUnits, protocolSchema, verdicts } from './forms/measures.ts';
-
-const id = z.string().min(1).max(64);
-const count = z.int().min(0);
 
 /** More columns than anyone can read. */
 const mostCompared = 50;

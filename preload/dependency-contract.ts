@@ -1,8 +1,7 @@
 /** The dependency explorer's calls: which weights a model has, and what a row or column of one pulls along. */
 import { z } from 'zod';
+import { count, id } from './forms/values.ts';
 
-const id = z.string().min(1).max(64);
-const count = z.int().min(0);
 /** A tensor's or a node's name. */
 const name = z.string().min(1).max(300);
 /** Indices from the first up to, but not with, the second. */

@@ -1,8 +1,6 @@
 /** What the window and main say to each other about generating text with models side by side. */
 import { z } from 'zod';
-
-const id = z.string().min(1).max(64);
-const count = z.int().min(0);
+import { count, id } from './forms/values.ts';
 
 /** A model that generates: one that was picked, or one of a run's. `recovered` needs a run whose output is merged. */
 const generationSourceSchema = z.union([

@@ -1,8 +1,6 @@
 import { z } from 'zod';
+import { count, id } from './forms/values.ts';
 import { pruneSettingsSchema } from './prune-contract.ts';
-
-const id = z.string().min(1).max(64);
-const count = z.int().min(0);
 
 export const costsSchema = z.object({
   parameters: z.number(),

@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { count, layerWindow } from './forms/values.ts';
 
-const count = z.int().min(0);
-const layerWindow = z.tuple([count, count]);
 /** A layer as the key of a record. */
 const layerKey = z.string().regex(/^(0|[1-9]\d{0,3})$/);
 const layerList = z.array(count).max(4096);
@@ -54,3 +53,4 @@ export const pruneSettingsSchema = z.strictObject({
   /** One where it is left out. */
   steps: z.int().min(1).max(1000).optional(),
 });
+export type PruneSettings = z.infer<typeof pruneSettingsSchema>;

@@ -1,8 +1,7 @@
 /** What the window and main say to each other about a recovery: its settings, its curve and what it came to. */
 import { z } from 'zod';
+import { count, id } from './forms/values.ts';
 
-const id = z.string().min(1).max(64);
-const count = z.int().min(0);
 const atLeastOne = z.int().min(1).max(1e6);
 const rowCount = z.int().min(1).max(65536);
 

@@ -1,27 +1,23 @@
 import { basename, join } from 'node:path';
 import { makeFolder } from '../engine/checkpoint/atomic-file.ts';
-import { templateNames } from '../engine/dataset/prompt-template.ts';
-import type { RecoverySettings } from '../engine/recovery.ts';
-import type { TrainingForecast } from '../engine/recovery-forecast.ts';
-import type { TrainingPreview } from '../engine/recovery-preview.ts';
 import type { SpawnWorker } from '../worker/channel.ts';
-import type { ComputeDevice } from '../engine/runtime/device.ts';
-import type { TextMeasure, TextPreview } from '../worker/messages.ts';
+import { askedRecipe } from './asked-recipes.ts';
 import { CompareService } from './compare/compare-service.ts';
 import { perplexityProtocol, type PerplexityProtocol } from './compare/compared-run.ts';
 import { chooseDevice, type DeviceChoice } from './choose-device.ts';
 import { ContentHashes } from './content-hashes.ts';
+import { DataLookouts } from './data-lookouts.ts';
+import { DeferredPurges } from './deferred-purges.ts';
 import { GenerationModels } from './generation-models.ts';
 import { Generations, type GenerationNews } from './generations.ts';
 import { FileGrants, type Granted } from './grants.ts';
-import type { InspectedModel } from './inspect-model.ts';
 import { Lookouts } from './lookouts.ts';
 import { isFolder } from './is-folder.ts';
 import { ModelLibrary } from './model-library.ts';
 import { PlanPreviews } from './plan-previews.ts';
-import { prepareRunOf, requireRunnable, type PreparedRun } from './preview-plan.ts';
+import { prepareRunOf, requireRunnable } from './preview-plan.ts';
 import { QueueFile } from './queue-file.ts';
-import { checkRecipe, type DeviceWish, type Recipe, type RecoverRecipe } from './recipe.ts';
+import type { DeviceWish, Recipe } from './recipe.ts';
 import { Refusal } from './refusal.ts';
 import { readCalibrationTexts, type CalibrationTexts } from './run-calibration.ts';
 import {
@@ -35,14 +31,7 @@ import type { RunAnnotation } from './run-annotation.ts';
 import { readProgress, RunLibrary, type ForgottenRun, type KeptRun } from './run-library.ts';
 import { failureOf, type RunFailure, type RunProgress } from './run-progress.ts';
 import { RunQueue } from './run-queue.ts';
-import type {
-  CalibrationRequest,
-  EvaluationRequest,
-  PruneRequest,
-  RecoverRequest,
-  RunRequest,
-  TasksRequest,
-} from './run-request.ts';
+import type { RunRequest } from './run-request.ts';
 import { setupOf, type RunSetup } from './run-setup.ts';
 import { RunStarter } from './run-starter.ts';
 import { appendEvent, type RunState } from './run-store.ts';
@@ -90,9 +79,6 @@ export interface RunDetails extends RunSetup {
   readonly kept: KeptHeads | null;
 }
 
-/** So long a deleted run can be brought back while the studio is open: its disk space is wanted at some time. */
-const purgeAfterMs = 10 * 60_000;
-
 /** A layer that computes for long still ends in time; a person who quits does not wait for more. */
 const quitPatienceMs = 5000;
 
@@ -101,6 +87,8 @@ export class Studio {
   private readonly queue: RunQueue;
   private readonly starter: RunStarter;
   private readonly lookouts: Lookouts;
+  /** Texts, and trainings on them, as a run would have them. */
+  readonly data: DataLookouts;
   readonly generations: Generations;
   readonly generationModels: GenerationModels;
   private readonly choices = new RunChoices();
@@ -108,7 +96,7 @@ export class Studio {
   readonly comparisons: CompareService;
   /** Why runs could not be started, or not be written any more: their folders do not tell of it. */
   private readonly failures = new Map<string, RunFailure>();
-  private readonly purges = new Map<string, NodeJS.Timeout>();
+  private readonly purges: DeferredPurges;
   /** A card is tested once for each wish: it stays what it is while the program lives. */
   private readonly devices = new Map<DeviceWish, Promise<DeviceChoice>>();
 
@@ -123,6 +111,13 @@ export class Studio {
     private readonly queueFile: QueueFile,
   ) {
     this.lookouts = new Lookouts(place.spawn);
+    this.data = new DataLookouts(this.lookouts, models, grants, () => this.findDevice(settings.value.device));
+    this.purges = new DeferredPurges(
+      (runId) => this.purgeRun(runId),
+      (message) => {
+        listener.warn(message);
+      },
+    );
     this.plans = new PlanPreviews(models, runs, this.choices);
     this.comparisons = new CompareService(runs, models, grants);
     this.generationModels = new GenerationModels(grants, models, runs);
@@ -176,7 +171,7 @@ export class Studio {
       await QueueFile.open(join(place.dataFolder, 'queue.json'), warn),
     );
     await studio.holdQueued();
-    for (const { id } of await runs.deleted()) studio.purgeLater(id);
+    for (const { id } of await runs.deleted()) studio.purges.add(id);
     return studio;
   }
 
@@ -198,55 +193,13 @@ export class Studio {
     };
   }
 
-  async previewText(modelId: string, calibration: CalibrationRequest): Promise<TextPreview> {
-    const { sourceId, ...sampling } = calibration;
-    return this.lookouts.look({
-      kind: 'preview-text',
-      model: this.grants.pathOf(modelId, 'folder'),
-      source: this.grants.pathOf(requireText(sourceId), 'file'),
-      sampling,
-    });
-  }
-
-  async measureText(modelId: string, { textId, seqLen, samples }: EvaluationRequest): Promise<TextMeasure> {
-    return this.lookouts.look({
-      kind: 'measure-text',
-      model: this.grants.pathOf(modelId, 'folder'),
-      text: this.grants.pathOf(requireText(textId), 'file'),
-      seqLen,
-      samples,
-    });
-  }
-
-  async previewTraining(modelId: string, request: RecoverRequest): Promise<TrainingPreview> {
-    const { folder: model, settings, recover } = await this.recoveryOf(modelId, request, {});
-    return this.lookouts.look({ kind: 'preview-training', model, recover, memory: settings.memory });
-  }
-
-  async forecastTraining(
-    modelId: string,
-    prune: PruneRequest,
-    request: RecoverRequest,
-  ): Promise<TrainingForecast> {
-    const { device: found } = await this.findDevice(this.settings.value.device);
-    const {
-      folder: model,
-      settings,
-      shape,
-      recover,
-    } = await this.recoveryOf(modelId, request, { prune }, found);
-    const { threads, memory, device } = settings;
-    const share = { threads, memory, device };
-    return this.lookouts.look({ kind: 'forecast-training', model, recover, shape, ...share });
-  }
-
   /**
    * Queues a run. The same work is never done twice: what was finished before is only named, what was interrupted
    * goes on. Where model or data were not read before, that is found out when the run's turn comes.
    */
   async startRun(request: RunRequest): Promise<string> {
     const model = await this.models.inspect(request.modelId);
-    const recipe = this.recipeOf(request, model);
+    const recipe = askedRecipe(request, model, this.grants, this.settings.value.device);
     await requireRunnable(prepareRunOf(model, recipe));
     const { device, message } = await this.findDevice(recipe.device);
     if (message !== undefined) this.listener.warn(message);
@@ -299,7 +252,7 @@ export class Studio {
     }
     this.queue.remove(id);
     await this.runs.delete(id);
-    this.purgeLater(id);
+    this.purges.add(id);
     this.listener.runsChanged();
   }
 
@@ -310,13 +263,13 @@ export class Studio {
 
   async restoreRun(runId: string): Promise<void> {
     await this.runs.restore(runId);
-    this.forgetPurge(runId);
+    this.purges.forget(runId);
     this.listener.runsChanged();
   }
 
   /** Removes a deleted run for good. */
   async purgeRun(runId: string): Promise<void> {
-    this.forgetPurge(runId);
+    this.purges.forget(runId);
     await this.runs.purge(runId);
     this.listener.runsChanged();
   }
@@ -394,64 +347,6 @@ export class Studio {
     this.queue.hold(this.queueFile.runIds.filter((id) => (runs.get(id)?.state ?? 'finished') !== 'finished'));
   }
 
-  private recipeOf({ prune, calibration, evaluate, recover }: RunRequest, model: InspectedModel): Recipe {
-    const fileOf = (id: string | null): string | null => id && this.grants.pathOf(id, 'file');
-    const { sourceId, ...sampling } = calibration;
-    const { textId, moreTextIds = [], tasks, ...chunks } = evaluate;
-    const text = [textId, ...moreTextIds].flatMap((id) => fileOf(id) ?? []);
-    return checkRecipe(
-      {
-        model: model.folder,
-        prune,
-        calibration: { source: fileOf(sourceId), ...sampling },
-        evaluate: {
-          text: text.length > 1 ? text : (text[0] ?? null),
-          ...chunks,
-          ...(tasks && { tasks: this.tasksOf(tasks) }),
-        },
-        ...(recover && { recover: this.recoverOf(recover) }),
-        device: this.settings.value.device,
-      },
-      'The run',
-    );
-  }
-
-  private tasksOf({ dataId, ...rest }: TasksRequest): Recipe['evaluate']['tasks'] {
-    if (dataId !== null) return { ...rest, data: this.grants.pathOf(dataId, 'folder') };
-    throw new Refusal(
-      'request-invalid',
-      'No folder was picked for the tasks.',
-      'Pick the folder of their data.',
-    );
-  }
-
-  /** What a recovery comes to on a model. */
-  private async recoveryOf(
-    modelId: string,
-    request: RecoverRequest,
-    others: { readonly prune?: PruneRequest },
-    device?: ComputeDevice,
-  ): Promise<PreparedRun & { readonly folder: string; readonly recover: RecoverySettings }> {
-    const model = await this.models.known(modelId);
-    const { folder } = model;
-    const recipe = checkRecipe(
-      { model: folder, ...others, recover: this.recoverOf(request) },
-      'The recovery',
-    );
-    const prepared = prepareRunOf(model, recipe, device);
-    const { recover } = prepared.settings;
-    if (recover === undefined) throw new RangeError('The recipe recovers nothing.');
-    return { ...prepared, folder, recover };
-  }
-
-  private recoverOf({ dataId, template, ...rest }: RecoverRequest): RecoverRecipe {
-    return {
-      ...rest,
-      data: this.grants.pathOf(requireText(dataId), 'file'),
-      template: templateNames.includes(template) ? template : this.grants.pathOf(template, 'file'),
-    };
-  }
-
   private listed({ stored, ...run }: KeptRun): ListedRun {
     const position = this.queue.queued.indexOf(run.id);
     const unqueued = this.failures.has(run.id) ? 'failed' : stored.state;
@@ -475,21 +370,6 @@ export class Studio {
     this.queue.add(runId);
   }
 
-  private purgeLater(runId: string): void {
-    this.forgetPurge(runId);
-    const purge = (): void => {
-      this.purgeRun(runId).catch((error: unknown) => {
-        this.listener.warn(`The deleted run ${runId} could not be removed: ${String(error)}`);
-      });
-    };
-    this.purges.set(runId, setTimeout(purge, purgeAfterMs).unref());
-  }
-
-  private forgetPurge(runId: string): void {
-    clearTimeout(this.purges.get(runId));
-    this.purges.delete(runId);
-  }
-
   private async storedProgress(runId: string, folder: string): Promise<RunProgress> {
     const progress = await readProgress(folder);
     const error = this.failures.get(runId);
@@ -500,9 +380,4 @@ export class Studio {
     await appendEvent(await this.folderOf(runId), { type: 'cancelled' });
     await this.runs.refresh(runId);
   }
-}
-
-function requireText(id: string | null): string {
-  if (id !== null) return id;
-  throw new Refusal('request-invalid', 'No text was picked.', 'Pick a text or a JSONL file.');
 }

@@ -1,7 +1,7 @@
 /** What models take of a machine, as a run measured it: original and pruned model in turn. */
 import { z } from 'zod';
+import { count } from './values.ts';
 
-const count = z.int().min(0);
 const counts = (most: number): z.ZodType<number[]> => z.array(z.int().min(1).max(most)).min(1).max(16);
 
 /** The recipe's key `evaluate.cost`. */

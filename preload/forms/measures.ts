@@ -1,7 +1,6 @@
 /** The numbers that models are compared by, as the studio makes them and the window shows them. */
 import { z } from 'zod';
-
-const count = z.int().min(0);
+import { count } from './values.ts';
 
 /** In the order of the table. */
 export const measureKinds = [

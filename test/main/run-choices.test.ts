@@ -2,7 +2,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { channelImportance, maxChannelMeans, RunChoices } from '../../main/studio/run-choices.ts';
-import { channelScoresSchema } from '../../preload/contract.ts';
+import { channelScoresSchema } from '../../preload/run-contract.ts';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
 
 let folder: string;

@@ -4,12 +4,8 @@ import { criterionIds } from '../../../main/engine/criteria/index.ts';
 import { aggregationNames } from '../../../main/engine/prune/aggregate.ts';
 import { usualCriterion } from '../../../main/studio/prune-recipe.ts';
 import { defaultRecipe, readRecipe } from '../../../main/studio/recipe.ts';
-import {
-  runSettingsSchema,
-  type ModelSummary,
-  type PruneSettings,
-  type RunSettings,
-} from '../../../preload/contract.ts';
+import type { ModelSummary, PruneSettings, RunSettings } from '../../../preload/contract.ts';
+import { runSettingsSchema } from '../../../preload/run-contract.ts';
 import { publishedRecovery } from '../../../renderer/recovery/presets.ts';
 import {
   aggregations,
