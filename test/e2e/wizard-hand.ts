@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, vi } from 'vitest';
-import { patienceMs, workerPids, type OpenStudio } from './harness.ts';
+import { call, patienceMs, workerPids, type OpenStudio } from './harness.ts';
 import type { ElectronApplication, Locator, Page } from 'playwright-core';
 
 /** What a person does and reads in the wizard, by the labels on screen. */
@@ -51,9 +51,16 @@ export async function dialogAnswers(app: ElectronApplication, chosen: string): P
   await vi.waitFor(set, patienceMs);
 }
 
-/** The process of the run at work; those that looked into texts may take a moment to be gone. */
+/**
+ * The process of the run at work, once it has told of itself: others, which looked into texts or were killed, may take
+ * a moment to be gone.
+ */
 export async function runWorker(studio: OpenStudio): Promise<number> {
   return vi.waitFor(async () => {
+    const running = (await call(studio.page, 'run:list')).find(({ state }) => state === 'running');
+    expect(running).toBeDefined();
+    const { progress } = await call(studio.page, 'run:get', { runId: running?.id ?? '' });
+    expect(progress.memoryBytes).not.toBeNull();
     const pids = await workerPids(studio);
     expect(pids).toHaveLength(1);
     return pids[0];

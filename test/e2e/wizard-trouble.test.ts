@@ -2,12 +2,12 @@ import { copyFile, cp, mkdir, mkdtemp, realpath, rm, truncate, writeFile } from 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RunReport } from '../../preload/contract.ts';
 import en from '../../renderer/locales/en.json' with { type: 'json' };
 import zh from '../../renderer/locales/zh-CN.json' with { type: 'json' };
 import { command, documentOf } from '../fixtures/command-line.ts';
-import { startStudio, workerPids, type OpenStudio } from './harness.ts';
+import { patienceMs, startStudio, workerPids, type OpenStudio } from './harness.ts';
 import {
   barRow,
   chooseDemo,
@@ -279,9 +279,17 @@ describe('what is dropped on the window', () => {
 async function drop(page: Page, file: string, zone: string): Promise<void> {
   const drag = await page.context().newCDPSession(page);
   const data = { items: [], files: [file], dragOperationsMask: 1 };
-  const at = (type: 'dragEnter' | 'dragOver' | 'drop', x: number, y: number): Promise<unknown> =>
-    drag.send('Input.dispatchDragEvent', { type, x, y, data });
-  await at('dragEnter', 10, 10);
+  const at = (
+    type: 'dragEnter' | 'dragOver' | 'dragCancel' | 'drop',
+    x: number,
+    y: number,
+  ): Promise<unknown> => drag.send('Input.dispatchDragEvent', { type, x, y, data });
+  // A screen that has just come up may not listen yet: what is dragged over it then comes once more.
+  await vi.waitFor(async () => {
+    await at('dragCancel', 10, 10);
+    await at('dragEnter', 10, 10);
+    await page.getByText(zone).waitFor({ timeout: 3000 });
+  }, patienceMs);
   const box = await page.getByText(zone).boundingBox();
   if (box === null) throw new Error(`There is no place that says "${zone}".`);
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];

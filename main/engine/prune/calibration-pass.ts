@@ -1,8 +1,9 @@
 import type { Criterion } from '../criteria/criterion.ts';
 import { EngineError } from '../errors.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
-import { lossWeights, packBatches, predictedTokens, sumOfPredicted, type Batch } from '../runtime/batch.ts';
+import { packBatches, predictedTokens, type Batch } from '../runtime/batch.ts';
 import { hiddenKey } from '../runtime/forward-pass.ts';
+import { upstreamKey } from '../runtime/loss-gradients.ts';
 import type { LayerWeights, Network, PartGradient, WantedGradients } from '../runtime/network.ts';
 import type { Pace } from '../runtime/pace.ts';
 import type { Values } from '../runtime/session.ts';
@@ -54,41 +55,6 @@ export function calibrationBatches({
   const sequences = own.filter((tokens) => tokens > 0).length;
   const fisherWeights = own.map((tokens) => (tokens > 0 ? (predicted / tokens) ** 2 / sequences : 0));
   return { batches, predicted, fisherWeights };
-}
-
-/** Key of ∂L/∂(a batch's hidden states), between two layers. */
-export const upstreamKey = (batch: number): string => `upstream ${batch}`;
-
-/** Where gradients of the head may go as they come, batch by batch. */
-export interface HeadGradients {
-  readonly wanted: WantedGradients;
-  /** Whether the hidden states before the head are to be read again. */
-  readonly keepHidden: boolean;
-  take(batch: number, gradient: PartGradient): Promise<void>;
-}
-
-/**
- * Puts ∂L/∂(hidden states before the head) into the store; returns the summed loss.
- */
-export async function lossGradients(
-  network: Network,
-  { batches, predicted }: CalibrationBatches,
-  { store, pace }: PassTools,
-  head?: HeadGradients,
-): Promise<number> {
-  let total = 0;
-  for (const [i, batch] of batches.entries()) {
-    const key = hiddenKey(network.layerCount, i);
-    const weights = lossWeights(batch, 1 / predicted);
-    const found = await network.lossesAndGradient(await store.get(key), batch, weights, head?.wanted);
-    total += sumOfPredicted(found.losses, batch);
-    if (!head?.keepHidden) store.drop(key);
-    await store.put(upstreamKey(i), found.dx);
-    await head?.take(i, found);
-    await pace.breathe();
-    pace.report((i + 1) / batches.length);
-  }
-  return total;
 }
 
 /** Gradients of one part's parameters: what each batch adds to them, by parameter. */

@@ -7,12 +7,8 @@ import { partOf, type Pace } from '../runtime/pace.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import { RandomStream } from '../tensor/random.ts';
 import type { Aggregation } from './aggregate.ts';
-import {
-  backwardLayer,
-  calibrationBatches,
-  lossGradients,
-  type CalibrationBatches,
-} from './calibration-pass.ts';
+import { backwardLayer, calibrationBatches, type CalibrationBatches } from './calibration-pass.ts';
+import { lossGradients } from '../runtime/loss-gradients.ts';
 import { layerGroups, type LayerGroup } from './layer-groups.ts';
 import { MemberScorer, type Contraction, type SalienceSums } from './member-scores.ts';
 import type { AttentionUnit } from './prune-settings.ts';
@@ -126,10 +122,14 @@ async function estimateWithGradient(
 ): Promise<number> {
   const { store, pace } = request;
   const calibration = calibrationBatches(request);
-  await forwardPass(network, calibration.batches, store, partOf(pace, 0, 0.25), true);
-  const lossSum = await lossGradients(network, calibration, { store, pace: partOf(pace, 0.25, 0.3) });
+  const { batches, predicted } = calibration;
+  await forwardPass(network, batches, store, partOf(pace, 0, 0.25), true);
+  const lossSum = await lossGradients(network, batches, 1 / predicted, {
+    store,
+    pace: partOf(pace, 0.25, 0.3),
+  });
   await backwardPass(network, scorer, calibration, request);
-  return lossSum / calibration.predicted;
+  return lossSum / predicted;
 }
 
 async function backwardPass(

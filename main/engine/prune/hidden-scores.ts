@@ -8,10 +8,9 @@ import {
   backwardLayer,
   calibrationBatches,
   PartGradients,
-  lossGradients,
-  upstreamKey,
   type CalibrationBatches,
 } from './calibration-pass.ts';
+import { lossGradients, upstreamKey } from '../runtime/loss-gradients.ts';
 import type { EstimateRequest, EstimateResult } from './estimate.ts';
 import { hiddenParts, type HiddenMember, type HiddenPart, type NetworkPart } from './hidden-group.ts';
 import { MemberScorer, type Contraction, type SalienceSums } from './member-scores.ts';
@@ -124,7 +123,8 @@ class HiddenWork {
         }
       },
     };
-    const lossSum = await lossGradients(this.network, calibration, { store, pace }, head);
+    const { batches, predicted } = calibration;
+    const lossSum = await lossGradients(this.network, batches, 1 / predicted, { store, pace }, head);
     if (members.length > 0) await this.scoreEnd('head', members, vectors.contractions, matrices);
     return lossSum;
   }

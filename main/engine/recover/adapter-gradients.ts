@@ -1,8 +1,9 @@
 import { maskName } from '../derive/lora.ts';
 import { learntTokens, type TrainingExample } from '../dataset/training-example.ts';
 import type { ActivationStore } from '../runtime/activation-store.ts';
-import { lossWeights, splitIntoRounds, sumOfPredicted } from '../runtime/batch.ts';
+import { splitIntoRounds, sumOfPredicted } from '../runtime/batch.ts';
 import { forwardPass, hiddenKey, type LayerFeeds } from '../runtime/forward-pass.ts';
+import { lossGradients, upstreamKey } from '../runtime/loss-gradients.ts';
 import type { Network } from '../runtime/network.ts';
 import type { Pace } from '../runtime/pace.ts';
 import { floats, type Feed } from '../runtime/session.ts';
@@ -51,8 +52,9 @@ export async function adapterGradients(
   let lossSum = 0;
   for (const round of rounds(network, examples, options)) {
     const masks = masksOf(network, dropout);
-    await forwardPass(network, round, options.store, silent(options.pace), true, masks);
-    lossSum += await upstreamOfRound(network, round, 1 / learnt, options);
+    const tools = { store: options.store, pace: silent(options.pace) };
+    await forwardPass(network, round, tools.store, tools.pace, true, masks);
+    lossSum += await lossGradients(network, round, 1 / learnt, tools);
     await backwardRound(network, round, masks, gradients, options);
   }
   return { loss: lossSum / learnt, gradients };
@@ -108,28 +110,6 @@ function masksOf(network: Network, { rate, seed, step }: Dropout): LayerFeeds<Tr
     });
     return Object.fromEntries(feeds);
   };
-}
-
-const upstreamKey = (batch: number): string => `upstream ${batch}`;
-
-/** Puts ∂loss/∂(hidden states before the head) into the store; returns the summed loss. */
-async function upstreamOfRound(
-  network: Network,
-  round: readonly TrainingBatch[],
-  weight: number,
-  { store, pace }: PassOptions,
-): Promise<number> {
-  let total = 0;
-  for (const [i, batch] of round.entries()) {
-    const key = hiddenKey(network.layerCount, i);
-    const weights = lossWeights(batch, weight);
-    const { losses, dx } = await network.lossesAndGradient(await store.get(key), batch, weights);
-    total += sumOfPredicted(losses, batch);
-    store.drop(key);
-    await store.put(upstreamKey(i), dx);
-    await pace.breathe();
-  }
-  return total;
 }
 
 async function backwardRound(

@@ -51,13 +51,6 @@ export interface BlockGradient extends PartGradient {
   readonly dx: Values;
 }
 
-export interface AdapterGradient {
-  /** ∂L/∂(the layer's input). [rows, length, hidden] */
-  readonly dx: Values;
-  /** By parameter name without the layer's prefix. */
-  readonly params: ReadonlyMap<string, Float32Array>;
-}
-
 interface Block {
   readonly graph: GraphBuilder;
   readonly x: Value;
@@ -200,18 +193,9 @@ export class Network {
     x: Values,
     upstream: Values,
     batch: Batch,
-  ): Promise<AdapterGradient> {
-    const adapterParams = ({ graph }: Block): Value[] =>
-      [...graph.params.values()].filter(({ name }) => isAdapterParam(name));
-    const session = await this.blockSession(layer, 'adapter gradients', (block) => {
-      const request = { result: block.y, inputs: [block.x], params: adapterParams(block), contracted: [] };
-      return deriveBackward(block.graph, request, block.dtypes);
-    });
-    const results = await session.run({ ...weights, ...this.backwardFeeds(x, upstream, batch) });
-    const params = adapterParams(this.block(layer)).map(
-      ({ name }) => [name, results[gradientName(name)].data] as const,
-    );
-    return { dx: results[gradientName('x')].values, params: new Map(params) };
+  ): Promise<BlockGradient> {
+    const params = [...this.block(layer).graph.params.keys()].filter(isAdapterParam);
+    return this.backwardLayer(layer, weights, x, upstream, batch, { contracted: [], params });
   }
 
   /** -log p of each next token; meaningless at a row's last position. [rows, length] */
