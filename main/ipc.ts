@@ -22,6 +22,7 @@ import { pickFolder, pickText } from './dialogs.ts';
 import { generationHandlers } from './generation-calls.ts';
 import { EngineError } from './engine/errors.ts';
 import { taskIds } from './engine/evaluate/tasks/index.ts';
+import { families } from './engine/families/index.ts';
 import type { ModelCosts } from './engine/prune/plan.ts';
 import { defaultWindow } from './engine/prune/windows.ts';
 import { modelTargets } from './engine/recovery.ts';
@@ -135,6 +136,7 @@ function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings
       threads: availableParallelism(),
       totalMemoryBytes: totalmem(),
       runsFolder: studio.runsFolder,
+      familyIds: families.map(({ id }) => id),
       taskIds: [...taskIds],
       electron: process.versions.electron,
     }),

@@ -89,6 +89,8 @@ export const appInfoSchema = z.object({
   threads: count,
   totalMemoryBytes: z.number(),
   runsFolder: z.string(),
+  /** Ids of the model families that can be opened. */
+  familyIds: z.array(z.string()),
   /** Ids of the tasks that a model can be asked. */
   taskIds: z.array(z.string()),
   electron: z.string(),

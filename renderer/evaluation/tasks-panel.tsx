@@ -19,7 +19,7 @@ type Tasks = NonNullable<Draft['tasks']>;
 export function TasksPanel(): ReactNode {
   const { t } = useTranslation();
   const { draft, dispatch } = useDraft();
-  const known = useStudio(({ info }) => info?.taskIds ?? []);
+  const known = useStudio(({ info }) => info)?.taskIds ?? [];
   const { tasks } = draft;
   const turn = (isOn: boolean): void =>
     dispatch({

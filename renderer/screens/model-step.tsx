@@ -21,7 +21,7 @@ import { call } from '../studio/bridge.ts';
 import { dependenciesAt, go } from '../studio/route.ts';
 import { useModelChoice } from '../wizard/choose-model.tsx';
 import { useDraft } from '../wizard/draft-store.tsx';
-import { familyIds, particularOf } from '../wizard/families.ts';
+import { particularOf } from '../wizard/families.ts';
 import { usePlanPreview } from '../wizard/use-plan-preview.ts';
 
 /** Step 1: which model. */
@@ -206,10 +206,8 @@ function ModelCard({
   );
 }
 
-function familyName(family: string, t: TFunction): string {
-  const known = familyIds.find((id) => id === family);
-  return known === undefined ? family : t(`families.names.${known}`);
-}
+const familyName = (family: string, t: TFunction): string =>
+  t(`families.names.${family as 'llama'}`, { defaultValue: family });
 
 function shapeFacts(
   model: ModelSummary,

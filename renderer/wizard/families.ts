@@ -1,16 +1,3 @@
-/** The families that the studio opens, as the engine's registry has them. */
-export const familyIds = [
-  'llama',
-  'mistral',
-  'qwen2',
-  'qwen3',
-  'baichuan-7b',
-  'baichuan-13b',
-  'bloom',
-  'chatglm',
-  'chatglm2',
-] as const;
-
 /** Families, and models among them, of which more is to be known than their name. */
 export type Particular = 'vicuna' | 'chatglm' | 'chatglm2';
 

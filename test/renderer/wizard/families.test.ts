@@ -1,10 +1,16 @@
+import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { criterionIds } from '../../../main/engine/criteria/index.ts';
 import { families } from '../../../main/engine/families/index.ts';
-import { familyIds, particularOf } from '../../../renderer/wizard/families.ts';
+import { particularOf } from '../../../renderer/wizard/families.ts';
 
-it('lists every family of the engine, in its order', () => {
-  expect(familyIds).toEqual(families.map(({ id }) => id));
+it.each(['en', 'zh-CN'])('every family has a name and its models in %s', async (language) => {
+  const { families: texts } = JSON.parse(await readFile(`renderer/locales/${language}.json`, 'utf8')) as {
+    families: { names: object; models: object };
+  };
+  const ids = families.map(({ id }) => id);
+  expect(Object.keys(texts.names)).toEqual(ids);
+  expect(Object.keys(texts.models)).toEqual(ids);
 });
 
 it('every criterion that a family has as its own is one', () => {
