@@ -54,6 +54,9 @@ function formatQuantity(
   return isExact ? formats.exactBytes(value) : formats.bytes(value);
 }
 
+/** A perplexity is measured, or not there: no plan foretells it. */
+const isForetold = (quantity: Quantity): boolean => quantity !== 'perplexity';
+
 /** Parameters, MACs, weights, memory and perplexity, before and after: the same five on every screen. */
 export function BeforeAfterBar({
   before,
@@ -71,7 +74,7 @@ export function BeforeAfterBar({
   const number = (quantity: Quantity, measured: Measured | null, isGuess: boolean): ReactNode => {
     const value = quantityOf(measured, quantity);
     const text = formatQuantity(formats, quantity, value, isExact);
-    const isMarked = isGuess && value !== null;
+    const isMarked = isGuess && value !== null && isForetold(quantity);
     return (
       <td
         key={quantity}
@@ -126,8 +129,8 @@ export function BeforeAfterBar({
               <Change
                 key={quantity}
                 before={quantityOf(before, quantity)}
-                after={quantityOf(recovered ?? after, quantity)}
-                isPredicted={isPredicted}
+                after={quantityOf(recovered, quantity) ?? quantityOf(after, quantity)}
+                isPredicted={isPredicted && isForetold(quantity)}
               />
             ))}
           </tr>
