@@ -185,6 +185,8 @@ async function picture(page: Page, name: string): Promise<void> {
   const looks = isReadme
     ? Object.entries(readmeScreens).filter(([screen]) => screen.split('-')[0] === name)
     : everyLook.map((look) => [`${name}-${look.language}-${look.theme}-${look.width}`, look] as const);
+  // Where the pointer was left, the next screen may have a word that explains itself.
+  await page.mouse.move(0, 0);
   for (const [file, look] of looks) {
     await show(page, look);
     await page.screenshot({ path: join(folder, `${file}.png`) });
