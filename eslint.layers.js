@@ -45,7 +45,7 @@ const sees = {
   ...Object.fromEntries(uses.map((use) => [use, belowUses])),
   evaluate: [...belowUses, 'task-files'],
   generate: [...belowUses, 'chat-templates'],
-  export: ['tensor', 'checkpoint', 'families', 'prune', 'runtime'],
+  export: ['tensor', 'checkpoint', 'families', 'prune', 'generate', 'runtime'],
   run: engine,
   studio: [...engine, 'worker', 'published', 'forms'],
   worker: engine,

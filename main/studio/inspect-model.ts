@@ -39,7 +39,8 @@ export async function inspectModel(folder: string): Promise<InspectedModel> {
   const model = await openModel(folder);
   const bytesOf = storedBytesPerElement(model);
   await model.checkpoint.close();
-  return inspected(described, weightFormat, bytesOf);
+  // The weights tell whether a head beside the embedding is one of its own.
+  return inspected({ ...described, config: model.config }, weightFormat, bytesOf);
 }
 
 const isWithoutConfig = (error: unknown, folder: string): boolean =>

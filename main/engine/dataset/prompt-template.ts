@@ -29,11 +29,11 @@ const maxTemplateBytes = 2 ** 20;
 
 /**
  * A template by its name, or by the path of a file of the same form.
- * @throws EngineError recipe-invalid for another form, and as readJsonFile.
+ * @throws EngineError recipe-invalid for another form, file-missing, and as readJsonFile.
  */
 export async function loadTemplate(nameOrPath: string): Promise<PromptTemplate> {
   if (Object.hasOwn(bundled, nameOrPath)) return bundled[nameOrPath];
-  const found = templateSchema.safeParse(await readJsonFile(nameOrPath, { maxBytes: maxTemplateBytes }));
+  const found = templateSchema.safeParse(await readTemplate(nameOrPath));
   if (found.success) return found.data;
   const [issue] = found.error.issues;
   throw new EngineError(
@@ -42,6 +42,20 @@ export async function loadTemplate(nameOrPath: string): Promise<PromptTemplate> 
     { path: nameOrPath },
     `Write it as those in resources/templates, or take one of them: ${templateNames.join(', ')}.`,
   );
+}
+
+async function readTemplate(path: string): Promise<unknown> {
+  try {
+    return await readJsonFile(path, { maxBytes: maxTemplateBytes });
+  } catch (error) {
+    if (!(error instanceof EngineError && error.code === 'file-missing')) throw error;
+    throw new EngineError(
+      'file-missing',
+      `There is no prompt template ${path}.`,
+      { path },
+      `Name a file, or one of ${templateNames.join(', ')}.`,
+    );
+  }
 }
 
 /** What the model reads of a question; `input` is what it is about, where that stands apart, and may be empty. */

@@ -1,9 +1,11 @@
 import { copyFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../checkpoint/atomic-file.ts';
 import { errnoOf, writeError } from '../checkpoint/file-errors.ts';
 import { tensorSizeBytes } from '../checkpoint/safetensors-header.ts';
 import { writeCheckpoint, type TensorSource } from '../checkpoint/write-checkpoint.ts';
+import type { WrittenConfig } from '../families/family.ts';
+import { templateNameIn } from '../generate/built-in-templates.ts';
 import type { Pace } from '../runtime/pace.ts';
 import { defineExporter, type ModelCard, type ModelSource } from './exporter.ts';
 
@@ -32,9 +34,16 @@ export const huggingFace = defineExporter({
     for (const file of [...companionFiles, ...(await codeFiles(from))])
       await copyIfThere(join(from, file), join(folder, file));
     await writeFileAtomic(join(folder, 'README.md'), cardText(card, written.loaders));
-    await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(written.json, null, 2)}\n`);
+    const config = withName(written.json, basename(model.baseFolder));
+    await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
   },
 });
+
+/** Where the folder's name alone tells which conversation a model was trained on, the result has it in its config. */
+function withName(config: WrittenConfig['json'], folderName: string): WrittenConfig['json'] {
+  const isTold = templateNameIn(config, '') === templateNameIn(config, folderName);
+  return isTold ? config : { ...config, _name_or_path: folderName };
+}
 
 /** A model that transformers loads by code of its own has it beside its weights; it is copied, never run. */
 async function codeFiles(folder: string): Promise<string[]> {

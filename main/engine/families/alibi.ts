@@ -56,6 +56,13 @@ export function withHeadOrigins(config: ModelConfig, shape: NetworkShape): Recor
   return whole ? {} : { [ownKeys.heads]: of, [ownKeys.kept]: kept };
 }
 
+/** What a stock loader, which knows nothing of these keys, does with heads that fit it but for their slopes. */
+export function whySlopesDiffer(origins: Readonly<Record<string, unknown>>, heads: number): string | null {
+  const of = origins[ownKeys.heads];
+  if (typeof of !== 'number') return null;
+  return `opens it without complaint and computes something else: the ${heads} heads keep the slopes that they had among ${of}, and it gives them those of a model of ${heads}`;
+}
+
 export function withoutHeadOrigins(source: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const own: readonly string[] = Object.values(ownKeys);
   return Object.fromEntries(Object.entries(source).filter(([key]) => !own.includes(key)));

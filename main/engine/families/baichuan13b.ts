@@ -1,7 +1,14 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { alibiAttention, mergeHeads } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
-import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
+import {
+  keyPositions,
+  readHeadOrigins,
+  slopesOf,
+  whySlopesDiffer,
+  withHeadOrigins,
+  withoutHeadOrigins,
+} from './alibi.ts';
 import { baichuanKeys, readBaichuanConfig } from './baichuan-kind.ts';
 import { ConfigReader } from './config-reader.ts';
 import { preNormBlock, project, swiGlu } from './decoder-parts.ts';
@@ -27,14 +34,17 @@ export const baichuan13b = defineFamily({
     };
   },
 
-  writeConfig: (config, shape) =>
-    writeFixedHeadConfig(
+  writeConfig(config, shape) {
+    const origins = withHeadOrigins(config, shape);
+    return writeFixedHeadConfig(
       { ...config, source: withoutHeadOrigins(config.source) },
       shape,
-      withHeadOrigins(config, shape),
+      origins,
       'transformers with the modeling file of Baichuan-13B (trust_remote_code)',
       baichuanKeys,
-    ),
+      ({ heads }) => whySlopesDiffer(origins, heads),
+    );
+  },
 
   block: preNormBlock(selfAttention, swiGlu),
 

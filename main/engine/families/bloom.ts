@@ -1,7 +1,14 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, alibiAttention, mergeHeads, splitQkvPerHead } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
-import { keyPositions, readHeadOrigins, slopesOf, withHeadOrigins, withoutHeadOrigins } from './alibi.ts';
+import {
+  keyPositions,
+  readHeadOrigins,
+  slopesOf,
+  whySlopesDiffer,
+  withHeadOrigins,
+  withoutHeadOrigins,
+} from './alibi.ts';
 import { ConfigReader } from './config-reader.ts';
 import {
   centredNorm,
@@ -31,7 +38,7 @@ export const bloom = defineFamily({
       familyId: 'bloom',
       vocabSize: config.count('vocab_size'),
       hiddenSize,
-      headDim: headDimOf(config, 'head_dim', hiddenSize, config.count('n_head')),
+      headDim: headDimOf(config, 'head_dim', hiddenSize, config.count('n_head'), 1),
       layers,
       // ALiBi has no last position; the models were trained on so many.
       maxPositions: config.count('seq_length', 2048),
@@ -48,16 +55,17 @@ export const bloom = defineFamily({
 
   writeConfig(config, shape) {
     const source = withoutHeadOrigins(withOwnNames(config.source));
+    const origins = withHeadOrigins(config, shape);
     return writeFixedHeadConfig(
       { ...config, source },
       shape,
-      withHeadOrigins(config, shape),
+      origins,
       'transformers (BloomForCausalLM)',
       keys,
-      ({ mlpWidth }) =>
+      ({ heads, mlpWidth }) =>
         mlpWidth === 4 * shape.hiddenSize
-          ? null
-          : "it takes a BLOOM's MLP to be four times as wide as its hidden size",
+          ? whySlopesDiffer(origins, heads)
+          : "refuses it: it takes a BLOOM's MLP to be four times as wide as its hidden size",
     );
   },
 

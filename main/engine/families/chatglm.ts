@@ -1,3 +1,4 @@
+import { EngineError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, mergeHeads, rowMaskedAttention, rowRotary, scale, splitQkvPerHead } from '../ops/index.ts';
 import { fromFloat32, toFloat32 } from '../tensor/half.ts';
@@ -10,6 +11,7 @@ import {
   headDimOf,
   project,
   projectToVocabulary,
+  refusePrefixEncoder,
   refuseQuantised,
   requireFlags,
 } from './decoder-parts.ts';
@@ -44,10 +46,11 @@ export const chatglm = defineFamily({
   readConfig(source) {
     const config = new ConfigReader(source);
     refuseQuantised(config);
+    refusePrefixEncoder(config);
+    refuseFirstRelease(config);
     requireFlags(config, 'ChatGLM-6B', { position_encoding_2d: true });
     const hiddenSize = config.count('hidden_size');
-    const headDim = headDimOf(config, 'head_dim', hiddenSize, config.count(keys.heads));
-    if (headDim % 4 !== 0) throw config.invalid('head_dim', 'a multiple of 4', headDim);
+    const headDim = headDimOf(config, 'head_dim', hiddenSize, config.count(keys.heads), 4);
     return {
       familyId: 'chatglm',
       vocabSize: config.count('vocab_size'),
@@ -103,6 +106,19 @@ export const chatglm = defineFamily({
 
   publishedCacheBytes: () => 0,
 });
+
+/** It has 20,000 ids for images in front of its pieces, and its config does not say where [MASK] and [gMASK] are. */
+const firstReleaseVocabulary = 150528;
+
+function refuseFirstRelease(config: ConfigReader): void {
+  if (config.source.vocab_size !== firstReleaseVocabulary || config.has('gmask_token_id')) return;
+  throw new EngineError(
+    'feature-unsupported',
+    `config.json is of the first release of ChatGLM-6B (${firstReleaseVocabulary} ids); known are later ones, of 130528 ids.`,
+    { vocab_size: firstReleaseVocabulary },
+    'Take a later release of the same model.',
+  );
+}
 
 const scaled = (g: GraphBuilder, x: Value): Value => g.apply(scale, { x }, { factor: residualScale }).y;
 

@@ -18,6 +18,7 @@ import {
   preNormBlock,
   project,
   projectToVocabulary,
+  refusePrefixEncoder,
   refuseQuantised,
   requireFlags,
   rootMeanSquareNorm,
@@ -43,6 +44,7 @@ export const chatglm2 = defineFamily({
   readConfig(source) {
     const config = new ConfigReader(source);
     refuseQuantised(config);
+    refusePrefixEncoder(config);
     requireFlags(config, 'ChatGLM2 and 3', {
       rmsnorm: true,
       post_layer_norm: true,
@@ -52,8 +54,7 @@ export const chatglm2 = defineFamily({
     });
     refuseLongContext(config);
     const hiddenSize = config.count('hidden_size');
-    const headDim = headDimOf(config, 'kv_channels', hiddenSize, config.count(keys.heads));
-    if (headDim % 4 !== 0) throw config.invalid('kv_channels', 'a multiple of 4', headDim);
+    const headDim = headDimOf(config, 'kv_channels', hiddenSize, config.count(keys.heads), 4);
     return {
       familyId: 'chatglm2',
       vocabSize: config.count('padded_vocab_size'),

@@ -97,6 +97,7 @@ export function requireActivation(config: ConfigReader, family: string, expected
     'feature-unsupported',
     `config.json: "hidden_act" is "${activation}"; a ${family} has "${expected}".`,
     { hidden_act: activation },
+    'Take a model with the activation of its family; the published ones have it.',
   );
 }
 
@@ -110,6 +111,18 @@ export function refuseQuantised(config: ConfigReader): void {
     `config.json: the weights are quantised ("${key}"); pruning needs F32, F16 or BF16 weights.`,
     {},
     'Take the original, unquantised model.',
+  );
+}
+
+/** @throws EngineError feature-unsupported for P-tuning's encoder, which puts keys and values in front of every layer's. */
+export function refusePrefixEncoder(config: ConfigReader): void {
+  const length = config.source.pre_seq_len ?? 0;
+  if (length === 0) return;
+  throw new EngineError(
+    'feature-unsupported',
+    `config.json: "pre_seq_len" is ${JSON.stringify(length)}; models with a prefix encoder (P-tuning) are not known.`,
+    { pre_seq_len: JSON.stringify(length) },
+    'Take the model without P-tuning.',
   );
 }
 
@@ -128,13 +141,25 @@ export function requireFlags(
       'feature-unsupported',
       `config.json: "${key}" is ${!value}; of ${family} only ${value} is supported.`,
       { [key]: String(!value) },
+      'Take a model that was published so.',
     );
   }
 }
 
-/** The width of a head where no key says it. */
-export function headDimOf(config: ConfigReader, key: string, hiddenSize: number, heads: number): number {
+/**
+ * The width of a head, which no key need say.
+ * @param of What it is a multiple of: dimensions that turn do so in pairs.
+ * @throws EngineError config-invalid.
+ */
+export function headDimOf(
+  config: ConfigReader,
+  key: string,
+  hiddenSize: number,
+  heads: number,
+  of = 2,
+): number {
   const headDim = config.has(key) ? config.count(key) : hiddenSize / heads;
-  if (Number.isInteger(headDim) && headDim % 2 === 0) return headDim;
-  throw config.invalid(key, 'an even whole number, hidden_size / num_attention_heads where absent', headDim);
+  if (Number.isInteger(headDim) && headDim % of === 0) return headDim;
+  const kind = of === 1 ? 'a whole number' : `a whole multiple of ${of}`;
+  throw config.invalid(key, `${kind}, the hidden size by the number of heads where absent`, headDim);
 }

@@ -48,12 +48,15 @@ function familyOf(source: Readonly<Record<string, unknown>>): Family {
       (candidate.recognises?.(source) ?? true),
   );
   if (family) return family;
-  const known = families.flatMap(({ architectures }) => architectures);
+  const known = [...new Set(families.flatMap(({ architectures }) => architectures))];
   const found =
     named.length > 0 ? named.join(', ') : `none (model_type: ${JSON.stringify(source.model_type) ?? 'none'})`;
+  const isKnown = named.some((name) => known.includes(name));
   throw new EngineError(
     'architecture-unknown',
-    `config.json names the architecture ${found}; known are ${known.join(', ')}.`,
+    isKnown
+      ? `config.json names the architecture ${found}, but its other keys are those of no family that goes by this name.`
+      : `config.json names the architecture ${found}; known are ${known.join(', ')}.`,
     { found, known },
     'Choose a model of a known family.',
   );

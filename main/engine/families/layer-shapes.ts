@@ -133,7 +133,7 @@ export function writeStockConfig(
 /**
  * config.json of a family whose stock loader takes a head to be as wide as hidden size / heads: it opens what lost
  * neither heads nor hidden indices, with MLPs of one width.
- * @param whyNot What else the loader refuses about layers of one shape, as a sentence's second half.
+ * @param whyNot What else the loader does not do with layers of one shape, as the rest of a sentence about it.
  */
 export function writeFixedHeadConfig(
   config: ModelConfig,
@@ -150,9 +150,9 @@ export function writeFixedHeadConfig(
   const why =
     first.heads * headDim === shape.hiddenSize
       ? whyNot(first)
-      : `it takes heads to be as wide as the hidden size divided by their number, and ${first.heads} heads of ${headDim} are not ${shape.hiddenSize}`;
+      : `refuses it: it takes heads to be as wide as the hidden size divided by their number, and ${first.heads} heads of ${headDim} are not ${shape.hiddenSize}`;
   if (why === null) return written;
-  return { ...written, loaders: `LLM-Pruner Studio opens this folder. ${loader} refuses it: ${why}.` };
+  return { ...written, loaders: `LLM-Pruner Studio opens this folder. ${loader} ${why}.` };
 }
 
 /** Of a folder whose layers differ in width. */

@@ -27,6 +27,7 @@ export function rotaryFrequencies(config: ConfigReader, rotaryDim: number): Floa
     'feature-unsupported',
     `config.json: the rotary scaling "${kind}" is not known; known are default, linear and llama3.`,
     { rope_type: kind },
+    'Take a model without scaled positions, or with these.',
   );
 }
 

@@ -41,8 +41,7 @@ const configSchema = z.looseObject({
 const chatGlm3Positions = 8192;
 
 /**
- * The template of a model that is known to have been trained with one: ChatGLM by its config, Vicuna by the name that
- * its folder or its config has. Undefined for any other model.
+ * The template of a model that is known to have been trained with one, by its folder: `templateNameIn`.
  * @throws EngineError json-invalid, file-unreadable.
  */
 export async function templateNameOf(folder: string): Promise<ChatTemplateName | undefined> {
@@ -52,10 +51,18 @@ export async function templateNameOf(folder: string): Promise<ChatTemplateName |
       throw error;
     },
   );
-  const checked = configSchema.safeParse(json);
+  return templateNameIn(json, basename(folder));
+}
+
+/**
+ * ChatGLM is known by its config, Vicuna by the name that its folder or its config has. Undefined for any other model.
+ * @param config What config.json holds.
+ */
+export function templateNameIn(config: unknown, folderName: string): ChatTemplateName | undefined {
+  const checked = configSchema.safeParse(config);
   if (!checked.success) return undefined;
   const { model_type, padded_vocab_size, seq_length, _name_or_path } = checked.data;
-  const names = [basename(folder), typeof _name_or_path === 'string' ? _name_or_path : ''];
+  const names = [folderName, typeof _name_or_path === 'string' ? _name_or_path : ''];
   const isCalled = (name: RegExp): boolean => names.some((found) => name.test(found));
   if (model_type === 'chatglm') {
     if (padded_vocab_size === undefined) return 'chatglm';

@@ -102,9 +102,9 @@ describe('what it refuses', () => {
       'heads that do not divide',
       { num_attention_heads: 3 },
       'config-invalid',
-      '"head_dim" should be an even whole number, hidden_size / num_attention_heads where absent',
+      '"head_dim" should be a whole multiple of 2, the hidden size by the number of heads where absent',
     ],
-    ['an odd head', { head_dim: 5 }, 'config-invalid', '"head_dim" should be an even whole number'],
+    ['an odd head', { head_dim: 5 }, 'config-invalid', '"head_dim" should be a whole multiple of 2'],
     [
       'KV heads that do not divide',
       { num_key_value_heads: 3 },

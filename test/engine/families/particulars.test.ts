@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { readModelConfig } from '../../../main/engine/families/index.ts';
 import type { Family, ModelConfig } from '../../../main/engine/families/family.ts';
 import type { PrunePlan } from '../../../main/engine/prune/plan.ts';
+import { modelCosts } from '../../../main/engine/prune/plan.ts';
+import { inspectModel } from '../../../main/studio/inspect-model.ts';
 import { packBatches } from '../../../main/engine/runtime/batch.ts';
 import { openModel, type Model } from '../../../main/engine/runtime/model.ts';
 import { Network } from '../../../main/engine/runtime/network.ts';
@@ -146,8 +148,14 @@ describe('names and heads as files have them', () => {
         stored.set('lm_head.weight', { ...tensor, bytes });
       });
     for (const isTied of [true, false]) {
-      const model = await openModel(await withHead((bytes) => (isTied ? bytes : bytes.writeFloatLE(0.5, 0))));
+      const folder = await withHead((bytes) => (isTied ? bytes : bytes.writeFloatLE(0.5, 0)));
+      const model = await openModel(folder);
       expect(model.config.tiedEmbeddings).toBe(isTied);
+      const inspected = await inspectModel(folder);
+      expect(inspected.config.tiedEmbeddings).toBe(isTied);
+      expect(inspected.costsWith(inspected.config).parameters).toBe(
+        modelCosts(model.family, model.config, model.config, () => 4).parameters,
+      );
       const { json } = model.family.writeConfig(model.config, model.config);
       expect(readModelConfig(json).config.tiedEmbeddings).toBe(isTied);
       await model.checkpoint.close();
@@ -217,6 +225,42 @@ describe('which loader opens what', () => {
   });
 });
 
+describe('heads that fit a stock loader but for their slopes', () => {
+  // A model cut by heads and then by hidden indices: the heads that are left are as wide as they would be in its own.
+  it.each([
+    ['bloom', 4],
+    ['baichuan-13b', 2],
+  ])('%s: they are said to be computed otherwise there', (name, heads) => {
+    const { family, config } = described(name);
+    const hiddenSize = heads * config.headDim;
+    const layers = config.layers.map(() => ({ heads, kvHeads: heads, mlpWidth: 4 * hiddenSize }));
+    const origins = layers.map((_, layer) => ({ layer, heads: all(heads) }));
+    const { loaders, json } = family.writeConfig(config, { hiddenSize, layers, origins });
+    expect(json.alibi_heads_per_layer).toEqual(layers.map(() => all(heads)));
+    expect(loaders).toMatch(
+      /^LLM-Pruner Studio opens this folder\. .* opens it without complaint and computes/,
+    );
+  });
+});
+
+describe('a head of any width', () => {
+  it('is read where no dimensions turn in pairs', () => {
+    expect(described('bloom', { hidden_size: 60, n_embed: 60, n_head: 12 }).config.headDim).toBe(5);
+  });
+});
+
+describe('an architecture whose other keys are of no family', () => {
+  it('is not called unknown', () => {
+    const changes = { architectures: ['BaiChuanForCausalLM'], model_max_length: 64 };
+    expect(() => described('baichuan-7b', changes)).toThrow(
+      expect.objectContaining({
+        code: 'architecture-unknown',
+        message: expect.stringContaining('its other keys are those of no family that goes by this name'),
+      }),
+    );
+  });
+});
+
 describe('the padding token of a Baichuan', () => {
   const paddingOf = (id: unknown): unknown =>
     described('baichuan-7b', { pad_token_id: id }).config.details.paddingId;
@@ -238,6 +282,13 @@ describe('what is refused', () => {
     ['chatglm2', { multi_query_attention: false }, '"multi_query_attention" is false'],
     ['chatglm2', { quantization_bit: 4 }, 'the weights are quantised ("quantization_bit")'],
     ['chatglm', { position_encoding_2d: false }, '"position_encoding_2d" is false'],
+    ['chatglm2', { pre_seq_len: 128 }, '"pre_seq_len" is 128; models with a prefix encoder'],
+    ['chatglm', { pre_seq_len: 128 }, '"pre_seq_len" is 128; models with a prefix encoder'],
+    [
+      'chatglm',
+      { vocab_size: 150528, mask_token_id: null, gmask_token_id: null },
+      'config.json is of the first release of ChatGLM-6B',
+    ],
     ['baichuan-7b', { z_loss_weight: 0 }, 'config.json is of a Baichuan 2'],
   ])('%s with %o', (name, changes, sentence) => {
     expect(() => described(name, changes)).toThrow(
