@@ -272,6 +272,8 @@ function modelSummary(picked: Granted, model: LibraryModel): Frozen<CallResponse
     tiedEmbeddings,
     layers,
     defaultWindow: defaultWindow(layers.length),
+    // Choices share what they begin with, but a prefix sees what follows in it.
+    takesTasks: family.readsTokens !== true,
     defaultCriterion: defaultCriterion(family) as PruneSettings['criterion'],
     adapterTargets: modelTargets(model),
   };

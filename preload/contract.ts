@@ -57,6 +57,8 @@ export const modelSummarySchema = z.object({
   defaultWindow: layerWindow,
   /** The one that suits the model's family. */
   defaultCriterion: criterionSchema,
+  /** Whether tasks can be asked of it. */
+  takesTasks: z.boolean(),
   /** The linear weights of a layer that can have an adapter. */
   adapterTargets: z.array(z.string()),
 });

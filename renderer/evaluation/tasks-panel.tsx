@@ -26,6 +26,13 @@ export function TasksPanel(): ReactNode {
       type: 'tasks-changed',
       tasks: isOn ? { names: [...known], fewShot: 0, bos: false, limit: null } : null,
     });
+  if (draft.model?.takesTasks === false) {
+    return (
+      <Panel title={<Term name="tasks">{t('data.tasks')}</Term>}>
+        <p className="quiet">{t('data.tasksImpossible')}</p>
+      </Panel>
+    );
+  }
   return (
     <Panel
       title={<Term name="tasks">{t('data.tasks')}</Term>}

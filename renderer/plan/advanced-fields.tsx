@@ -5,7 +5,7 @@ import type { ModelSummary } from '../../preload/contract.ts';
 import { ChoiceField } from '../components/choice-field.tsx';
 import { Field } from '../components/field.tsx';
 import { NumberField } from '../components/number-field.tsx';
-import { hasCriterion, isByBlock, modeOf, uniformOver } from './plan-modes.ts';
+import { byQueryHead, hasCriterion, isByBlock, modeOf, uniformOver } from './plan-modes.ts';
 import type { PruneFieldsProps } from './plan-settings.tsx';
 
 const roundings = [1, 8, 64, 256] as const;
@@ -86,7 +86,6 @@ function UniformField({
 
 const isGrouped = ({ layers }: ModelSummary): boolean => layers.some(({ heads, kvHeads }) => heads > kvHeads);
 
-/** Heads that are pinned are KV heads, of which none goes by the finer unit. */
 function UnitField({ prune, onChange }: PruneFieldsProps): ReactNode {
   const { t } = useTranslation();
   const value = prune.unit ?? 'group';
@@ -101,17 +100,7 @@ function UnitField({ prune, onChange }: PruneFieldsProps): ReactNode {
         label: t(`plan.units.${one}`),
       }))}
       remark={t(`plan.unitTexts.${value}`)}
-      onChange={(unit) =>
-        onChange(
-          unit === 'group'
-            ? { unit }
-            : {
-                unit,
-                gqaFold: 'correct',
-                ...(prune.edits && { edits: { ...prune.edits, keep: { heads: {} } } }),
-              },
-        )
-      }
+      onChange={(unit) => onChange(unit === 'group' ? { unit } : byQueryHead(prune))}
     />
   );
 }

@@ -30,6 +30,15 @@ export function uniformOver(layers: number): Partial<PruneSettings> {
   return { uniform: true, scope: 'local', layers: { attention: [0, layers], mlp: [0, layers] } };
 }
 
+/** Query heads in place of KV groups; heads that are pinned are KV heads, of which none goes by the finer unit. */
+export function byQueryHead({ edits }: Pick<PruneSettings, 'edits'>): Partial<PruneSettings> {
+  return {
+    unit: 'query-head',
+    gqaFold: 'correct',
+    ...(edits && { edits: { ...edits, keep: { heads: {} } } }),
+  };
+}
+
 /** Layers that lose by their scores do not come out alike. */
 export function withScope(scope: PruneSettings['scope']): Partial<PruneSettings> {
   return scope === 'local' ? { scope } : { scope, uniform: false };

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlanPreview, PruneSettings } from '../../preload/contract.ts';
 import { useFormats } from '../language/use-formats.ts';
-import { isByBlock, modeOf, uniformOver } from './plan-modes.ts';
+import { byQueryHead, isByBlock, modeOf, uniformOver } from './plan-modes.ts';
 
 /** Whether the layers that stay differ in width. */
 export function hasUnlikeLayers(layers: PlanPreview['layers']): boolean {
@@ -10,6 +10,21 @@ export function hasUnlikeLayers(layers: PlanPreview['layers']): boolean {
     .map(({ after }) => [after.heads, after.kvHeads, after.mlpWidth].join())
     .filter((width) => width !== '0,0,0');
   return new Set(widths).size > 1;
+}
+
+/** Whether a layer's KV groups are too few for the ratio to take one, and all heads stay where they were to go. */
+export function losesNoAttention(
+  layers: PlanPreview['layers'],
+  prune: Pick<PruneSettings, 'mode' | 'unit' | 'ratio' | 'target' | 'layers' | 'edits'>,
+): boolean {
+  const { unit, ratio, target, layers: windows, edits } = prune;
+  if (!isByBlock(prune) || unit === 'query-head' || target || ratio === 0) return false;
+  if (edits && edits.exclude.attention.length > 0) return false;
+  const asked = layers.slice(...windows.attention);
+  return (
+    asked.length > 0 &&
+    asked.every(({ before, after }) => before.heads > before.kvHeads && after.heads === before.heads)
+  );
 }
 
 /** Widths of this many channels suit matrix units. */
@@ -35,6 +50,15 @@ export function PlanNotes({
             before: formats.count(hiddenSize.before),
             after: formats.count(hiddenSize.after),
           })}
+        </p>
+      )}
+      {losesNoAttention(layers, prune) && (
+        <p className="quiet">
+          {t('plan.attentionWhole', { groups: formats.count(layers[0].before.kvHeads) })}
+          {t('words.gap')}
+          <button type="button" className="link-button" onClick={() => onChange(byQueryHead(prune))}>
+            {t('plan.takeQueryHeads')}
+          </button>
         </p>
       )}
       {unevenWidths.length > 0 && modeOf(prune) !== 'layer' && (

@@ -16,6 +16,7 @@ import { Term } from '../glossary/term.tsx';
 import { useFormats } from '../language/use-formats.ts';
 import { go } from '../studio/route.ts';
 import { lacksCalibration, lacksTaskData } from '../wizard/draft.ts';
+import { particularOf } from '../wizard/families.ts';
 import { readsCalibration } from '../plan/plan-modes.ts';
 import { useDraft } from '../wizard/draft-store.tsx';
 import type { Asked } from '../wizard/use-asked.ts';
@@ -102,9 +103,13 @@ function CalibrationPanel(): ReactNode {
   const { draft, dispatch } = useDraft();
   const { calibration } = draft;
   const needed = readsCalibration(draft.prune);
+  const particular = draft.model && particularOf(draft.model.family, draft.model.model.name);
   return (
     <Panel title={<Term name="calibration">{t('data.calibration')}</Term>}>
       <p className="quiet">{needed ? t('data.calibrationText') : t('data.calibrationUnused')}</p>
+      {needed && (particular === 'chatglm' || particular === 'chatglm2') && (
+        <p className="family-note">{t(`families.calibration.${particular}`)}</p>
+      )}
       <TextSource
         zone="calibration"
         text={draft.calibrationText}

@@ -9,6 +9,7 @@ import type {
   TasksSettings,
 } from '../../preload/contract.ts';
 import type { RecoverSettings } from '../../preload/recovery-contract.ts';
+import { templateFor } from './families.ts';
 import { askedPlan, readsCalibration } from '../plan/plan-modes.ts';
 import {
   demoRecovery,
@@ -282,8 +283,20 @@ function withModel(draft: Draft, model: ModelSummary): Draft {
       criterion: criterionFor(draft, model),
       layers: { attention: defaultWindow, mlp: defaultWindow },
     },
-    recovery: { ...draft.recovery, lora: { ...lora, targets: 'all-linear' } },
+    tasks: model.takesTasks ? draft.tasks : null,
+    recovery: {
+      ...draft.recovery,
+      template: templateOf(draft, model),
+      lora: { ...lora, targets: 'all-linear' },
+    },
   });
+}
+
+/** A template that somebody has chosen stays. */
+function templateOf({ model: earlier, recovery: { template } }: Draft, model: ModelSummary): string {
+  const usual = ({ family, model: { name } }: ModelSummary): string => templateFor(family, name);
+  const untouched = earlier === null ? emptyDraft.recovery.template : usual(earlier);
+  return template === untouched ? usual(model) : template;
 }
 
 /** A criterion that somebody has chosen stays. */

@@ -60,6 +60,8 @@ describe('the wizard with models of other families', () => {
     await page.getByText('Advanced', { exact: true }).click();
     expect(await page.getByRole('radiogroup', { name: 'Unit of attention' }).count()).toBe(0);
     await goOn(page, 'Plan');
+    await region(page, 'Calibration data').getByText('ChatGLM-6B is judged by replies').waitFor();
+    await region(page, 'Zero-shot tasks').getByText('Tasks cannot be asked of this model').waitFor();
     await chooseRows(studio, 'chatglm');
     await goOn(page, 'Data');
     await goOn(page, 'Recovery');
@@ -84,11 +86,11 @@ describe('the wizard with models of other families', () => {
     await goOn(page, 'Model');
     await plan(studio);
     await type(page.getByRole('spinbutton', { name: 'Pruning ratio' }), '25');
+    await page.getByText('Attention stays whole: ').waitFor();
+    await page.getByRole('button', { name: 'Take query heads' }).click();
     await page.getByText('Advanced', { exact: true }).click();
-    await page
-      .getByRole('radiogroup', { name: 'Unit of attention' })
-      .getByText('Query head', { exact: true })
-      .click();
+    const unit = page.getByRole('radiogroup', { name: 'Unit of attention' });
+    expect(await unit.getByRole('radio', { name: 'Query head' }).isChecked()).toBe(true);
     await page.getByText('Table', { exact: true }).click();
     const predicted = async (): Promise<number[]> =>
       (await widthRows(region(page, 'What goes'))).map((row) => numberIn(row[2]));

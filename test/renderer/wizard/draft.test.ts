@@ -32,6 +32,7 @@ const model = (id: string, layers: number): ModelSummary => ({
   layers: Array.from({ length: layers }, () => ({ heads: 2, kvHeads: 2, mlpWidth: 16 })),
   defaultWindow: [1, layers - 1],
   defaultCriterion: 'taylor-element1',
+  takesTasks: true,
   adapterTargets: ['q_proj', 'v_proj'],
 });
 
@@ -69,6 +70,22 @@ describe('the draft of a run', () => {
     expect(after(chosenGlm, chosen).prune.criterion).toBe('taylor-element1');
     const own: DraftAction = { type: 'prune-changed', change: { criterion: 'magnitude-l2' } };
     expect(after(chosen, own, chosenGlm).prune.criterion).toBe('magnitude-l2');
+  });
+
+  it('takes the prompt template that suits the model, unless another was chosen', () => {
+    const vicuna: DraftAction = { type: 'model-chosen', model: model('vicuna-7b', 8) };
+    expect(after(vicuna).recovery.template).toBe('vicuna');
+    expect(after(vicuna, chosen).recovery.template).toBe('alpaca');
+    const own: DraftAction = { type: 'recovery-template-chosen', template: 'plain', file: null };
+    expect(after(chosen, own, vicuna).recovery.template).toBe('plain');
+  });
+
+  it('asks no tasks of a model that takes none', () => {
+    const tasks = { names: ['piqa'], fewShot: 0, bos: false, limit: null };
+    const asked: DraftAction = { type: 'tasks-changed', tasks };
+    const glm: DraftAction = { type: 'model-chosen', model: { ...model('glm', 8), takesTasks: false } };
+    expect(after(chosen, asked, glm).tasks).toBeNull();
+    expect(after(glm, asked, chosen).tasks).toEqual(tasks);
   });
 
   it('takes the window that scales with a new model, and keeps the rest', () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { criterionIds } from '../../../main/engine/criteria/index.ts';
 import { families } from '../../../main/engine/families/index.ts';
-import { particularOf } from '../../../renderer/wizard/families.ts';
+import { particularOf, templateFor } from '../../../renderer/wizard/families.ts';
 
 it.each(['en', 'zh-CN'])('every family has a name and its models in %s', async (language) => {
   const { families: texts } = JSON.parse(await readFile(`renderer/locales/${language}.json`, 'utf8')) as {
@@ -27,4 +27,10 @@ it.each([
   ['chatglm2', 'glm', 'chatglm2'],
 ])('%s in a folder %s: %s', (family, name, expected) => {
   expect(particularOf(family, name)).toBe(expected);
+});
+
+it('trains a model in the form it speaks', () => {
+  expect(templateFor('llama', 'vicuna-7b')).toBe('vicuna');
+  expect(templateFor('chatglm', 'chatglm-6b')).toBe('plain');
+  expect(templateFor('llama', 'llama-7b')).toBe('alpaca');
 });
