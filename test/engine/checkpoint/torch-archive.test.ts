@@ -7,7 +7,7 @@ import { toFloat32 } from '../../../main/engine/tensor/half.ts';
 import { rejection } from './rejection.ts';
 import { safetensorsBytes, writeSingle } from './safetensors-file.ts';
 import { canCountOpenFiles, openFilesBelow, temporaryFolder } from './temporary-folder.ts';
-import { folderWith, itRefuses, oneTensor, open } from './torch-folder.ts';
+import { folderWith, four, itRefuses, oneTensor, open, wholeOfFour } from './torch-folder.ts';
 import { pickled, torchBytes, viewOf, zipBytes } from './torch-file.ts';
 
 const golden = join(import.meta.dirname, '../../golden/torch');
@@ -130,6 +130,113 @@ describe('a large file', () => {
 
 const plainData = Buffer.concat([pickled.start, pickled.dict({}), pickled.end]);
 
+describe('a byte order of five gigabytes', () => {
+  it('is refused by its first bytes', async () => {
+    const gap = 5 * 2 ** 30;
+    const order = { name: 'a/byteorder', data: new Uint8Array(), sizeBytes: gap, isWide: true };
+    const whole = zipBytes([{ name: 'a/data.pkl', data: plainData }, order], { isWide: true });
+    const directory = whole.indexOf('PK\x01\x02');
+    const end64 = whole.indexOf('PK\x06\x06');
+    for (const position of [end64 + 48, end64 + 56 + 8])
+      whole.writeBigUInt64LE(whole.readBigUInt64LE(position) + BigInt(gap), position);
+    const folder = folderWith(whole.subarray(0, directory));
+    const file = openSync(join(folder, 'pytorch_model.bin'), 'r+');
+    writeSync(file, whole, directory, whole.length - directory, gap + directory);
+    closeSync(file);
+    const error = await rejection(openCheckpoint(folder));
+    expect(error).toMatchObject({
+      code: 'feature-unsupported',
+      message: expect.stringContaining('its byte order is'),
+    });
+  });
+});
+
+describe('a view that repeats elements', () => {
+  it('is read, whole and row by row', async () => {
+    const file = oneTensor({ first: 2, shape: [5, 2, 3], strides: [0, 1, 0] });
+    const checkpoint = await open(folderWith(file));
+    const row = [3, 3, 3, 4, 4, 4];
+    expect(await checkpoint.read('w')).toEqual(Float32Array.from([row, row, row, row, row].flat()));
+    expect(await checkpoint.readRows('w', 3, 5)).toEqual(Float32Array.from([row, row].flat()));
+  });
+
+  it('may overlap itself', async () => {
+    const checkpoint = await open(folderWith(oneTensor({ shape: [3, 2], strides: [1, 1] })));
+    expect(await checkpoint.read('w')).toEqual(Float32Array.of(1, 2, 2, 3, 3, 4));
+  });
+});
+
+describe('what lies beside the weights', () => {
+  const complex = viewOf({ key: '0', type: 'ComplexFloatStorage', elements: 2, shape: [2], strides: [1] });
+  const conjugate = viewOf({
+    ...{ key: '0', type: 'ComplexDoubleStorage', elements: 1, shape: [1], strides: [1] },
+    metadata: pickled.dict({ conj: pickled.true }),
+  });
+  const beside = {
+    none: pickled.none,
+    number: pickled.int(5),
+    text: pickled.text('x'),
+    tuple: pickled.tuple(pickled.int(1), pickled.none),
+    dict: pickled.dict({ inner: pickled.int(1) }),
+    dtype: pickled.global('torch', 'float16'),
+    complex,
+    conjugate,
+  };
+
+  it('is let pass', async () => {
+    const checkpoint = await open(folderWith(oneTensor({ metadata: pickled.dict({}) }, beside)));
+    expect([...checkpoint.tensors.keys()]).toEqual(['w']);
+    expect(await checkpoint.read('w')).toEqual(Float32Array.of(1, 2, 3, 4));
+  });
+
+  it('is refused by its name where it is called for', async () => {
+    const checkpoint = await open(folderWith(oneTensor({}, beside)));
+    for (const name of ['none', 'number', 'text', 'tuple', 'dict', 'dtype'])
+      expect(await rejection(checkpoint.read(name))).toMatchObject({
+        code: 'tensor-missing',
+        facts: { tensor: name },
+      });
+    for (const [name, dtype] of [
+      ['complex', 'C64'],
+      ['conjugate', 'C128'],
+    ])
+      expect(await rejection(checkpoint.read(name))).toMatchObject({
+        code: 'tensor-dtype',
+        facts: { tensor: name, dtype },
+      });
+  });
+
+  it('takes the place of a tensor that had its name', async () => {
+    const twice = [pickled.text('v'), viewOf(wholeOfFour), pickled.text('v'), pickled.none];
+    const body = Buffer.concat([
+      pickled.dict({ w: viewOf(wholeOfFour) }),
+      Buffer.from('('),
+      ...twice,
+      Buffer.from('u'),
+    ]);
+    expect([...(await open(folderWith(torchBytes(body, four)))).tensors.keys()]).toEqual(['w']);
+  });
+
+  it('may have a number for its key', async () => {
+    const numbered = Buffer.concat([pickled.int(7), viewOf(wholeOfFour), Buffer.from('s')]);
+    const body = Buffer.concat([pickled.dict({ w: viewOf(wholeOfFour) }), numbered]);
+    expect([...(await open(folderWith(torchBytes(body, four)))).tensors.keys()]).toEqual(['w']);
+  });
+
+  it('is no call of a dtype', async () => {
+    const called = pickled.call(pickled.global('torch', 'float16'));
+    const error = await rejection(openCheckpoint(folderWith(oneTensor({}, { called }))));
+    expect(error.message).toContain('calls torch.float16, which is only a type');
+  });
+
+  it.each(['device', 'float', 'Tensor', 'dtype'])('is not torch.%s, which is refused', async (name) => {
+    const error = await rejection(
+      openCheckpoint(folderWith(oneTensor({}, { v: pickled.global('torch', name) }))),
+    );
+    expect(error).toMatchObject({ code: 'code-refused', facts: { global: `torch.${name}` } });
+  });
+});
+
 describe('a damaged or hostile file', () => {
   itRefuses([
     [
@@ -153,8 +260,8 @@ describe('a damaged or hostile file', () => {
     [
       'a tensor that repeats one element a billion times',
       () => oneTensor({ shape: [1_000_000_000], strides: [0] }),
-      'header-invalid',
-      'does not fit its storage of 4',
+      'limit-exceeded',
+      'tensor "w" repeats elements of its storage up to 4000000000 bytes; at most 268435456',
     ],
     [
       'sizes past 2^53',
@@ -166,7 +273,7 @@ describe('a damaged or hostile file', () => {
       'sizes whose product passes 2^53',
       () => oneTensor({ shape: [2 ** 40, 2 ** 40], strides: [1, 1] }),
       'header-invalid',
-      'does not fit',
+      'is larger than any file',
     ],
     [
       'negative strides',
@@ -199,6 +306,24 @@ describe('a damaged or hostile file', () => {
       () => torchBytes(pickled.int(1)),
       'header-invalid',
       'holds no dict of tensors',
+    ],
+    [
+      'a negative view',
+      () => oneTensor({ metadata: pickled.dict({ neg: pickled.true }) }),
+      'feature-unsupported',
+      'tensor "w" is marked with "neg"',
+    ],
+    [
+      'a conjugate view of what has no conjugate',
+      () => oneTensor({ metadata: pickled.dict({ conj: pickled.true }) }),
+      'feature-unsupported',
+      'tensor "w" is marked with "conj"',
+    ],
+    [
+      'a view with a number for what torch says of it',
+      () => oneTensor({ metadata: pickled.int(1) }),
+      'header-invalid',
+      'not described as torch.save does',
     ],
     [
       'the state of a training',
