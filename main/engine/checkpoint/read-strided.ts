@@ -29,8 +29,17 @@ export async function readStrided(view: StridedView, read: ReadRange): Promise<R
 export const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
 /** Strides of elements that lie in their order, without gaps. */
-export const rowMajor = (shape: readonly number[]): number[] =>
-  shape.map((_, axis) => product(shape.slice(axis + 1)));
+export function rowMajor(shape: readonly number[]): number[] {
+  let stride = 1;
+  return shape
+    .toReversed()
+    .map((size) => {
+      const own = stride;
+      stride *= size;
+      return own;
+    })
+    .reverse();
+}
 
 /** How far the farthest element lies from the first. */
 export const lastElement = (shape: readonly number[], strides: readonly number[]): number =>

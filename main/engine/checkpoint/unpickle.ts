@@ -5,9 +5,34 @@ import { EngineError, type ErrorCode, type ErrorFacts } from '../errors.ts';
 import { BytesCursor } from './bytes-cursor.ts';
 import { quoted } from './safetensors-header.ts';
 
-/** A Python tuple; lists are arrays, dicts are Maps. */
-export class Tuple {
-  constructor(readonly items: readonly unknown[]) {}
+/** What holds other values; `depth` says how deep they were inside one another when they were put in. */
+abstract class Container {
+  depth: number;
+
+  constructor(readonly items: unknown[] = []) {
+    this.depth = 1 + deepest(items);
+  }
+
+  add(items: readonly unknown[]): void {
+    for (const item of items) this.items.push(item);
+    this.depth = Math.max(this.depth, 1 + deepest(items));
+  }
+}
+
+export class Tuple extends Container {}
+
+export class List extends Container {}
+
+/**
+ * Keys and values in turn, as they were set: a key that was set twice is there twice. Python's own would be looked up
+ * by their hashes, and a file could choose keys whose hashes are all alike.
+ */
+export class Dict extends Container {}
+
+function deepest(items: readonly unknown[]): number {
+  let depth = 0;
+  for (const item of items) if (item instanceof Container && item.depth > depth) depth = item.depth;
+  return depth;
 }
 
 /** What a global name stands for: a type, which is only passed on, or something that is built out of arguments. */
@@ -26,9 +51,17 @@ export interface PickleHost {
   persistent(id: unknown): unknown;
 }
 
-/** A tensor takes some twenty memo entries and, while a dict is filled, two places on the stack. */
-const MAX_MEMO = 4_000_000;
+// A parameter takes 42 instructions, which build 20 values and remember 11; 5,000 of them, more than any shard has, take
+// 210,000. The limits are some fifteen times that, and are reached within a second.
+const MAX_INSTRUCTIONS = 3_000_000;
+const MAX_VALUES = 1_500_000;
+const MAX_MEMO = 1_000_000;
+
+/** While a dict is filled, an entry takes two places; Python fills it by a thousand. */
 const MAX_STACK = 1_000_000;
+
+/** A tensor in a dict has four containers inside one another; Python itself cannot save a thousand. */
+const MAX_DEPTH = 100;
 
 /** Storage sizes need 5 bytes, the mark of the old file format 10. */
 const MAX_LONG_BYTES = 16;
@@ -54,12 +87,16 @@ type Step = (machine: Unpickler) => void;
 
 class Unpickler {
   readonly cursor: BytesCursor;
-  private stack: unknown[] = [];
+  private readonly stack: unknown[] = [];
   private readonly marks: number[] = [];
-  private readonly memo = new Map<number, unknown>();
+  /** Where the last mark lies: what is below it belongs to a value not yet begun. */
+  private floor = 0;
+  private readonly memo: unknown[] = [];
+  private remembered = 0;
+  private built = 0;
 
   constructor(
-    bytes: Uint8Array,
+    private readonly bytes: Uint8Array,
     private readonly host: PickleHost,
     private readonly path: string,
   ) {
@@ -67,19 +104,15 @@ class Unpickler {
   }
 
   run(): Unpickled {
-    for (;;) {
+    for (let instructions = 1; instructions <= MAX_INSTRUCTIONS; instructions++) {
       const at = this.cursor.at;
       const opcode = this.cursor.u8();
       if (opcode === STOP) return { value: this.pop(), sizeBytes: this.cursor.at };
-      const step = steps.get(opcode);
-      if (step === undefined) {
-        const shown = `0x${opcode.toString(16).padStart(2, '0')}`;
-        throw this.invalid(
-          `byte ${at} of its pickle is ${shown}, which is no instruction that builds tensors`,
-        );
-      }
+      const step = steps[opcode];
+      if (step === undefined) throw this.unknown(opcode, at);
       step(this);
     }
+    throw this.tooMany('instructions', MAX_INSTRUCTIONS);
   }
 
   push(value: unknown): void {
@@ -87,83 +120,98 @@ class Unpickler {
     this.stack.push(value);
   }
 
-  /** Nothing below the last mark: that belongs to a value not yet begun. */
+  /** Pushes a value that is not there yet. */
+  build(value: unknown): void {
+    this.count(1);
+    this.push(value);
+  }
+
+  buildContainer(container: Container): void {
+    this.requireDepth(container);
+    this.build(container);
+  }
+
   pop(): unknown {
-    if (this.stack.length <= (this.marks.at(-1) ?? 0))
-      throw this.invalid('its pickle takes a value that is not there');
+    if (this.stack.length <= this.floor) throw this.nothingThere();
     return this.stack.pop();
   }
 
   top(): unknown {
-    const value = this.pop();
-    this.stack.push(value);
-    return value;
+    if (this.stack.length <= this.floor) throw this.nothingThere();
+    return this.stack[this.stack.length - 1];
   }
 
   mark(): void {
-    if (this.marks.length === MAX_STACK) throw this.tooMany('marks on its stack', MAX_STACK);
-    this.marks.push(this.stack.length);
+    if (this.marks.length === MAX_DEPTH) throw this.tooMany('containers inside one another', MAX_DEPTH);
+    this.floor = this.stack.length;
+    this.marks.push(this.floor);
   }
 
   popToMark(): unknown[] {
     const mark = this.marks.pop();
     if (mark === undefined) throw this.invalid('its pickle ends a list that it did not begin');
+    this.floor = this.marks.at(-1) ?? 0;
     return this.stack.splice(mark);
   }
 
   take(count: number): unknown[] {
-    return Array.from({ length: count }, () => this.pop()).reverse();
+    const from = this.stack.length - count;
+    if (from < this.floor) throw this.nothingThere();
+    return this.stack.splice(from);
   }
 
+  /** Python numbers what it remembers from 0 on. */
   remember(index: number): void {
-    if (this.memo.size === MAX_MEMO && !this.memo.has(index))
-      throw this.tooMany('remembered values', MAX_MEMO);
-    this.memo.set(index, this.top());
+    if (index >= MAX_MEMO) throw this.tooMany('remembered values', MAX_MEMO);
+    if (this.memo[index] === undefined) this.remembered++;
+    this.memo[index] = this.top();
   }
 
   rememberNext(): void {
-    this.remember(this.memo.size);
+    this.remember(this.remembered);
   }
 
   recall(index: number): void {
-    if (!this.memo.has(index))
+    const value = this.memo[index];
+    if (value === undefined)
       throw this.invalid(`its pickle recalls value ${index}, which it never remembered`);
-    this.push(this.memo.get(index));
+    this.push(value);
   }
 
   text(bytes: Uint8Array): string {
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      return utf8.decode(bytes);
     } catch {
       throw this.invalid('a text in its pickle is not UTF-8');
     }
   }
 
-  long(sizeBytes: number): number | bigint {
+  /** Two's complement, exact up to 2^53; above it, rounded, and thereby beyond any size that a host allows. */
+  long(sizeBytes: number): number {
     if (sizeBytes > MAX_LONG_BYTES) {
       const message = `a whole number in its pickle has ${sizeBytes} bytes; at most ${MAX_LONG_BYTES} are allowed`;
       throw this.invalid(message, 'limit-exceeded', { longBytes: sizeBytes });
     }
     const bytes = this.cursor.slice(sizeBytes);
-    const value = bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
-    return narrowed(BigInt.asIntN(Math.max(1, 8 * sizeBytes), value));
+    const isNegative = sizeBytes > 0 && bytes[sizeBytes - 1] >= 0x80;
+    let value = 0;
+    for (let i = sizeBytes - 1; i >= 0; i--) value = value * 256 + (isNegative ? 255 - bytes[i] : bytes[i]);
+    return isNegative ? -value - 1 : value;
   }
 
   extend(items: readonly unknown[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw this.invalid('its pickle appends to what is no list');
-    for (const item of items) list.push(item);
+    if (!(list instanceof List)) throw this.invalid('its pickle appends to what is no list');
+    list.add(items);
+    this.requireDepth(list);
   }
 
   setItems(items: readonly unknown[]): void {
     const dict = this.top();
-    if (!(dict instanceof Map)) throw this.invalid('its pickle sets a key of what is no dict');
-    for (const [key, value] of this.pairs(items)) dict.set(key, value);
-  }
-
-  private pairs(items: readonly unknown[]): (readonly [unknown, unknown])[] {
+    if (!(dict instanceof Dict)) throw this.invalid('its pickle sets a key of what is no dict');
     if (items.length % 2 !== 0) throw this.invalid('a dict in its pickle has a key without a value');
-    return Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i], items[2 * i + 1]]);
+    dict.add(items);
+    this.requireDepth(dict);
   }
 
   stackGlobal(): void {
@@ -175,7 +223,7 @@ class Unpickler {
   }
 
   global(module: string, name: string): void {
-    this.push(this.host.global(module, name) ?? this.refuse(`${module}.${name}`));
+    this.build(this.host.global(module, name) ?? this.refuse(`${module}.${name}`));
   }
 
   reduce(): void {
@@ -185,17 +233,19 @@ class Unpickler {
     if (!(callee instanceof KnownGlobal)) throw this.invalid('its pickle calls what is no global');
     if (callee.build === undefined)
       throw this.invalid(`its pickle calls ${callee.name}, which is only a type`);
-    this.push(callee.build(args.items));
+    const value = callee.build(args.items);
+    if (value instanceof Container) this.count(value.items.length);
+    this.build(value);
   }
 
   /** Attributes of an ordered dict (`_metadata` of a state dict) are let go; nothing else here has any. */
   setState(): void {
     this.pop();
-    if (!(this.top() instanceof Map)) throw this.invalid('its pickle gives attributes to what has none');
+    if (!(this.top() instanceof Dict)) throw this.invalid('its pickle gives attributes to what has none');
   }
 
   persistent(): void {
-    this.push(this.host.persistent(this.pop()));
+    this.build(this.host.persistent(this.pop()));
   }
 
   protocol(version: number): void {
@@ -221,20 +271,42 @@ class Unpickler {
     );
   }
 
+  private unknown(opcode: number, at: number): EngineError {
+    const shown = `byte ${at} of its pickle is 0x${opcode.toString(16).padStart(2, '0')}`;
+    if (this.bytes[0] === PROTO) return this.invalid(`${shown}, which is no instruction that builds tensors`);
+    return new EngineError(
+      'feature-unsupported',
+      `${this.path}: its pickle has protocol 0 or 1, which is not read: ${shown}, and it names no protocol at its start`,
+      { path: this.path },
+      'Load it with torch.load and save it again with torch.save, or save the model as safetensors.',
+    );
+  }
+
+  private count(values: number): void {
+    this.built += values;
+    if (this.built > MAX_VALUES) throw this.tooMany('values', MAX_VALUES);
+  }
+
+  private requireDepth({ depth }: Container): void {
+    if (depth > MAX_DEPTH) throw this.tooMany('containers inside one another', MAX_DEPTH);
+  }
+
+  private nothingThere(): EngineError {
+    return this.invalid('its pickle takes a value that is not there');
+  }
+
   private tooMany(what: string, most: number): EngineError {
     return this.invalid(`its pickle has more than ${most} ${what}`, 'limit-exceeded', { most });
   }
 }
 
-function narrowed(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const PROTO = 0x80;
 const STOP = 0x2e;
 
 const textOf = (machine: Unpickler, sizeBytes: number): void =>
-  machine.push(machine.text(machine.cursor.slice(sizeBytes)));
+  machine.build(machine.text(machine.cursor.slice(sizeBytes)));
 
 const line = (machine: Unpickler): string => machine.text(machine.cursor.line());
 
@@ -249,26 +321,26 @@ const instructions: readonly (readonly [letter: string, step: Step])[] = [
   ['0', (m) => void m.pop()],
   ['1', (m) => void m.popToMark()],
   ['2', (m) => m.push(m.top())],
-  ['N', (m) => m.push(null)],
-  ['\x88', (m) => m.push(true)],
-  ['\x89', (m) => m.push(false)],
-  ['J', (m) => m.push(m.cursor.i32())],
-  ['K', (m) => m.push(m.cursor.u8())],
-  ['M', (m) => m.push(m.cursor.u16())],
-  ['\x8a', (m) => m.push(m.long(m.cursor.u8()))],
-  ['\x8b', (m) => m.push(m.long(m.cursor.u32()))],
-  ['G', (m) => m.push(m.cursor.f64BigEndian())],
+  ['N', (m) => m.build(null)],
+  ['\x88', (m) => m.build(true)],
+  ['\x89', (m) => m.build(false)],
+  ['J', (m) => m.build(m.cursor.i32())],
+  ['K', (m) => m.build(m.cursor.u8())],
+  ['M', (m) => m.build(m.cursor.u16())],
+  ['\x8a', (m) => m.build(m.long(m.cursor.u8()))],
+  ['\x8b', (m) => m.build(m.long(m.cursor.u32()))],
+  ['G', (m) => m.build(m.cursor.f64BigEndian())],
   ['X', (m) => textOf(m, m.cursor.u32())],
   ['\x8c', (m) => textOf(m, m.cursor.u8())],
   ['\x8d', (m) => textOf(m, m.cursor.u64())],
-  ['}', (m) => m.push(new Map())],
-  [']', (m) => m.push([])],
-  [')', (m) => m.push(new Tuple([]))],
-  ['\x85', (m) => m.push(new Tuple(m.take(1)))],
-  ['\x86', (m) => m.push(new Tuple(m.take(2)))],
-  ['\x87', (m) => m.push(new Tuple(m.take(3)))],
-  ['t', (m) => m.push(new Tuple(m.popToMark()))],
-  ['l', (m) => m.push(m.popToMark())],
+  ['}', (m) => m.build(new Dict())],
+  [']', (m) => m.build(new List())],
+  [')', (m) => m.build(new Tuple())],
+  ['\x85', (m) => m.buildContainer(new Tuple(m.take(1)))],
+  ['\x86', (m) => m.buildContainer(new Tuple(m.take(2)))],
+  ['\x87', (m) => m.buildContainer(new Tuple(m.take(3)))],
+  ['t', (m) => m.buildContainer(new Tuple(m.popToMark()))],
+  ['l', (m) => m.buildContainer(new List(m.popToMark()))],
   ['a', (m) => m.extend(m.take(1))],
   ['e', (m) => m.extend(m.popToMark())],
   ['s', (m) => m.setItems(m.take(2))],
@@ -286,6 +358,7 @@ const instructions: readonly (readonly [letter: string, step: Step])[] = [
   ['Q', (m) => m.persistent()],
 ];
 
-const steps: ReadonlyMap<number, Step> = new Map(
-  instructions.map(([letter, step]) => [letter.charCodeAt(0), step]),
+const steps: readonly (Step | undefined)[] = Array.from(
+  { length: 256 },
+  (_, opcode) => instructions.find(([letter]) => letter.charCodeAt(0) === opcode)?.[1],
 );

@@ -71,7 +71,16 @@ export function zipBytes(entries: readonly Entry[], options: ZipOptions = {}): B
         ...[u32(0), u32(0), narrow(headerOffset), nameBytes, extra],
       ]),
     );
-    add(u32(0x04034b50), u16(0), u16(flags), u16(method), u32(0), u32(0), u32(packedBytes), u32(sizeBytes));
+    add(
+      u32(0x04034b50),
+      u16(0),
+      u16(flags),
+      u16(method),
+      u32(0),
+      u32(0),
+      narrow(packedBytes),
+      narrow(sizeBytes),
+    );
     add(u16(nameBytes.length), u16(padding.length), nameBytes, padding, data);
   }
   const { isWide = false, entryCount = entries.length, comment = '' } = options;
@@ -93,6 +102,8 @@ export function zipBytes(entries: readonly Entry[], options: ZipOptions = {}): B
 export const pickled = {
   start: Buffer.from([0x80, 2]),
   end: Buffer.from('.'),
+  none: Buffer.from('N'),
+  true: Buffer.from([0x88]),
   int: (value: number): Buffer => Buffer.concat([Buffer.from('J'), u32(value >>> 0)]),
   long: (value: bigint): Buffer => Buffer.concat([Buffer.from([0x8a, 8]), u64(BigInt.asUintN(64, value))]),
   text: (value: string): Buffer =>
@@ -118,6 +129,8 @@ export interface ViewOptions {
   readonly first?: number | bigint;
   readonly shape: readonly (number | bigint)[];
   readonly strides: readonly (number | bigint)[];
+  /** What torch says of the view besides. */
+  readonly metadata?: Uint8Array;
 }
 
 /** A tensor: a view of a storage. */
@@ -128,6 +141,7 @@ export function viewOf({
   first = 0,
   shape,
   strides,
+  metadata,
 }: ViewOptions): Buffer {
   const number = (value: number | bigint): Buffer => pickled.long(BigInt(value));
   const storage = Buffer.concat([
@@ -148,6 +162,7 @@ export function viewOf({
     pickled.tuple(...strides.map(number)),
     Buffer.from([0x89]),
     pickled.call(pickled.global('collections', 'OrderedDict')),
+    ...(metadata === undefined ? [] : [metadata]),
   );
 }
 
