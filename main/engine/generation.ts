@@ -2,6 +2,7 @@ import { EngineError } from './errors.ts';
 import { requireKnownIds } from './dataset/token-rows.ts';
 import type { ChatTemplateName } from './generate/built-in-templates.ts';
 import { loadChatTemplate, noTemplate, type ChatMessage } from './generate/chat-template.ts';
+import { encodeChat, stopTokenIds } from './generate/encode-chat.ts';
 import { readEndTokens } from './generate/end-tokens.ts';
 import {
   generate,
@@ -90,7 +91,6 @@ interface EncodedPrompt {
   readonly stopTokens: readonly number[];
 }
 
-/** A chat's special tokens come from its template. */
 async function encodedPrompt(
   folder: string,
   prompt: GenerationPrompt,
@@ -99,15 +99,8 @@ async function encodedPrompt(
   if (prompt.kind === 'text') return { ids: tokenizer.encode(prompt.text), stopTokens: [] };
   const template = await loadChatTemplate(folder, prompt.template);
   if (!template) throw noTemplate(folder);
-  const encode = (text: string, addSpecialTokens: boolean): number[] =>
-    tokenizer.encode(text, { addSpecialTokens, readSpecialTokens: true });
-  return {
-    ids: encode(template.render(prompt.messages), template.needsSpecialTokens),
-    stopTokens: template.stopTokens.flatMap((token) => {
-      const ids = encode(token, false);
-      return ids.length === 1 ? ids : []; // another tokenizer's text
-    }),
-  };
+  const ids = encodeChat(template, prompt.messages, tokenizer);
+  return { ids, stopTokens: stopTokenIds(template, tokenizer) };
 }
 
 function requireRoom(tokens: number, maxPositions: number): void {

@@ -12,6 +12,10 @@ export interface BuiltInTemplate {
   readonly description: string;
   /** Jinja, as in tokenizer_config.json. */
   readonly template: string;
+  /** The template makes a list of parts, as JSON, instead of one text. */
+  readonly inParts?: boolean;
+  /** Templates that folders of the same model have, which say the same with less care for what a text holds. */
+  readonly published?: readonly string[];
   /** Tokens that end an answer, besides the model's own. */
   readonly stopTokens: readonly string[];
 }
@@ -25,6 +29,11 @@ export const chatTemplateNames = Object.keys(builtIn) as readonly ChatTemplateNa
 
 export function builtInTemplate(name: ChatTemplateName): BuiltInTemplate {
   return builtIn[name];
+}
+
+/** The built-in template that says the same as a folder's own; undefined as a rule. */
+export function builtInOf(source: string): ChatTemplateName | undefined {
+  return chatTemplateNames.find((name) => builtInTemplate(name).published?.includes(source));
 }
 
 /** As in runtime/model.ts. */

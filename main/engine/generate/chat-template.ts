@@ -6,6 +6,7 @@ import { readJsonFile } from '../checkpoint/read-json.ts';
 import { openForReading, readBytes } from '../checkpoint/read-bytes.ts';
 import { EngineError } from '../errors.ts';
 import {
+  builtInOf,
   builtInTemplate,
   chatTemplateNames,
   type ChatTemplateName,
@@ -17,17 +18,24 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+/** A piece of a prompt that is encoded by itself: a special token by its name, or a text in which none is named. */
+const promptPart = z.union([z.strictObject({ token: z.string() }), z.strictObject({ text: z.string() })]);
+
+export type PromptPart = z.infer<typeof promptPart>;
+
 /** A model's own way of putting messages into one prompt. */
 export interface ChatTemplate {
   /** Whether the tokenizer puts its special tokens around the prompt, as it does around any text. */
   readonly needsSpecialTokens: boolean;
+  /** Whether special tokens are in the prompt by their names, as in that of a folder's own template. */
+  readonly namesTokens: boolean;
   /** Tokens that end an answer, besides the model's own. */
   readonly stopTokens: readonly string[];
   /**
-   * The prompt after which the model answers; special tokens are in it by their names.
+   * The prompt after which the model answers: one text, or parts.
    * @throws EngineError template-invalid where the template refuses the messages or fails.
    */
-  readonly render: (messages: readonly ChatMessage[]) => string;
+  readonly render: (messages: readonly ChatMessage[]) => string | readonly PromptPart[];
 }
 
 /** As in tokenizer-files.ts. */
@@ -58,8 +66,8 @@ type TokenizerConfig = z.infer<typeof configSchema>;
 
 /**
  * The chat template of a model folder, as transformers finds it: chat_template.jinja, else the key `chat_template` of
- * tokenizer_config.json, of several the one named `default`; where there is none, the built-in one of ChatGLM and Vicuna;
- * undefined for other models. A name takes that built-in one instead.
+ * tokenizer_config.json, of several the one named `default`; where there is none, or the one that ChatGLM3 was published
+ * with, the built-in one of ChatGLM and Vicuna; undefined for other models. A name takes that built-in one instead.
  * @throws EngineError template-invalid for what is no template; json-invalid, file-unreadable.
  */
 export async function loadChatTemplate(
@@ -72,13 +80,21 @@ export async function loadChatTemplate(
   const alone = await readTemplateFile(file);
   const path = alone === undefined ? configPath : file;
   const source = name === undefined ? (alone ?? defaultOf(config.chat_template, configPath)) : undefined;
-  if (source !== undefined) {
-    return { needsSpecialTokens: false, stopTokens: [], render: rendererOf(source, config, path) };
+  const sameAs = source === undefined ? undefined : builtInOf(source);
+  if (source !== undefined && sameAs === undefined) {
+    const render = rendererOf(source, config, path);
+    return { needsSpecialTokens: false, namesTokens: true, stopTokens: [], render };
   }
-  const found = name ?? (await templateNameOf(folder));
+  const found = name ?? sameAs ?? (await templateNameOf(folder));
   if (found === undefined) return undefined;
-  const { template, stopTokens } = builtInTemplate(found);
-  return { needsSpecialTokens: true, stopTokens, render: rendererOf(template, config, `"${found}"`) };
+  const { template, stopTokens, inParts } = builtInTemplate(found);
+  const text = rendererOf(template, config, `"${found}"`);
+  const render: ChatTemplate['render'] = inParts === true ? (messages) => partsIn(text(messages)) : text;
+  return { needsSpecialTokens: true, namesTokens: false, stopTokens, render };
+}
+
+function partsIn(rendered: string): PromptPart[] {
+  return z.array(promptPart).parse(JSON.parse(rendered));
 }
 
 /** The error of messages for a model that knows none. */
@@ -91,7 +107,11 @@ export function noTemplate(folder: string): EngineError {
   );
 }
 
-function rendererOf(source: string, config: TokenizerConfig, path: string): ChatTemplate['render'] {
+function rendererOf(
+  source: string,
+  config: TokenizerConfig,
+  path: string,
+): (messages: readonly ChatMessage[]) => string {
   const failing = <T>(what: string, step: () => T): T => {
     try {
       return withinLimit(step);

@@ -27,7 +27,7 @@ import {
 const wordPattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 /** Ids that surround a text when special tokens are asked for. */
-interface SurroundingIds {
+export interface SurroundingIds {
   readonly before: readonly number[];
   readonly after: readonly number[];
 }

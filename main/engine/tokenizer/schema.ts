@@ -55,16 +55,18 @@ export const definitionSchema = z.looseObject({
   model: bytePairModel,
 });
 
-export const namedToken = z
+const namedToken = z
   .union([z.string(), z.object({ content: z.string() })])
   .transform((token) => (typeof token === 'string' ? token : token.content));
+
+export const addedTokensById = z.record(z.string().regex(/^\d{1,7}$/), addedToken);
 
 export const configSchema = z.looseObject({
   bos_token: namedToken.nullish(),
   eos_token: namedToken.nullish(),
   unk_token: namedToken.nullish(),
   pad_token: namedToken.nullish(),
-  added_tokens_decoder: z.record(z.string().regex(/^\d{1,7}$/), addedToken).default({}),
+  added_tokens_decoder: addedTokensById.default({}),
 });
 
 const pattern = z.union([z.object({ Regex: z.string().min(1) }), z.object({ String: z.string().min(1) })]);

@@ -33,9 +33,10 @@ export function normalizerOf(spec: NormalizerSpec, userDefined: PieceTrie, path:
       if (isCollapsing && kept !== '') isAfterSpace = kept.endsWith(' ');
       at = end;
     }
-    const normalized = isCollapsing ? parts.join('').replace(trailingMarks, '') : parts.join('');
     const isEmpty = isCollapsing ? parts.length === 0 : text === '';
-    return withPrefix && addDummyPrefix && !isEmpty ? spaceMark + normalized : normalized;
+    const normalized = (withPrefix && addDummyPrefix && !isEmpty ? spaceMark : '') + parts.join('');
+    // A text of nothing but marks loses the one in front too.
+    return isCollapsing ? normalized.replace(trailingMarks, '') : normalized;
   };
 }
 

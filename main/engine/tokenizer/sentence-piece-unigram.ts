@@ -32,7 +32,8 @@ export function unigramSegmenter(model: SentencePieceModel, ids: ReadonlyMap<str
     for (let from = 0; from < text.length;) {
       const here = score[from];
       const next = characterEnd(text, from);
-      const reach = (end: number, piece: number, candidate: number): void => {
+      const reach = (end: number, piece: number, sum: number): void => {
+        const candidate = Math.fround(sum); // of equal sums the first stays, and they are equal in float32
         if (start[end] >= 0 && candidate <= score[end]) return;
         score[end] = candidate;
         start[end] = from;
@@ -44,7 +45,7 @@ export function unigramSegmenter(model: SentencePieceModel, ids: ReadonlyMap<str
         reach(end, piece, scoreOf(piece) + here);
         hasCharacter ||= end === next;
       });
-      if (!hasCharacter) reach(next, unknownId, Math.fround(unknownScore + here));
+      if (!hasCharacter) reach(next, unknownId, unknownScore + here);
       from = next;
     }
     const found: (readonly [string, number])[] = [];

@@ -34,11 +34,14 @@ export function strippingAround(tokens: readonly StrippingToken[]): (text: strin
 
 const whiteSpace = /^\p{White_Space}$/u;
 
-function trimmed(text: string, atStart: boolean, atEnd: boolean): string {
+export const isWhiteSpace = (character: string): boolean => whiteSpace.test(character);
+
+/** A text without the white space at its ends, as far as asked for. */
+export function trimmed(text: string, atStart: boolean, atEnd: boolean, isSpace = isWhiteSpace): string {
   let start = 0;
   let end = text.length;
-  while (atStart && start < end && whiteSpace.test(text.charAt(start))) start++;
-  while (atEnd && end > start && whiteSpace.test(text.charAt(end - 1))) end--;
+  while (atStart && start < end && isSpace(text.charAt(start))) start++;
+  while (atEnd && end > start && isSpace(text.charAt(end - 1))) end--;
   return text.slice(start, end);
 }
 

@@ -7,7 +7,7 @@ import {
   Tokenizer as LibraryTokenizer,
 } from '@huggingface/tokenizers';
 import { EngineError } from '../errors.ts';
-import { exactDefinition } from './exact-definition.ts';
+import { exactDefinition, type SurroundingIds } from './exact-definition.ts';
 import { chatGlm1File, loadSentencePieceTokenizer, sentencePieceFile } from './sentence-piece-files.ts';
 import { invalid, readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
 
@@ -34,6 +34,8 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** Undefined for models that read a text from any of its tokens on. */
   readonly marks?: TextMarks | undefined;
+  /** What the model expects around a text. */
+  readonly surrounding: SurroundingIds;
   /** Ids as transformers' `tokenizer(text)` gives them. */
   encode(text: string, options?: EncodeOptions): number[];
   /** Whether an id stands for no text: an end, a beginning, a role. */
@@ -78,6 +80,7 @@ function definedTokenizer(files: TokenizerFiles): Tokenizer {
   const library = createLibraryTokenizer(forLibrary, files.path);
   return {
     vocabSize,
+    surrounding,
     encode: (text, options) => {
       const { ids } = library.encode(prepare(text), { add_special_tokens: false });
       return (options?.addSpecialTokens ?? true)

@@ -12,6 +12,7 @@ import { rejection } from '../checkpoint/rejection.ts';
 /** One token a character, its code; a mark at the start as a tokenizer's bos. */
 const byCharacter: Tokenizer = {
   vocabSize: 128,
+  surrounding: { before: [1], after: [] },
   encode: (text) => [1, ...Array.from(text, (character) => character.charCodeAt(0))],
   isSpecial: () => false,
   decode: (ids) => String.fromCharCode(...ids),

@@ -15,6 +15,7 @@ import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 /** One token a character, its code; 1 in front as a tokenizer's bos. */
 const byCharacter: Tokenizer = {
   vocabSize: 128,
+  surrounding: { before: [1], after: [] },
   encode: (text, { addSpecialTokens = true } = {}) => [
     ...(addSpecialTokens ? [1] : []),
     ...Array.from(text, (character) => character.charCodeAt(0)),

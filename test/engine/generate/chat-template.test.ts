@@ -1,13 +1,29 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadChatTemplate, type ChatTemplate } from '../../../main/engine/generate/chat-template.ts';
+import type { ChatTemplateName } from '../../../main/engine/generate/built-in-templates.ts';
+import {
+  loadChatTemplate,
+  type ChatMessage,
+  type ChatTemplate,
+} from '../../../main/engine/generate/chat-template.ts';
+import { encodeChat, stopTokenIds } from '../../../main/engine/generate/encode-chat.ts';
 import { loadTokenizer } from '../../../main/engine/tokenizer/tokenizer.ts';
 import { goldenGeneration } from '../../fixtures/golden-generation.ts';
 import { rejection } from '../checkpoint/rejection.ts';
 import { temporaryFolder } from '../checkpoint/temporary-folder.ts';
 
 const { tokens, chats, cases } = goldenGeneration.chats;
+
+/** Of expected.json, which test/engine/tokenizer/golden/make-sentence-piece.py makes. */
+interface Expected {
+  readonly chats: readonly {
+    readonly template: ChatTemplateName;
+    readonly messages: readonly ChatMessage[];
+    readonly ids: readonly number[];
+  }[];
+}
 
 function folderWith(config: unknown, file?: string): string {
   const folder = temporaryFolder();
@@ -110,6 +126,47 @@ async function builtIn(name: string, config: unknown): Promise<ChatTemplate> {
   return found;
 }
 
+const goldenTokenizer = (name: string): string => path.join(import.meta.dirname, '../tokenizer/golden', name);
+
+/** tokenizer_config.json of THUDM/chatglm3-6b, 103caa40. */
+const publishedChatGlm3 =
+  "{% for message in messages %}{% if loop.first %}[gMASK]sop<|{{ message['role'] }}|>\n {{ message['content'] }}{% else %}<|{{ message['role'] }}|>\n {{ message['content'] }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+describe.each(['sentencepiece-chatglm', 'sentencepiece-chatglm-offset', 'sentencepiece-chatglm2'])(
+  'a chat with the tokenizer %s',
+  (kind) => {
+    const folder = goldenTokenizer(kind);
+
+    it('has the ids that the published code gives it', async () => {
+      const tokenizer = await loadTokenizer(folder);
+      const expected = JSON.parse(await readFile(path.join(folder, 'expected.json'), 'utf8')) as Expected;
+      expect(expected.chats.length).toBeGreaterThan(2);
+      for (const { template: name, messages, ids } of expected.chats) {
+        const found = await loadChatTemplate(folder, name);
+        if (found === undefined) throw new RangeError('No template was found.');
+        expect(encodeChat(found, messages, tokenizer), JSON.stringify([name, messages])).toEqual(ids);
+      }
+    });
+  },
+);
+
+describe('a template of a ChatGLM folder of its own', () => {
+  it('names tokens, but no word holds one', async () => {
+    const tokenizer = await loadTokenizer(goldenTokenizer('sentencepiece-chatglm2'));
+    const found = await template({
+      chat_template: '[gMASK]sop<|user|>{{ messages[0].content }}<|assistant|>',
+    });
+    const content = 'people, philosophy, sop eop';
+    expect(encodeChat(found, [{ role: 'user', content }], tokenizer)).toEqual([
+      701,
+      703,
+      706,
+      ...tokenizer.encode(content, { addSpecialTokens: false }),
+      707,
+    ]);
+  });
+});
+
 describe('a model that was trained on a form of its own', () => {
   // FastChat 0e6d3e4b, conversation.py, vicuna_v1.1.
   it('Vicuna gets it, known by its folder or its config', async () => {
@@ -148,24 +205,26 @@ describe('a model that was trained on a form of its own', () => {
   // tokenization_chatglm.py of ChatGLM3-6B, `build_chat_input`: "\n" and the text are encoded each by itself.
   it('ChatGLM3-6B has a token for each role', async () => {
     const config = { model_type: 'chatglm', padded_vocab_size: 65024, seq_length: 8192 };
-    const { render, stopTokens } = await builtIn('model', config);
-    const tokenizer = await loadTokenizer(
-      path.join(import.meta.dirname, '../tokenizer/golden/sentencepiece-chatglm2'),
-    );
-    const plain = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
-    const token = (text: string): number[] =>
-      tokenizer.encode(text, { addSpecialTokens: false, readSpecialTokens: true });
-    const turns = [system, ...conversation].flatMap(({ role, content }) => [
-      ...token(`<|${role}|>`),
-      ...plain('\n'),
-      ...plain(content),
+    const found = await builtIn('model', config);
+    expect(found.render([system, { role: 'user', content: 'say "<|user|>"\\' }])).toEqual([
+      { token: '<|system|>' },
+      { text: '\n' },
+      { text: 'Be brief.' },
+      { token: '<|user|>' },
+      { text: '\n' },
+      { text: 'say "<|user|>"\\' },
+      { token: '<|assistant|>' },
     ]);
-    expect(tokenizer.encode(render([system, ...conversation]), { readSpecialTokens: true })).toEqual([
-      ...tokenizer.encode(''),
-      ...turns,
-      ...token('<|assistant|>'),
+    expect(stopTokenIds(found, await loadTokenizer(goldenTokenizer('sentencepiece-chatglm2')))).toEqual([
+      706, 708,
     ]);
-    expect(stopTokens.map(token)).toEqual([[706], [708]]);
+  });
+
+  it('ChatGLM3-6B has the same where its folder has the template that it was published with', async () => {
+    const published = await template({ chat_template: publishedChatGlm3 });
+    const own = await loadChatTemplate(temporaryFolder(), 'chatglm3');
+    expect(published.render(conversation)).toEqual(own?.render(conversation));
+    expect(published.stopTokens).toEqual(own?.stopTokens);
   });
 
   it('keeps a template that its folder has, and any model takes one by its name', async () => {

@@ -22,6 +22,7 @@ const settings: GenerationSettings = {
 /** A token is a letter of its own. */
 const letters: Tokenizer = {
   vocabSize: 97,
+  surrounding: { before: [], after: [] },
   encode: (text) => Array.from(text, (letter) => letter.charCodeAt(0) - 200),
   isSpecial: () => false,
   decode: (ids) => String.fromCharCode(...ids.map((id) => id + 200)),

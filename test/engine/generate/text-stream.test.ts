@@ -21,6 +21,7 @@ function deltas(tokenizer: Tokenizer, ids: readonly number[], stops: readonly st
 /** One token a character, its code. */
 const byCharacter: Tokenizer = {
   vocabSize: 128,
+  surrounding: { before: [], after: [] },
   encode: (text) => Array.from(text, (character) => character.charCodeAt(0)),
   isSpecial: (id) => id === 7,
   decode: (ids) => String.fromCharCode(...ids),

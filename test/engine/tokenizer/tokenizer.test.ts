@@ -228,6 +228,17 @@ describe('a SentencePiece model that cannot be used', () => {
     expect((error as EngineError).message).toContain(file);
   });
 
+  it.each(['remove_space', 'do_lower_case'])('would change texts by %s', async (setting) => {
+    const changing = path.join(folder, setting);
+    await cp(path.join(golden, 'sentencepiece-chatglm'), changing, { recursive: true });
+    await writeFile(path.join(changing, 'tokenizer_config.json'), JSON.stringify({ [setting]: true }));
+    const error: unknown = await loadTokenizer(changing).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'feature-unsupported',
+      message: `${path.join(changing, 'tokenizer_config.json')} has "${setting}": true, which is not supported: texts are encoded as they are`,
+    });
+  });
+
   it('is missing its marks, as in the first release of ChatGLM-6B', async () => {
     const only = path.join(folder, 'chatglm');
     await mkdir(only);
