@@ -80,10 +80,10 @@ describe('two runs of the demo', () => {
     await page.reload();
     const perplexity = page.getByRole('columnheader', { name: 'Perplexity' });
     await perplexity.getByRole('button').click();
-    expect(await perplexity.getAttribute('aria-sort')).toBe('ascending');
+    await expect.poll(() => perplexity.getAttribute('aria-sort')).toBe('ascending');
     expect(await rows(page).first().innerText()).toContain('the better one');
     await perplexity.getByRole('button').click();
-    expect(await perplexity.getAttribute('aria-sort')).toBe('descending');
+    await expect.poll(() => perplexity.getAttribute('aria-sort')).toBe('descending');
     expect(await rows(page).last().innerText()).toContain('the better one');
   });
 

@@ -90,7 +90,7 @@ describe('the wizard with models of other families', () => {
     await page.getByRole('button', { name: 'Take query heads' }).click();
     await page.getByText('Advanced', { exact: true }).click();
     const unit = page.getByRole('radiogroup', { name: 'Unit of attention' });
-    expect(await unit.getByRole('radio', { name: 'Query head' }).isChecked()).toBe(true);
+    await expect.poll(() => unit.getByRole('radio', { name: 'Query head' }).isChecked()).toBe(true);
     await page.getByText('Table', { exact: true }).click();
     const predicted = async (): Promise<number[]> =>
       (await widthRows(region(page, 'What goes'))).map((row) => numberIn(row[2]));

@@ -106,24 +106,26 @@ describe('a plan that was edited by hand', () => {
     await type(last.getByRole('spinbutton', { name: 'MLP, ratio of this layer' }), '25');
     const second = await openLayer(page, 2);
     await second.getByRole('button', { name: 'Pin: Head 9', exact: true }).click();
-    expect(await editsIn(page)).toEqual([
-      'Layer 2, pinned heads: 9',
-      'Layer 3, Attention: left whole',
-      'Layer 3, MLP: 50.0 %',
-      'Layer 7, MLP: 25.0 %',
-    ]);
+    await expect
+      .poll(() => editsIn(page))
+      .toEqual([
+        'Layer 2, pinned heads: 9',
+        'Layer 3, Attention: left whole',
+        'Layer 3, MLP: 50.0 %',
+        'Layer 7, MLP: 25.0 %',
+      ]);
     const { parameters, layers } = await planned({ ratio: 0.3, edits });
     expect(await predicted(page, parameters)).toEqual(widthsOf(layers));
 
     const changes = region(page, 'Changes by hand');
     await changes.getByRole('button', { name: 'Reset' }).click();
-    expect(await editsIn(page)).toEqual([]);
+    await expect.poll(() => editsIn(page)).toEqual([]);
     const unedited = await planned({ ratio: 0.3 });
     expect(await predicted(page, unedited.parameters)).toEqual(widthsOf(unedited.layers));
     await changes.getByRole('button', { name: 'Undo' }).click();
-    expect(await editsIn(page)).toHaveLength(4);
+    await expect.poll(() => editsIn(page)).toHaveLength(4);
     await changes.getByRole('button', { name: 'Remove: Layer 7, MLP: 25.0 %' }).click();
-    expect(await editsIn(page)).toHaveLength(3);
+    await expect.poll(() => editsIn(page)).toHaveLength(3);
     await changes.getByRole('button', { name: 'Undo' }).click();
     expect(await predicted(page, parameters)).toEqual(widthsOf(layers));
   });
@@ -153,7 +155,7 @@ describe('a plan that was edited by hand', () => {
   it('comes back with the settings of the run', async () => {
     const { page } = shared();
     await page.getByRole('button', { name: 'New run with these settings' }).click();
-    expect(await editsIn(page)).toHaveLength(4);
+    await expect.poll(() => editsIn(page)).toHaveLength(4);
   });
 });
 
@@ -258,7 +260,7 @@ describe('a target size and a mode', () => {
     const { page } = shared();
     await region(page, 'How much').getByText('Ratio', { exact: true }).click();
     await page.getByRole('radiogroup', { name: 'What is removed' }).getByText('Layers').click();
-    expect(await region(page, 'Where').count()).toBe(0);
+    await expect.poll(() => region(page, 'Where').count()).toBe(0);
     expect(await page.getByRole('combobox', { name: 'Criterion' }).count()).toBe(0);
     await page.getByRole('radiogroup', { name: 'Which layers' }).getByText('The last').click();
     const { parameters, layers } = await planned({ mode: 'layer', drop: 'last', ratio: 0.3 });

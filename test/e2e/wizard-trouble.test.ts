@@ -241,7 +241,7 @@ describe('a model folder', () => {
     await goOn(page, 'Model');
     await goOn(page, 'Plan');
     await goOn(page, 'Data');
-    expect(await page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
   });
 });
 
@@ -267,7 +267,7 @@ describe('what is dropped on the window', () => {
     await calibration.getByText('calibration.jsonl').waitFor();
     await region(page, 'Calibration samples').getByText('The run reads').waitFor();
     await goOn(page, 'Data');
-    expect(await page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('button', { name: 'Start run', disabled: false }).count()).toBe(1);
     await page.getByText('On', { exact: true }).click();
     await drop(page, text, 'Drop the training data here');
     await region(page, 'Rows as they are trained').getByText('for validation').waitFor();
@@ -342,7 +342,7 @@ describe('language and theme', () => {
     ).toBe(1);
     expect(await page.getByText(en.plan.howMuch).count()).toBe(0);
     await page.keyboard.press('Alt+3');
-    expect(await seed(zh).inputValue()).toBe('77');
+    await expect.poll(() => seed(zh).inputValue()).toBe('77');
 
     await page.keyboard.press('Alt+2');
     await switchTo(page, zh, 'English', en.settings.themes.light);
@@ -361,7 +361,7 @@ describe('language and theme', () => {
     await page.evaluate(() => window.studio.call('settings:set', { language: 'zh-CN', theme: 'dark' }));
     await page.getByRole('heading', { name: zh.steps.plan, level: 1 }).waitFor();
     await page.keyboard.type('7');
-    expect(await page.getByRole('spinbutton', { name: zh.plan.ratio }).inputValue()).toBe('37');
+    await expect.poll(() => page.getByRole('spinbutton', { name: zh.plan.ratio }).inputValue()).toBe('37');
   });
 
   it('change while a run is at work, which goes on and never shows less', async () => {
