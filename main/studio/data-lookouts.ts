@@ -1,21 +1,26 @@
 import type { TrainingForecast } from '../engine/recovery-forecast.ts';
 import type { TrainingPreview } from '../engine/recovery-preview.ts';
+import type { SpawnWorker } from '../worker/channel.ts';
 import type { TextMeasure, TextPreview } from '../worker/messages.ts';
 import { askedRecovery, pathOfText } from './asked-recipes.ts';
 import type { DeviceChoice } from './choose-device.ts';
 import type { FileGrants } from './grants.ts';
-import type { Lookouts } from './lookouts.ts';
+import { Lookouts } from './lookouts.ts';
 import type { ModelLibrary } from './model-library.ts';
 import type { CalibrationRequest, EvaluationRequest, PruneRequest, RecoverRequest } from './run-request.ts';
 
 /** What the data of a run would come to, looked up in a process of its own while the run is set up. */
 export class DataLookouts {
+  private readonly lookouts: Lookouts;
+
   constructor(
-    private readonly lookouts: Lookouts,
+    spawn: SpawnWorker,
     private readonly models: ModelLibrary,
     private readonly grants: FileGrants,
     private readonly device: () => Promise<DeviceChoice>,
-  ) {}
+  ) {
+    this.lookouts = new Lookouts(spawn);
+  }
 
   async previewText(modelId: string, { sourceId, ...sampling }: CalibrationRequest): Promise<TextPreview> {
     return this.lookouts.look({
@@ -61,5 +66,10 @@ export class DataLookouts {
       memory,
       device,
     });
+  }
+
+  /** Ends what is at work. */
+  close(): void {
+    this.lookouts.close();
   }
 }

@@ -11,7 +11,6 @@ import { DeferredPurges } from './deferred-purges.ts';
 import { GenerationModels } from './generation-models.ts';
 import { Generations, type GenerationNews } from './generations.ts';
 import { FileGrants, type Granted } from './grants.ts';
-import { Lookouts } from './lookouts.ts';
 import { isFolder } from './is-folder.ts';
 import { ModelLibrary } from './model-library.ts';
 import { PlanPreviews } from './plan-previews.ts';
@@ -86,7 +85,6 @@ const quitPatienceMs = 5000;
 export class Studio {
   private readonly queue: RunQueue;
   private readonly starter: RunStarter;
-  private readonly lookouts: Lookouts;
   /** Texts, and trainings on them, as a run would have them. */
   readonly data: DataLookouts;
   readonly generations: Generations;
@@ -110,8 +108,7 @@ export class Studio {
     hashes: ContentHashes,
     private readonly queueFile: QueueFile,
   ) {
-    this.lookouts = new Lookouts(place.spawn);
-    this.data = new DataLookouts(this.lookouts, models, grants, () => this.findDevice(settings.value.device));
+    this.data = new DataLookouts(place.spawn, models, grants, () => this.findDevice(settings.value.device));
     this.purges = new DeferredPurges(
       (runId) => this.purgeRun(runId),
       (message) => {
@@ -331,7 +328,7 @@ export class Studio {
 
   /** Stops what is at work; whatever is not finished can be resumed. */
   async close(): Promise<void> {
-    this.lookouts.close();
+    this.data.close();
     this.generations.close();
     await this.queue.close(quitPatienceMs);
   }

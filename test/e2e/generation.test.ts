@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CallRequest } from '../../preload/contract.ts';
 import type { GenerationEvent, GenerationPrompt, Sampling } from '../../preload/generation-contract.ts';
-import { call, patienceMs, refusal, sharedStudio, workerPids, type PageWithStudio } from './harness.ts';
+import { call, refusal, sharedStudio, workerPids, type PageWithStudio } from './harness.ts';
 import type { Page } from 'playwright-core';
 
 const shared = sharedStudio();
@@ -75,7 +75,7 @@ describe('a generation', () => {
     const events = await generated(studio.page, { sources: [{ modelId }], prompt, sampling: long }, 3);
     expect(events.at(-1)).toMatchObject({ state: 'stopped', error: null });
     expect(events.at(-1)?.tokens).toBeLessThan(1000);
-    await expect.poll(() => workerPids(studio), { timeout: patienceMs }).toEqual([]);
+    await expect.poll(() => workerPids(studio)).toEqual([]);
   });
 
   it('of a source that fails says why, and goes on with the others', async () => {

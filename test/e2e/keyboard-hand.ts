@@ -85,7 +85,7 @@ export async function tabTo(page: Page, target: Locator): Promise<void> {
 }
 
 export async function expectFocus(target: Locator): Promise<void> {
-  await expect.poll(() => hasFocus(target), { message: String(target), timeout: 60_000 }).toBe(true);
+  await expect.poll(() => hasFocus(target), { message: String(target) }).toBe(true);
 }
 
 /** Everything the Tab key comes to until it is back where it began. */

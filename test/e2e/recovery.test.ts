@@ -103,7 +103,7 @@ describe('a recovery of the demo', () => {
   it('draws its curve as it goes, and again after a reload', async () => {
     const { page } = shared();
     await goOn(page, 'Recovery');
-    await expect.poll(() => stepShown(page), { timeout: 60_000 }).toBeGreaterThan(8);
+    await expect.poll(() => stepShown(page)).toBeGreaterThan(8);
     const before = await stepsDrawn(shared());
     await page.reload();
     await region(page, 'Loss').getByRole('img').waitFor();

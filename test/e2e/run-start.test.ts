@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../engine/checkpoint/temporary-folder.ts';
-import { call, endStudio, patienceMs, startStudio, workerPids } from './harness.ts';
+import { call, endStudio, startStudio, workerPids } from './harness.ts';
 import { longRun, midway, runEnded, shortRun, writeRunFiles, type RunFiles } from './long-run.ts';
 
 const showRoute = (page: Page, wanted: string): Promise<void> =>
@@ -40,7 +40,7 @@ describe('a run of a model that was not read before', () => {
     expect((await call(page, 'run:get', { runId })).progress.preparation ?? 0).toBeLessThan(1);
     const preparation = async (): Promise<number> =>
       (await call(page, 'run:get', { runId })).progress.preparation ?? -1;
-    await expect.poll(preparation, { timeout: patienceMs }).toBeGreaterThan(0);
+    await expect.poll(preparation).toBeGreaterThan(0);
     const { run, progress } = await call(page, 'run:get', { runId });
     expect(run).toMatchObject({ state: 'running', cancelling: false });
     expect(progress).toMatchObject({ stage: null, startedAt: null });
@@ -50,7 +50,7 @@ describe('a run of a model that was not read before', () => {
     await expect.poll(() => workerPids(studio)).toEqual([]);
 
     await call(page, 'run:resume', { runId });
-    await expect.poll(preparation, { timeout: patienceMs }).toBeGreaterThan(0);
+    await expect.poll(preparation).toBeGreaterThan(0);
     await call(page, 'run:kill', { runId });
     expect((await runEnded(studio, runId)).run.state).toBe('cancelled');
     await rm(padding);
@@ -69,7 +69,7 @@ describe('a run of a model that was not read before', () => {
     const { runId: second } = await call(page, 'run:start', await shortRun(studio, copied));
     expect(second).not.toBe(first);
     await showRoute(page, `#/run/${second}/progress`);
-    await expect.poll(() => routeOf(page), { timeout: patienceMs }).toBe(`#/run/${first}/results`);
+    await expect.poll(() => routeOf(page)).toBe(`#/run/${first}/results`);
     expect((await call(page, 'run:get', { runId: second })).run.id).toBe(first);
     expect((await call(page, 'run:list')).map(({ id, state }) => [id, state])).toEqual([[first, 'finished']]);
     // Read once, it is known from now on.
@@ -125,7 +125,7 @@ describe('the page', () => {
     await page.keyboard.press('Alt+4');
     await page.getByRole('heading', { name: 'Recovery', level: 1 }).waitFor();
     await page.keyboard.press('Control+Enter');
-    await expect.poll(() => routeOf(page), { timeout: patienceMs }).toBe(`#/run/${runId}/progress`);
+    await expect.poll(() => routeOf(page)).toBe(`#/run/${runId}/progress`);
 
     await showRoute(page, `#/run/${runId}/results`);
     await page.getByRole('button', { name: 'New run with these settings' }).click();

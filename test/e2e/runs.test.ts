@@ -10,7 +10,6 @@ import { hashesBelow } from '../fixtures/folder-hashes.ts';
 import {
   call,
   endStudio,
-  patienceMs,
   refusal,
   secondStart,
   startStudio,
@@ -339,7 +338,7 @@ describe('while a run is at work', () => {
     await midway(studio, runId);
     const [worker] = await workerPids(studio);
     studio.main.kill('SIGKILL');
-    await expect.poll(() => isAlive(worker), { timeout: patienceMs }).toBe(false);
+    await expect.poll(() => isAlive(worker)).toBe(false);
 
     const next = await startStudio({ userData: studio.userData });
     const { run, progress } = await call(next.page, 'run:get', { runId });

@@ -1,6 +1,15 @@
 import { EngineError } from '../errors.ts';
 import type { ConfigReader } from './config-reader.ts';
-import type { HeadOrigins, LayerShape, ModelConfig, NetworkShape, Positions, SideInput } from './family.ts';
+import type {
+  HeadOrigins,
+  LayerShape,
+  ModelConfig,
+  NetworkShape,
+  Positions,
+  SideInput,
+  WrittenConfig,
+} from './family.ts';
+import { writeFixedHeadConfig, type ShapeKeys } from './layer-shapes.ts';
 
 /** Keys of a pruned model: how many heads the slopes are of, and which of them each layer still has. */
 const ownKeys = { heads: 'alibi_num_heads', kept: 'alibi_heads_per_layer' } as const;
@@ -38,8 +47,33 @@ export function readHeadOrigins(
   return { of, kept: lists };
 }
 
-/** The keys that say which heads are left; none where all are there. */
-export function withHeadOrigins(config: ModelConfig, shape: NetworkShape): Record<string, unknown> {
+/**
+ * config.json of a family with slopes: it says which heads are left, whose slopes a stock loader would take for those of
+ * as many heads.
+ * @param whyNot As `writeFixedHeadConfig` has it.
+ */
+export function writeAlibiConfig(
+  config: ModelConfig,
+  shape: NetworkShape,
+  loader: string,
+  keys: ShapeKeys,
+  whyNot: (layer: LayerShape) => string | null = () => null,
+): WrittenConfig {
+  const origins = headOrigins(config, shape);
+  const own: readonly string[] = Object.values(ownKeys);
+  const source = Object.fromEntries(Object.entries(config.source).filter(([key]) => !own.includes(key)));
+  return writeFixedHeadConfig(
+    { ...config, source },
+    shape,
+    origins && { [ownKeys.heads]: origins.of, [ownKeys.kept]: origins.kept },
+    loader,
+    keys,
+    (layer) => whyNot(layer) ?? (origins && whySlopesDiffer(origins.of, layer.heads)),
+  );
+}
+
+/** Which heads a model of these widths has; null where all are there. */
+function headOrigins(config: ModelConfig, shape: NetworkShape): HeadOrigins | null {
   const of = config.headOrigins?.of ?? config.layers[0].heads;
   const origins =
     shape.origins ?? config.layers.map(({ heads }, layer) => ({ layer, heads: firstOnes(heads) }));
@@ -52,21 +86,12 @@ export function withHeadOrigins(config: ModelConfig, shape: NetworkShape): Recor
       'Heads with slopes of their own were removed, but nothing says which are left.',
     );
   }
-  const whole = kept.every((list) => list.length === of);
-  return whole ? {} : { [ownKeys.heads]: of, [ownKeys.kept]: kept };
+  return kept.every((list) => list.length === of) ? null : { of, kept };
 }
 
 /** What a stock loader, which knows nothing of these keys, does with heads that fit it but for their slopes. */
-export function whySlopesDiffer(origins: Readonly<Record<string, unknown>>, heads: number): string | null {
-  const of = origins[ownKeys.heads];
-  if (typeof of !== 'number') return null;
-  return `opens it without complaint and computes something else: the ${heads} heads keep the slopes that they had among ${of}, and it gives them those of a model of ${heads}`;
-}
-
-export function withoutHeadOrigins(source: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const own: readonly string[] = Object.values(ownKeys);
-  return Object.fromEntries(Object.entries(source).filter(([key]) => !own.includes(key)));
-}
+const whySlopesDiffer = (of: number, heads: number): string =>
+  `opens it without complaint and computes something else: the ${heads} heads keep the slopes that they had among ${of}, and it gives them those of a model of ${heads}`;
 
 /** The slopes of a layer's heads, as the op takes them: one query head a KV head. [heads, 1] */
 export function slopesOf({ layers, headOrigins }: ModelConfig, layer: number): SideInput {

@@ -1,19 +1,11 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { alibiAttention, mergeHeads } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
-import {
-  keyPositions,
-  readHeadOrigins,
-  slopesOf,
-  whySlopesDiffer,
-  withHeadOrigins,
-  withoutHeadOrigins,
-} from './alibi.ts';
+import { keyPositions, readHeadOrigins, slopesOf, writeAlibiConfig } from './alibi.ts';
 import { baichuanKeys, readBaichuanConfig } from './baichuan-kind.ts';
 import { ConfigReader } from './config-reader.ts';
 import { preNormBlock, project, swiGlu } from './decoder-parts.ts';
 import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
-import { writeFixedHeadConfig } from './layer-shapes.ts';
 import { llamaDecoder, packedHeads } from './llama-decoder.ts';
 
 /** Baichuan-13B: as Baichuan-7B, with ALiBi in place of rotary positions. */
@@ -34,17 +26,13 @@ export const baichuan13b = defineFamily({
     };
   },
 
-  writeConfig(config, shape) {
-    const origins = withHeadOrigins(config, shape);
-    return writeFixedHeadConfig(
-      { ...config, source: withoutHeadOrigins(config.source) },
+  writeConfig: (config, shape) =>
+    writeAlibiConfig(
+      config,
       shape,
-      origins,
       'transformers with the modeling file of Baichuan-13B (trust_remote_code)',
       baichuanKeys,
-      ({ heads }) => whySlopesDiffer(origins, heads),
-    );
-  },
+    ),
 
   block: preNormBlock(selfAttention, swiGlu),
 

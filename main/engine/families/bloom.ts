@@ -1,14 +1,7 @@
 import type { GraphBuilder, Value } from '../ir/graph.ts';
 import { add, alibiAttention, mergeHeads, splitQkvPerHead } from '../ops/index.ts';
 import { attentionMask } from './attention-mask.ts';
-import {
-  keyPositions,
-  readHeadOrigins,
-  slopesOf,
-  whySlopesDiffer,
-  withHeadOrigins,
-  withoutHeadOrigins,
-} from './alibi.ts';
+import { keyPositions, readHeadOrigins, slopesOf, writeAlibiConfig } from './alibi.ts';
 import { ConfigReader } from './config-reader.ts';
 import {
   centredNorm,
@@ -20,7 +13,7 @@ import {
   refuseQuantised,
 } from './decoder-parts.ts';
 import { defineFamily, type LayerShape, type ModelConfig } from './family.ts';
-import { readLayerShapes, writeFixedHeadConfig, type ShapeKeys } from './layer-shapes.ts';
+import { readLayerShapes, type ShapeKeys } from './layer-shapes.ts';
 
 const keys: ShapeKeys = { layers: 'n_layer', heads: 'n_head', kvHeads: null, mlpWidth: 'intermediate_size' };
 
@@ -53,21 +46,17 @@ export const bloom = defineFamily({
     };
   },
 
-  writeConfig(config, shape) {
-    const source = withoutHeadOrigins(withOwnNames(config.source));
-    const origins = withHeadOrigins(config, shape);
-    return writeFixedHeadConfig(
-      { ...config, source },
+  writeConfig: (config, shape) =>
+    writeAlibiConfig(
+      { ...config, source: withOwnNames(config.source) },
       shape,
-      origins,
       'transformers (BloomForCausalLM)',
       keys,
-      ({ heads, mlpWidth }) =>
+      ({ mlpWidth }) =>
         mlpWidth === 4 * shape.hiddenSize
-          ? whySlopesDiffer(origins, heads)
+          ? null
           : "refuses it: it takes a BLOOM's MLP to be four times as wide as its hidden size",
-    );
-  },
+    ),
 
   storedNames: (name) => [name.replace(/^transformer\./, '')],
 

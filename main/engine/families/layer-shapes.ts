@@ -138,7 +138,7 @@ export function writeStockConfig(
 export function writeFixedHeadConfig(
   config: ModelConfig,
   shape: NetworkShape,
-  further: Readonly<Record<string, unknown>>,
+  further: Readonly<Record<string, unknown>> | null,
   loader: string,
   keys: ShapeKeys,
   whyNot: (layer: LayerShape) => string | null = () => null,

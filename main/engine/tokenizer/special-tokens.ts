@@ -9,7 +9,7 @@ const namedToken = z.union([
   addedToken.partial().extend({ content: z.string() }),
 ]);
 
-const names = z.object({
+const ownNames = z.object({
   bos_token: namedToken.nullish(),
   eos_token: namedToken.nullish(),
   unk_token: namedToken.nullish(),
@@ -17,8 +17,9 @@ const names = z.object({
   pad_token: namedToken.nullish(),
   cls_token: namedToken.nullish(),
   mask_token: namedToken.nullish(),
-  additional_special_tokens: z.array(namedToken).nullish(),
 });
+
+const names = ownNames.extend({ additional_special_tokens: z.array(namedToken).nullish() });
 
 const sentencePieceConfig = configSchema.extend({
   ...names.shape,
@@ -72,9 +73,7 @@ export async function readTokenizerSettings(folder: string): Promise<TokenizerSe
 }
 
 /** Tokens by what they are for, where the settings do not name one. */
-export type DefaultNames = Readonly<
-  Partial<Record<Exclude<keyof z.output<typeof names>, 'additional_special_tokens'>, string>>
->;
+export type DefaultNames = Readonly<Partial<Record<keyof z.output<typeof ownNames>, string>>>;
 
 /**
  * The tokens that a text may name, as transformers' own tokenizers know them. A name whose id neither a file nor the
@@ -85,10 +84,8 @@ export function specialTokensOf(
   piece: SentencePiece,
   defaults: DefaultNames,
 ): SpecialToken[] {
-  const { bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token } = settings;
-  const own = { bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token };
   const named = [
-    ...Object.entries(own).map(([key, token]) => token ?? { content: defaults[key as keyof typeof own] }),
+    ...ownNames.keyof().options.map((key) => settings[key] ?? { content: defaults[key] }),
     ...(settings.additional_special_tokens ?? []),
   ];
   const namedContents = new Set(named.map(({ content }) => content));
