@@ -31,8 +31,8 @@ import { pageUrl } from './protocol.ts';
 import type { TrainingCurves } from '../preload/recovery-contract.ts';
 import type { Granted } from './studio/grants.ts';
 import type { LibraryModel } from './studio/model-library.ts';
-import { defaultCriterion, usualCriterion } from './studio/prune-recipe.ts';
-import { formatRecipe, stagesOf, type Recipe } from './studio/recipe.ts';
+import { defaultCriterion } from './studio/prune-recipe.ts';
+import { formatRecipe, judgedBy, stagesOf } from './studio/recipe.ts';
 import { Refusal } from './studio/refusal.ts';
 import type { RunProgress as StudioProgress } from './studio/run-progress.ts';
 import { recordsOf } from './studio/training-curve.ts';
@@ -118,13 +118,6 @@ export function summaryOf(run: ListedRun): Frozen<RunSummary> {
     annotation,
     sizeBytes,
   };
-}
-
-/** Whole layers are judged by a rule of their own. */
-function judgedBy({ mode, criterion, drop }: Recipe['prune']): string {
-  if (mode === 'none') return 'none';
-  // The recipe that a run keeps names its criterion.
-  return mode === 'layer' ? drop : (criterion ?? usualCriterion);
 }
 
 function handlersOf({ studio, window, words, settingsChanged }: CallSurroundings): Handlers {

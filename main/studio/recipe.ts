@@ -11,7 +11,7 @@ import { scheduleNames } from '../engine/recover/schedule.ts';
 import { pruningStages, type RunStage } from '../engine/run.ts';
 import { baseTypes } from '../engine/runtime/frozen-base.ts';
 import { costSettingsSchema } from '../../preload/forms/cost-report.ts';
-import { pruneSchema } from './prune-recipe.ts';
+import { pruneSchema, usualCriterion } from './prune-recipe.ts';
 import { sizeInBytes } from './size-in-bytes.ts';
 
 const seed = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -233,6 +233,13 @@ export function stagesOf({ prune, recover, evaluate }: Recipe): RunStage[] {
     ...(recover ? (['recover', 'evaluate-recovered', ...control] as const) : []),
     ...(evaluate.cost ? (['measure-cost'] as const) : []),
   ];
+}
+
+/** What a run's structures are judged by: a criterion, for whole layers their own rule, `none` where none goes. */
+export function judgedBy({ mode, criterion, drop }: Recipe['prune']): string {
+  if (mode === 'none') return 'none';
+  // The recipe that a run keeps names its criterion.
+  return mode === 'layer' ? drop : (criterion ?? usualCriterion);
 }
 
 /** The recipe as YAML with a remark on each key that needs one. */

@@ -5,6 +5,7 @@ import {
   checkRecipe,
   defaultRecipe,
   formatRecipe,
+  judgedBy,
   readRecipe,
   type Recipe,
 } from '../../main/studio/recipe.ts';
@@ -310,4 +311,13 @@ describe('sizes', () => {
 
 it('a recipe that was read is checked no matter where it came from', () => {
   expect(() => checkRecipe(null, 'here')).toThrow(/^here: \(the whole recipe\): /);
+});
+
+it.each([
+  [{ mode: 'block', criterion: 'random' }, 'random'],
+  [{ mode: 'block', criterion: null }, 'taylor-element1'],
+  [{ mode: 'layer', criterion: 'random', drop: 'last' }, 'last'],
+  [{ mode: 'none', criterion: 'random' }, 'none'],
+] as const)('a run of %o is judged by %s', (prune, expected) => {
+  expect(judgedBy({ ...defaultRecipe().prune, ...prune })).toBe(expected);
 });

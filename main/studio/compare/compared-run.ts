@@ -7,6 +7,7 @@ import { shapesOf, type ModelCosts, type PrunePlan } from '../../engine/prune/pl
 import { runFiles, type RunReport } from '../../engine/run.ts';
 import { describeModel } from '../../engine/runtime/model.ts';
 import { inspectModel } from '../inspect-model.ts';
+import { judgedBy } from '../recipe.ts';
 import { readReport, type StoredRun } from '../run-store.ts';
 import { costMeasures } from './cost-measures.ts';
 import { machineMeasures } from './machine-measures.ts';
@@ -168,10 +169,9 @@ async function pruningOf({ settings }: StoredRun, report: RunReport): Promise<Pr
 
 /** What a run goes by where nobody gave it a name. */
 export function runTitle({ settings, recipe }: StoredRun, modelName = basename(settings.model)): string {
-  const { criterion, ratio } = settings.prune;
   const { mode } = recipe.prune;
   if (mode === 'none') return modelName;
-  return `${modelName}, ${mode === 'block' ? '' : `${mode} `}${criterion} ${ratio}`;
+  return `${modelName}, ${mode === 'block' ? '' : `${mode} `}${judgedBy(recipe.prune)} ${settings.prune.ratio}`;
 }
 
 /** What a run that prunes nothing says of pruning is not what it did. */
